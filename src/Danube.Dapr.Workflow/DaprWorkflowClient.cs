@@ -162,22 +162,17 @@ public sealed class DaprWorkflowClient : IDaprWorkflowClient
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<WorkflowHistoryEvent>> GetInstanceHistoryAsync(string instanceId, CancellationToken cancellation = default)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(instanceId);
-        try
-        {
-            GetInstanceHistoryResponse history = await SupportedAsync(
-                "Reading a history",
-                "1.17",
-                _calls.RepeatAsync(options => _taskHub.GetInstanceHistoryAsync(new GetInstanceHistoryRequest { InstanceId = instanceId }, options), cancellation));
-            return [.. history.Events.Select(HistoryEvents.ToPublic)];
-        }
-        catch (RpcException e) when (e.IsNoSuchInstance())
-        {
-            throw new WorkflowInstanceNotFoundException(instanceId);
-        }
-    }
+    public async Task<IReadOnlyList<WorkflowHistoryEvent>> GetInstanceHistoryAsync(string instanceId, CancellationToken cancellation = default) =>
+        [.. (await ReadHistoryAsync(instanceId, cancellation)).Select(HistoryEvents.ToPublic)];
+
+    /// <summary>Reads the history of an instance's present run with all its payloads, for <see cref="Testing.WorkflowReplayer"/>.</summary>
+    /// <param name="instanceId">The instance.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <returns>JSON, to be kept beside a test.</returns>
+    /// <exception cref="WorkflowInstanceNotFoundException">There is no such instance.</exception>
+    /// <exception cref="NotSupportedException">The sidecar is older than 1.17.</exception>
+    public async Task<string> GetInstanceHistoryJsonAsync(string instanceId, CancellationToken cancellation = default) =>
+        HistoryEvents.ToJson(await ReadHistoryAsync(instanceId, cancellation));
 
     /// <inheritdoc/>
     public async Task<string> RerunWorkflowFromEventAsync(
@@ -205,6 +200,23 @@ public sealed class DaprWorkflowClient : IDaprWorkflowClient
 
     /// <summary>Does nothing: the connection to the sidecar belongs to the app's services.</summary>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async Task<IEnumerable<HistoryEvent>> ReadHistoryAsync(string instanceId, CancellationToken cancellation)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(instanceId);
+        try
+        {
+            GetInstanceHistoryResponse history = await SupportedAsync(
+                "Reading a history",
+                "1.17",
+                _calls.RepeatAsync(options => _taskHub.GetInstanceHistoryAsync(new GetInstanceHistoryRequest { InstanceId = instanceId }, options), cancellation));
+            return history.Events;
+        }
+        catch (RpcException e) when (e.IsNoSuchInstance())
+        {
+            throw new WorkflowInstanceNotFoundException(instanceId);
+        }
+    }
 
     private static async Task<T> SupportedAsync<T>(string what, string version, Task<T> call)
     {

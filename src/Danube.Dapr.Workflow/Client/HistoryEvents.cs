@@ -1,10 +1,30 @@
 using Danube.Dapr.TaskHub;
+using Google.Protobuf;
 using Case = Danube.Dapr.TaskHub.HistoryEvent.EventTypeOneofCase;
 
 namespace Danube.Dapr.Workflow.Client;
 
+/// <summary>Histories as users see them, and as text that can be kept.</summary>
 internal static class HistoryEvents
 {
+    // Readable, one field a line: recorded histories are looked at in reviews.
+    private static readonly JsonFormatter Formatter = new(JsonFormatter.Settings.Default.WithIndentation());
+    private static readonly JsonParser Parser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
+
+    public static string ToJson(IEnumerable<HistoryEvent> events) => Formatter.Format(new GetInstanceHistoryResponse { Events = { events } }) + "\n";
+
+    public static IReadOnlyList<HistoryEvent> FromJson(string json)
+    {
+        try
+        {
+            return Parser.Parse<GetInstanceHistoryResponse>(json).Events;
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new ArgumentException($"The text is no workflow history: {e.Message}", nameof(json), e);
+        }
+    }
+
     public static WorkflowHistoryEvent ToPublic(HistoryEvent wire) => new(wire.EventId, ToPublic(wire.EventTypeCase), wire.Timestamp?.ToDateTime() ?? default);
 
     private static WorkflowHistoryEventType ToPublic(Case wire) => wire switch
