@@ -27,10 +27,17 @@ internal sealed record Topology(IReadOnlyList<ServiceEndpoint> Services)
 
     public ServiceEndpoint this[string appId] => Services.Single(s => s.AppId == appId);
 
-    public static Topology Create(Ports ports) => new(
+    /// <summary>Takes the ports; each must be free.</summary>
+    /// <exception cref="CliException">A port is taken.</exception>
+    public static Topology Create(Ports ports) => Of(ports.Take);
+
+    /// <summary>The ports above a base, whether they are free or not.</summary>
+    public static Topology WithoutCheck(int portBase) => Of((offset, _) => portBase + offset);
+
+    private static Topology Of(Func<int, string, int> take) => new(
         [.. Places.Select(p => new ServiceEndpoint(
             p.AppId,
-            ports.Take(p.Place, p.AppId),
-            ports.Take(10 + p.Place, $"Dapr HTTP of {p.AppId}"),
-            ports.Take(20 + p.Place, $"Dapr gRPC of {p.AppId}")))]);
+            take(p.Place, p.AppId),
+            take(10 + p.Place, $"Dapr HTTP of {p.AppId}"),
+            take(20 + p.Place, $"Dapr gRPC of {p.AppId}")))]);
 }
