@@ -171,7 +171,7 @@ internal sealed partial class WorkflowEngine
         var first = instance.Inbox[0].Row;
         var bytes = Row(outcome.NextGeneration!);
         var operations = new List<StateOperation> { new(_keys.Metadata(instance.Id), metadata.ToByteArray()) };
-        AddDeleted(instance, instance.Inbox.Take(turn.InboxEvents).Concat(later[false]), operations);
+        AddDeleted(instance, instance.Inbox.Take(turn.InboxEvents).Concat(later[false]).Where(e => e.Row != first), operations);
         operations.Add(new(_keys.Inbox(instance.Id, first), bytes));
         AddCustomStatus(instance, customStatus, operations);
         var messages = AddMessages(instance, outcome.Messages, operations);
