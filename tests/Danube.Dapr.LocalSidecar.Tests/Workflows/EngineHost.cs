@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using Danube.Dapr.LocalSidecar.State;
 using Danube.Dapr.LocalSidecar.Workflows;
 using Danube.Dapr.TaskHub;
@@ -39,7 +40,7 @@ internal sealed class EngineHost : IAsyncDisposable
         var engine = new WorkflowEngine("app", store ?? new InMemoryStateStore(time), time, NullLoggerFactory.Instance, options);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.ListenLocalhost(0, l => l.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc();
         builder.Services.AddSingleton<WorkflowEngineResolver>(_ => engine);
         var app = builder.Build();
