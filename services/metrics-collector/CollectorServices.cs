@@ -1,9 +1,6 @@
 using System.Security.Cryptography;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
-using Danube.Dapr.MetricsCollector.Api;
 using Danube.Dapr.MetricsCollector.Cluster;
 using Danube.Dapr.MetricsCollector.Publishing;
 using Danube.Dapr.MetricsCollector.Resources;
@@ -21,13 +18,8 @@ internal static class CollectorServices
         services.AddOptionsWithValidateOnStart<CollectorOptions, CollectorOptionsValidator>()
             .BindConfiguration(CollectorOptions.SectionName)
             .PostConfigure<IConfiguration>(TakeSeedsFromOneText);
-        services.ConfigureHttpJsonOptions(json =>
-        {
-            json.SerializerOptions.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
-            json.SerializerOptions.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
-            json.SerializerOptions.TypeInfoResolverChain.Insert(1, CollectorJson.Default);
-        });
-        services.AddDaprClient(dapr => dapr.UseJsonSerializationOptions(new JsonSerializerOptions(ContractsJson.Default.Options)));
+        services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
+        services.AddDaprClient(dapr => dapr.UseJsonSerializationOptions(ContractsJson.Wire));
         services.AddSingleton(p => new DanubeCluster(ClientOptions(p.GetRequiredService<IOptions<CollectorOptions>>().Value), p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IDanubeSource, DanubeSource>();
         services.AddSingleton<IReportPublisher, DaprReportPublisher>();

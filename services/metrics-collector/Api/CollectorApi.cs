@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.MetricsCollector.Resources;
 using Danube.Dapr.MetricsCollector.Rounds;
@@ -32,9 +31,3 @@ internal static class CollectorApi
 
     internal static Ok<IReadOnlyList<TargetView>> GetTargets(ResourceMonitor resources) => TypedResults.Ok(resources.Targets());
 }
-
-/// <summary>JSON of what only the collector answers.</summary>
-[JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]
-[JsonSerializable(typeof(RoundSummary))]
-[JsonSerializable(typeof(IReadOnlyList<TargetView>))]
-internal sealed partial class CollectorJson : JsonSerializerContext;

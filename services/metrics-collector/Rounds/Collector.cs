@@ -118,13 +118,21 @@ internal sealed partial class Collector(
             async (broker, token) => results.Add(await MeasureAsync(broker, owned, token)));
         var published = results.Count(r => r.Published);
         var missing = results.Sum(r => r.Gaps);
-        if (_options.ClusterReports)
+        // Before Danube has answered once nothing is known: an empty report would read as a cluster without brokers.
+        if (_options.ClusterReports && _topology is not null)
         {
             var report = await ClusterReportAsync(topology, owned, gaps, cancellationToken);
             missing += report.Gaps.Count;
             published += await TryPublishAsync(t => publisher.PublishAsync(report, t), "cluster", cancellationToken) ? 1 : 0;
         }
 
+        else
+        {
+            missing += gaps.Count;
+        }
+
+        foreach (var gap in gaps)
+            LogClusterGap(gap.Part, gap.Detail);
         return new RoundSummary(brokers.Count, results.Count, published, missing, 0);
     }
 
@@ -190,6 +198,9 @@ internal sealed partial class Collector(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {BrokerId}: {Part} is missing: {Detail}")]
     private partial void LogGap(string brokerId, string part, string detail);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's {Part} is missing: {Detail}")]
+    private partial void LogClusterGap(string part, string detail);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {BrokerId} is {State}")]
     private partial void LogReachability(string brokerId, string state);
