@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Danube.Dapr.Contracts;
 
@@ -28,4 +29,19 @@ namespace Danube.Dapr.Contracts;
 [JsonSerializable(typeof(Page<HistoryEntry>))]
 [JsonSerializable(typeof(HistoryStatistics))]
 [JsonSerializable(typeof(IReadOnlyList<LoadReport>))]
-public sealed partial class ContractsJson : JsonSerializerContext;
+public sealed partial class ContractsJson : JsonSerializerContext
+{
+    /// <summary>Options for everything that reads or writes the wire records: web servers, Dapr clients and actors.</summary>
+    public static JsonSerializerOptions Wire { get; } = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+
+    /// <summary>Makes <paramref name="options"/> read and write the wire records in their one form, and other types by reflection.</summary>
+    public static JsonSerializerOptions Configure(JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        options.Converters.Add(new JsonStringEnumConverter());
+        options.TypeInfoResolverChain.Insert(0, Default);
+        options.TypeInfoResolverChain.Add(new DefaultJsonTypeInfoResolver());
+        return options;
+    }
+}
