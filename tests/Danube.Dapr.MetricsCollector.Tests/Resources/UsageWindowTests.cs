@@ -54,6 +54,19 @@ public sealed class UsageWindowTests
     }
 
     [Fact]
+    public void Take_SamplesAboveHundredPercent_DoNotBendTheMean()
+    {
+        Add(0, cpu: 0);
+        Add(1, cpu: 2.4);
+        Add(2, cpu: 4);
+
+        Assert.Equal(new Figure(100, 100, 100), _window.Take(Head).CpuPercent);
+        Add(3, cpu: 6.4);
+        Add(4, cpu: 7.6);
+        Assert.Equal(90, _window.Take(Head).CpuPercent!.Mean, 6);
+    }
+
+    [Fact]
     public void Take_FigureThatIsNotMeasured_IsNullAndNotZero()
     {
         Add(0, cpu: 0);
