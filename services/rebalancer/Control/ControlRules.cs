@@ -1,11 +1,12 @@
 using System.Globalization;
 using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Options;
 
 namespace Danube.Dapr.Rebalancer.Control;
 
 /// <summary>A refusal with its reason and one sentence.</summary>
-internal sealed record Denial(ReasonCode Reason, string Detail);
+public sealed record Denial(ReasonCode Reason, string Detail);
 
 /// <summary>The rules of the control loop as functions of its state: what may start, what may go on, what is published.</summary>
 internal static class ControlRules
@@ -62,6 +63,31 @@ internal static class ControlRules
             return Continuation.Wait(ReasonCode.Paused, Describe(pause));
         return Continuation.Go;
     }
+
+    /// <summary>Why a plan may not be approved; null when it may.</summary>
+    public static Denial? WhyNotApprove(ControlState state, Approval approval, DateTimeOffset now)
+    {
+        if (state.Active is not { ApprovalDeadline: { } deadline } active || active.PlanId != approval.PlanId)
+            return new Denial(ReasonCode.Cancelled, $"Plan {approval.PlanId} does not wait for approval.");
+        if (approval.Hash is { } hash && hash != active.Hash)
+            return new Denial(ReasonCode.Drift, $"The approval is for hash {hash}, the plan's is {active.Hash}: look at the plan again.");
+        if (active.ApprovedBy is null && now > deadline)
+            return new Denial(ReasonCode.ApprovalExpired, string.Create(CultureInfo.InvariantCulture, $"It waited for approval until {deadline:u}."));
+        return active.ApprovedBy is { } other && other != approval.Approver
+            ? new Denial(ReasonCode.PlanRunning, $"{other} has approved it already.")
+            : null;
+    }
+
+    /// <summary>The state after an operator turned a switch.</summary>
+    public static ControlState Switch(ControlState state, SwitchCommand command, DateTimeOffset now) => command.Switch switch
+    {
+        ControlSwitch.Pause => state with { Pause = new Pause(command.Minutes is { } minutes ? now.AddMinutes(minutes) : null, command.Reason) },
+        ControlSwitch.Resume => state with { Pause = null },
+        ControlSwitch.Kill => state with { KillSwitch = state.KillSwitch ?? new Switched(now, command.Reason) },
+        ControlSwitch.Revive => state with { KillSwitch = null },
+        ControlSwitch.CloseCircuit => state with { Circuit = null, StuckBrokers = [] },
+        _ => throw new ArgumentOutOfRangeException(nameof(command), command.Switch, "Unknown switch."),
+    };
 
     /// <summary>True once a pause with an end has ended.</summary>
     public static bool IsOver(Pause pause, DateTimeOffset now) => pause.Until is { } until && until <= now;
@@ -126,7 +152,7 @@ internal static class ControlRules
 }
 
 /// <summary>Answer to a running plan that asks whether it may take its next step.</summary>
-internal enum ContinuationKind
+public enum ContinuationKind
 {
     Go,
     Wait,
@@ -134,7 +160,7 @@ internal enum ContinuationKind
 }
 
 /// <summary>Answer with its reason.</summary>
-internal sealed record Continuation(ContinuationKind Kind, ReasonCode? Reason = null, string Detail = "")
+public sealed record Continuation(ContinuationKind Kind, ReasonCode? Reason = null, string Detail = "")
 {
     public static Continuation Go { get; } = new(ContinuationKind.Go);
 

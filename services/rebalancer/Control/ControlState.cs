@@ -3,7 +3,7 @@ using Danube.Dapr.Contracts;
 namespace Danube.Dapr.Rebalancer.Control;
 
 /// <summary>All that the control loop must not forget, as its actor stores it. Immutable.</summary>
-internal sealed record ControlState
+public sealed record ControlState
 {
     /// <summary>Set while moves are paused.</summary>
     public Pause? Pause { get; init; }
@@ -57,19 +57,19 @@ internal sealed record ControlState
 /// <summary>Moves are paused.</summary>
 /// <param name="Until">Until when; null until told.</param>
 /// <param name="Reason">Why, in the operator's words.</param>
-internal sealed record Pause(DateTimeOffset? Until, string? Reason);
+public sealed record Pause(DateTimeOffset? Until, string? Reason);
 
 /// <summary>A switch is on.</summary>
-internal sealed record Switched(DateTimeOffset Since, string? Reason);
+public sealed record Switched(DateTimeOffset Since, string? Reason);
 
 /// <summary>The circuit breaker is open.</summary>
 /// <param name="Since">Since when.</param>
 /// <param name="Reason">What opened it.</param>
 /// <param name="Detail">One sentence.</param>
-internal sealed record OpenCircuit(DateTimeOffset Since, ReasonCode Reason, string Detail);
+public sealed record OpenCircuit(DateTimeOffset Since, ReasonCode Reason, string Detail);
 
 /// <summary>The plan that has the floor: there is never more than one.</summary>
-internal sealed record ActivePlan
+public sealed record ActivePlan
 {
     public required string PlanId { get; init; }
 
@@ -100,13 +100,13 @@ internal sealed record ActivePlan
 }
 
 /// <summary>A move that was made.</summary>
-internal sealed record RecentMove(string Topic, string From, string To, DateTimeOffset At);
+public sealed record RecentMove(string Topic, string From, string To, DateTimeOffset At);
 
 /// <summary>What a command with an idempotency key made.</summary>
 /// <param name="Key">The key.</param>
 /// <param name="Body">Hash of the command and its body: the same key with another body is refused.</param>
 /// <param name="PlanId">The plan.</param>
-internal sealed record KeyedCommand(string Key, string Body, string PlanId);
+public sealed record KeyedCommand(string Key, string Body, string PlanId);
 
 /// <summary>Signature and time of the last published cycle.</summary>
-internal sealed record PublishedCycle(string Signature, DateTimeOffset At);
+public sealed record PublishedCycle(string Signature, DateTimeOffset At);

@@ -1,7 +1,7 @@
 namespace Danube.Dapr.Rebalancer.Control;
 
 /// <summary>Moves of the last 60 minutes, in buckets of one minute, so that its size does not grow with the number of moves. Immutable.</summary>
-internal sealed record MoveLedger
+public sealed record MoveLedger
 {
     private const int WindowMinutes = 60;
 
@@ -66,11 +66,11 @@ internal sealed record MoveLedger
     private static long Minute(DateTimeOffset time) => time.ToUnixTimeSeconds() / 60;
 
     /// <summary>Moves of one minute since 1970.</summary>
-    internal sealed record Bucket(long Minute, int Total, IReadOnlyDictionary<string, int> Brokers, IReadOnlyDictionary<string, int> Namespaces);
+    public sealed record Bucket(long Minute, int Total, IReadOnlyDictionary<string, int> Brokers, IReadOnlyDictionary<string, int> Namespaces);
 }
 
 /// <summary>What a move counts against.</summary>
-internal readonly record struct CountedMove(string Namespace, string From, string To)
+public readonly record struct CountedMove(string Namespace, string From, string To)
 {
     public static CountedMove Of(string topic, string from, string to) => new(TopicNames.Namespace(topic), from, to);
 }

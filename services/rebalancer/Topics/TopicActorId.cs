@@ -5,8 +5,8 @@ namespace Danube.Dapr.Rebalancer.Topics;
 
 /// <summary>
 /// Topic names as actor ids. Actor ids are routed in URLs, where <c>/</c> breaks them, and some Dapr versions fail on upper case and on characters beyond
-/// ASCII; so each byte of the name's UTF-8 that is not a lower-case letter, a digit or <c>-</c> becomes <c>_</c> and two lower-case hexadecimal
-/// digits, and the leading <c>/</c> is left out. Reversible, and two names never give the same id.
+/// ASCII. So the leading <c>/</c> is left out, the other becomes <c>.</c>, and each byte of the name's UTF-8 that is not a lower-case letter, a digit or
+/// <c>-</c> becomes <c>_</c> and two hexadecimal digits. Reversible, and two names never give the same id.
 /// </summary>
 internal static class TopicActorId
 {

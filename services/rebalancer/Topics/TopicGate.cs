@@ -5,7 +5,7 @@ using Danube.Dapr.Rebalancer.Control;
 namespace Danube.Dapr.Rebalancer.Topics;
 
 /// <summary>A move asks for a topic.</summary>
-internal sealed record Reservation
+public sealed record Reservation
 {
     public required string MoveId { get; init; }
 
@@ -33,7 +33,7 @@ internal sealed record Reservation
 /// <param name="Denial">Why not; null when the topic is held now.</param>
 /// <param name="Step">How far the move had come when it asked again.</param>
 /// <param name="End">Set when the move has already ended.</param>
-internal sealed record ReservationResult(Denial? Denial, LeaseStep Step = LeaseStep.Reserved, MoveEnd? End = null);
+public sealed record ReservationResult(Denial? Denial, LeaseStep Step = LeaseStep.Reserved, MoveEnd? End = null);
 
 /// <summary>The gate in front of every move of one topic, as functions of the topic's state.</summary>
 internal static class TopicGate
@@ -56,7 +56,7 @@ internal static class TopicGate
         return (state with
         {
             Owner = request.From,
-            FirstSeen = Earlier(state.FirstSeen, request.FirstSeen) ?? now,
+            FirstSeen = Earlier(state.FirstSeen, request.FirstSeen),
             Lease = new Lease(request.MoveId, request.From, request.To, LeaseStep.Reserved, now.AddSeconds(request.LeaseSeconds)),
         }, new ReservationResult(null));
     }
@@ -66,6 +66,10 @@ internal static class TopicGate
         state.Lease is { } lease && lease.MoveId == moveId
             ? state with { Lease = lease with { Step = LeaseStep.Unloading, UnloadSentAt = lease.UnloadSentAt ?? now } }
             : null;
+
+    /// <summary>Frees the topic of a move that did nothing to it. Null when the move does not hold it, or has sent its unload.</summary>
+    public static TopicState? Release(TopicState state, string moveId) =>
+        state.Lease is { Step: LeaseStep.Reserved } lease && lease.MoveId == moveId ? state with { Lease = null } : null;
 
     /// <summary>Writes down how a move ended and frees the topic. Ending it again changes nothing.</summary>
     /// <param name="state">The topic.</param>

@@ -3,7 +3,7 @@ using Danube.Dapr.Contracts;
 namespace Danube.Dapr.Rebalancer.Topics;
 
 /// <summary>What a topic's actor remembers. Immutable.</summary>
-internal sealed record TopicState
+public sealed record TopicState
 {
     public required string Topic { get; init; }
 
@@ -41,10 +41,10 @@ internal sealed record TopicState
 /// <param name="Step">How far it is.</param>
 /// <param name="ExpiresAt">When the holder counts as dead.</param>
 /// <param name="UnloadSentAt">When the unload was sent; null before.</param>
-internal sealed record Lease(string MoveId, string From, string To, LeaseStep Step, DateTimeOffset ExpiresAt, DateTimeOffset? UnloadSentAt = null);
+public sealed record Lease(string MoveId, string From, string To, LeaseStep Step, DateTimeOffset ExpiresAt, DateTimeOffset? UnloadSentAt = null);
 
 /// <summary>Steps of a lease.</summary>
-internal enum LeaseStep
+public enum LeaseStep
 {
     /// <summary>Held, nothing done.</summary>
     Reserved,
@@ -54,7 +54,7 @@ internal enum LeaseStep
 }
 
 /// <summary>Something went wrong with this topic on a broker.</summary>
-internal sealed record BrokerFailure(string BrokerId, ReasonCode Reason, DateTimeOffset At);
+public sealed record BrokerFailure(string BrokerId, ReasonCode Reason, DateTimeOffset At);
 
 /// <summary>How a move ended.</summary>
-internal sealed record MoveEnd(string MoveId, MoveState State, ReasonCode? Reason, string Detail, DateTimeOffset At, double? DurationMs);
+public sealed record MoveEnd(string MoveId, MoveState State, ReasonCode? Reason, string Detail, DateTimeOffset At, double? DurationMs);
