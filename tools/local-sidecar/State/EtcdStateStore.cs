@@ -1,0 +1,141 @@
+using System.Globalization;
+using dotnet_etcd;
+using Etcdserverpb;
+using Google.Protobuf;
+
+namespace Danube.Dapr.LocalSidecar.State;
+
+/// <summary>
+/// A store in etcd (<c>state.etcd</c>, schema v1: the bytes as they are). The etag is the key's modification revision. Each batch is one
+/// etcd transaction whose guards are its etags, so a lost race is always reported.
+/// </summary>
+public sealed class EtcdStateStore : IStateStore
+{
+    private readonly EtcdOptions _options;
+    private readonly EtcdClient _client;
+
+    /// <param name="options">The component's metadata.</param>
+    public EtcdStateStore(EtcdOptions options)
+    {
+        _options = options;
+        _client = new EtcdClient(string.Join(',', options.Endpoints.Select(static e => e.Contains("://", StringComparison.Ordinal) ? e : "http://" + e)),
+            configureChannelOptions: static o => { o.Credentials = Grpc.Core.ChannelCredentials.Insecure; o.MaxReceiveMessageSize = null; });
+    }
+
+    /// <inheritdoc/>
+    public async Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken)
+    {
+        var response = await _client.GetAsync(new RangeRequest { Key = Key(key) }, cancellationToken: cancellationToken);
+        return response.Kvs.Count == 0 ? null : new StateEntry(key, response.Kvs[0].Value.ToByteArray(), Text(response.Kvs[0].ModRevision));
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<StateEntry>> ListAsync(string prefix, CancellationToken cancellationToken)
+    {
+        var from = Key(prefix);
+        var request = new RangeRequest { Key = from, RangeEnd = After(from), SortOrder = RangeRequest.Types.SortOrder.Ascend, SortTarget = RangeRequest.Types.SortTarget.Key };
+        var response = await _client.GetAsync(request, cancellationToken: cancellationToken);
+        var skip = _options.KeyPrefixPath.Length + 1;
+        var found = response.Kvs.Select(kv => new StateEntry(kv.Key.ToStringUtf8()[skip..], kv.Value.ToByteArray(), Text(kv.ModRevision))).ToList();
+        found.Sort(static (a, b) => string.CompareOrdinal(a.Key, b.Key));
+        return found;
+    }
+
+    /// <inheritdoc/>
+    public async Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
+    {
+        if (operations.Count > _options.MaxTransactionOperations)
+            throw new TooManyOperationsException(operations.Count, _options.MaxTransactionOperations);
+        var request = new TxnRequest();
+        var guarded = new List<string>();
+        foreach (var (key, operation, guard) in Fold(operations))
+        {
+            if (guard is { } g)
+            {
+                request.Compare.Add(g.ETag is null ? Absent(key) : EtagIs(g.ETag, key));
+                guarded.Add(key);
+            }
+            request.Success.Add(operation.Value is null
+                ? new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Key(key) } }
+                : new RequestOp { RequestPut = new PutRequest { Key = Key(key), Value = ByteString.CopyFrom(operation.Value), Lease = await LeaseAsync(operation.TimeToLive, cancellationToken) } });
+        }
+        // The answer to a guard that failed names the key.
+        request.Failure.AddRange(guarded.Select(key => new RequestOp { RequestRange = new RangeRequest { Key = Key(key), KeysOnly = true } }));
+        var response = await _client.TransactionAsync(request, cancellationToken: cancellationToken);
+        if (!response.Succeeded) throw new ETagMismatchException(FirstThatFailed(request, response, guarded));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    // etcd refuses a transaction that writes a key twice: the last write of a key stays, with the guard of the first.
+    private static List<(string Key, StateOperation Operation, StateOperation? Guard)> Fold(IReadOnlyList<StateOperation> operations)
+    {
+        var folded = new List<(string Key, StateOperation Operation, StateOperation? Guard)>(operations.Count);
+        var index = operations.Count > 1 ? new Dictionary<string, int>(StringComparer.Ordinal) : null;
+        foreach (var operation in operations)
+        {
+            var guards = operation.ETag is not null || operation.FirstWrite;
+            if (index is not null && index.TryGetValue(operation.Key, out var at))
+            {
+                // What the batch wrote itself has no etag that the caller could know.
+                if (operation.ETag is not null || (operation.FirstWrite && folded[at].Operation.Value is not null)) throw new ETagMismatchException(operation.Key);
+                folded[at] = (operation.Key, operation, folded[at].Guard);
+                continue;
+            }
+            index?.Add(operation.Key, folded.Count);
+            folded.Add((operation.Key, operation, guards ? operation : null));
+        }
+        return folded;
+    }
+
+    private static string FirstThatFailed(TxnRequest request, TxnResponse response, List<string> guarded)
+    {
+        for (var i = 0; i < guarded.Count; i++)
+        {
+            var revision = response.Responses[i].ResponseRange.Kvs is [var kv, ..] ? kv.ModRevision : 0;
+            if (revision != request.Compare[i].ModRevision) return guarded[i];
+        }
+        return guarded[0];
+    }
+
+    // Text that is no revision is a mismatch, as an old revision is.
+    private Compare EtagIs(string etag, string key) =>
+        long.TryParse(etag, NumberStyles.None, CultureInfo.InvariantCulture, out var revision) && revision != 0
+            ? new Compare { Key = Key(key), Target = Compare.Types.CompareTarget.Mod, Result = Compare.Types.CompareResult.Equal, ModRevision = revision }
+            : throw new ETagMismatchException(key);
+
+    private Compare Absent(string key) =>
+        new() { Key = Key(key), Target = Compare.Types.CompareTarget.Mod, Result = Compare.Types.CompareResult.Equal, ModRevision = 0 };
+
+    private async Task<long> LeaseAsync(TimeSpan? timeToLive, CancellationToken cancellationToken)
+    {
+        if (timeToLive is not { } ttl) return 0;
+        var lease = await _client.LeaseGrantAsync(new LeaseGrantRequest { TTL = (long)Math.Ceiling(ttl.TotalSeconds) }, cancellationToken: cancellationToken);
+        return lease.ID;
+    }
+
+    private ByteString Key(string key) => ByteString.CopyFromUtf8(_options.KeyPrefixPath + "/" + key);
+
+    private static ByteString After(ByteString prefix)
+    {
+        var bytes = prefix.ToByteArray();
+        for (var i = bytes.Length - 1; i >= 0; i--)
+        {
+            if (bytes[i] == 0xFF) continue;
+            bytes[i]++;
+            return ByteString.CopyFrom(bytes, 0, i + 1);
+        }
+        return ByteString.CopyFrom(0);
+    }
+
+    private static string Text(long revision) => revision.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>A batch has more operations than the store takes at once.</summary>
+public sealed class TooManyOperationsException(int count, int limit)
+    : Exception($"the transaction contains {count} operations, more than what the state store supports: {limit}");

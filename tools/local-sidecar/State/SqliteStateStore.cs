@@ -1,0 +1,126 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Threading.Channels;
+using Microsoft.Data.Sqlite;
+
+namespace Danube.Dapr.LocalSidecar.State;
+
+/// <summary>
+/// A store in a SQLite file (<c>state.sqlite</c>). One thread writes: it takes every batch that waits into one transaction, so that many
+/// writers share one flush to the disk. Reads run on connections of their own beside it.
+/// </summary>
+public sealed class SqliteStateStore : IStateStore
+{
+    // Expiry is compared as text in the form SQLite's own CURRENT_TIMESTAMP has, with milliseconds.
+    private const string TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff";
+    private const int BatchesPerTransaction = 512;
+
+    private readonly SqliteOptions _options;
+    private readonly TimeProvider _time;
+    private readonly string _connectionString;
+    private readonly ConcurrentBag<SqliteReader> _readers = [];
+    private readonly Channel<WriteBatch> _writes = Channel.CreateUnbounded<WriteBatch>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Thread _writerThread;
+    private readonly SqliteWriter _writer;
+    private volatile bool _disposed;
+
+    /// <param name="options">The component's metadata.</param>
+    /// <param name="time">The clock of expiry.</param>
+    /// <exception cref="SqliteException">The file cannot be opened or its table cannot be made.</exception>
+    public SqliteStateStore(SqliteOptions options, TimeProvider time)
+    {
+        (_options, _time) = (options, time);
+        _connectionString = ToConnectionString(options.ConnectionString);
+        _writer = new SqliteWriter(Open(), options.TableName, Now);
+        _writerThread = new Thread(WriteLoop) { IsBackground = true, Name = "sqlite-writer" };
+        _writerThread.Start();
+    }
+
+    /// <inheritdoc/>
+    public Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken) => Read(reader => reader.Get(key, Now()));
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<StateEntry>> ListAsync(string prefix, CancellationToken cancellationToken) => Read(reader => reader.List(prefix, Now()));
+
+    /// <inheritdoc/>
+    public Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
+    {
+        if (operations.Count == 0) return Task.CompletedTask;
+        var batch = new WriteBatch(operations);
+        return _writes.Writer.TryWrite(batch) ? batch.Done.Task : Task.FromException(new ObjectDisposedException(nameof(SqliteStateStore)));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_writes.Writer.TryComplete()) return;
+        await Task.Run(_writerThread.Join);
+        _disposed = true;
+        _writer.Dispose();
+        while (_readers.TryTake(out var reader)) reader.Dispose();
+    }
+
+    private string Now() => _time.GetUtcNow().ToString(TimestampFormat, CultureInfo.InvariantCulture);
+
+    // A read takes microseconds from the page cache: it runs on the caller's thread.
+    private Task<T> Read<T>(Func<SqliteReader, T> read)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (!_readers.TryTake(out var reader)) reader = new SqliteReader(Open(), _options.TableName);
+        try
+        {
+            var result = read(reader);
+            _readers.Add(reader);
+            return Task.FromResult(result);
+        }
+        catch (Exception e)
+        {
+            reader.Dispose();
+            return Task.FromException<T>(e);
+        }
+    }
+
+    private void WriteLoop()
+    {
+        var batches = new List<WriteBatch>();
+        var nextCleanup = _options.CleanupInterval is { } first ? _time.GetUtcNow() + first : DateTimeOffset.MaxValue;
+        while (_writes.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            batches.Clear();
+            while (batches.Count < BatchesPerTransaction && _writes.Reader.TryRead(out var batch)) batches.Add(batch);
+            _writer.Commit(batches, _time.GetUtcNow());
+            if (_time.GetUtcNow() < nextCleanup) continue;
+            _writer.DeleteExpired();
+            nextCleanup = _time.GetUtcNow() + _options.CleanupInterval!.Value;
+        }
+    }
+
+    private SqliteConnection Open()
+    {
+        var connection = new SqliteConnection(_connectionString);
+        connection.Open();
+        using var command = connection.CreateCommand();
+        var busyTimeout = (long)(_options.BusyTimeout ?? TimeSpan.FromSeconds(2)).TotalMilliseconds;
+        command.CommandText = $"PRAGMA busy_timeout={busyTimeout.ToString(CultureInfo.InvariantCulture)}; PRAGMA journal_mode={(_options.DisableWal ? "DELETE" : "WAL")}; PRAGMA synchronous=FULL;";
+        command.ExecuteNonQuery();
+        return connection;
+    }
+
+    private static string ToConnectionString(string text)
+    {
+        // daprd takes a URI with query parameters; of those only the path matters here.
+        var path = text.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? text["file:".Length..] : text;
+        var query = path.IndexOf('?', StringComparison.Ordinal);
+        if (query >= 0) path = path[..query];
+        if (path.StartsWith("///", StringComparison.Ordinal)) path = path[2..];
+        return new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, Mode = SqliteOpenMode.ReadWriteCreate }.ToString();
+    }
+}
+
+/// <summary>Operations that one caller waits for.</summary>
+internal sealed class WriteBatch(IReadOnlyList<StateOperation> operations)
+{
+    public IReadOnlyList<StateOperation> Operations { get; } = operations;
+
+    public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
