@@ -191,7 +191,7 @@ internal sealed partial class ControlLoopActor(
                 TraceParent = Activity.Current?.Id,
             },
             Ledger = state.Ledger.Add(now, plan.Moves.Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
-            PlanIds = [plan.Id, .. state.PlanIds.Where(id => id != plan.Id).Take(KeptPlans - 1)],
+            Plans = [new PlanEntry(plan.Id, plan.Moves.Count), .. state.Plans.Where(p => p.Id != plan.Id).Take(KeptPlans - 1)],
             Commands = key is null ? state.Commands : [new KeyedCommand(key, body, plan.Id), .. state.Commands.Take(KeptCommands - 1)],
         };
         await StoreAsync(state);

@@ -4,6 +4,7 @@ using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Options;
 using Dapr.Actors.Runtime;
 using Microsoft.Extensions.Options;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
 
 namespace Danube.Dapr.Rebalancer.Actors;
 

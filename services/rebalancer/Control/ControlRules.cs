@@ -13,7 +13,7 @@ internal static class ControlRules
 {
     private const int MaxRefusals = 20;
 
-    /// <summary>Why an automatic plan with <paramref name="moves"/> moves may not start now; null when it may.</summary>
+    /// <summary>Why an automatic plan may not start now; null when it may.</summary>
     public static Denial? WhyNotStart(ControlState state, RebalancerOptions options, DateTimeOffset now)
     {
         if (WhyStopped(state) is { } stopped)
@@ -99,10 +99,10 @@ internal static class ControlRules
     public static Denial? WhyNotSustained(DateTimeOffset? breachSince, RebalancerOptions options, DateTimeOffset now)
     {
         var lasted = breachSince is { } since ? (now - since).TotalSeconds : 0;
-        return lasted >= options.SustainedSeconds
+        return lasted >= options.SustainedValue
             ? null
             : new Denial(ReasonCode.NotSustained, string.Create(CultureInfo.InvariantCulture,
-                $"Out of band for {lasted:0} s of the {options.SustainedSeconds:0} s that it must last."));
+                $"Out of band for {lasted:0} s of the {options.SustainedValue:0} s that it must last."));
     }
 
     /// <summary>Moves that the hourly limit leaves.</summary>

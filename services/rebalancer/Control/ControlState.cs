@@ -42,7 +42,7 @@ public sealed record ControlState
     public IReadOnlyList<string> DrainedBrokers { get; init; } = [];
 
     /// <summary>The last plans, newest first.</summary>
-    public IReadOnlyList<string> PlanIds { get; init; } = [];
+    public IReadOnlyList<PlanEntry> Plans { get; init; } = [];
 
     /// <summary>Plans that commands with an idempotency key made, newest first.</summary>
     public IReadOnlyList<KeyedCommand> Commands { get; init; } = [];
@@ -107,6 +107,11 @@ public sealed record RecentMove(string Topic, string From, string To, DateTimeOf
 /// <param name="Body">Hash of the command and its body: the same key with another body is refused.</param>
 /// <param name="PlanId">The plan.</param>
 public sealed record KeyedCommand(string Key, string Body, string PlanId);
+
+/// <summary>A plan in the index.</summary>
+/// <param name="Id">The plan.</param>
+/// <param name="Moves">How many moves it has.</param>
+public sealed record PlanEntry(string Id, int Moves);
 
 /// <summary>Signature and time of the last published cycle.</summary>
 public sealed record PublishedCycle(string Signature, DateTimeOffset At);

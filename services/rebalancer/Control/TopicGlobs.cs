@@ -1,35 +1,12 @@
-using DotNet.Globbing;
+using System.IO.Enumeration;
 
 namespace Danube.Dapr.Rebalancer.Control;
 
-/// <summary>Topic names and globs such as <c>/default/orders-*</c>.</summary>
-internal sealed class TopicGlobs(IEnumerable<string> patterns)
+/// <summary>Topic names and globs as the planner reads them: <c>*</c> is any text, <c>?</c> one character.</summary>
+internal static class TopicGlobs
 {
-    private readonly Glob[] _globs = [.. patterns.Select(p => Glob.Parse(p))];
+    public static bool IsValid(string? pattern) => pattern is { Length: > 1 } && pattern[0] == '/' && !pattern.Contains('\\', StringComparison.Ordinal);
 
-    public static bool IsValid(string? pattern)
-    {
-        if (string.IsNullOrEmpty(pattern) || pattern[0] != '/')
-            return false;
-        try
-        {
-            Glob.Parse(pattern);
-            return true;
-        }
-        catch (GlobParseException)
-        {
-            return false;
-        }
-    }
-
-    public bool IsMatch(string topic)
-    {
-        foreach (var glob in _globs)
-        {
-            if (glob.IsMatch(topic))
-                return true;
-        }
-
-        return false;
-    }
+    public static bool IsMatch(IEnumerable<string> patterns, string topic) =>
+        patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, topic, ignoreCase: false));
 }

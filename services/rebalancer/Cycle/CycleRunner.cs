@@ -33,6 +33,43 @@ internal sealed class CycleRunner(
         return result with { Record = record, State = result.State with { LastCycle = record } };
     }
 
+    /// <summary>A plan on an operator's request. A dry run shows all moves; a real one keeps the limits.</summary>
+    public async Task<PlanMade> MakeManualAsync(ControlState state, RebalanceRequest request, CancellationToken cancellationToken = default)
+    {
+        var options = monitor.CurrentValue;
+        var now = time.GetUtcNow();
+        var left = ControlRules.MovesLeft(state, options, now);
+        if (!request.DryRun && left == 0)
+            return new PlanMade(null, ReasonCode.HourlyLimit, UsedUp(state, options, now), null, false, []);
+        ClusterSnapshot snapshot;
+        try
+        {
+            snapshot = await EnrichedSnapshotAsync(state, cancellationToken);
+        }
+        catch (SnapshotUnavailableException error)
+        {
+            return new PlanMade(null, ReasonCode.StaleReports, error.Message, null, false, []);
+        }
+
+        return planner.Make(snapshot, new PlanRequest
+        {
+            Policy = request.Policy ?? options.Policy,
+            MaxMoves = request.DryRun ? request.MaxMoves ?? 10_000 : Math.Min(request.MaxMoves ?? options.MaxMovesPerCycle, Math.Min(options.MaxMovesPerCycle, left)),
+            UntilTarget = true,
+            Trigger = PlanTrigger.Manual,
+            Ledger = state.Ledger,
+            WithoutHourlyLimit = request.DryRun,
+            Now = now,
+        });
+    }
+
+    /// <summary>Ranking's snapshot with what only the control loop knows.</summary>
+    public async Task<ClusterSnapshot> EnrichedSnapshotAsync(ControlState state, CancellationToken cancellationToken = default) =>
+        SnapshotEnricher.Enrich(await ranking.GetSnapshotAsync(cancellationToken), state, monitor.CurrentValue);
+
+    private static string UsedUp(ControlState state, RebalancerOptions options, DateTimeOffset now) =>
+        string.Create(CultureInfo.InvariantCulture, $"{state.Ledger.Total(now)} moves in the last hour; the limit is {options.MaxMovesPerHour}.");
+
     private async Task<CycleResult> DecideAsync(ControlState state, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (state.Active is { } active)
@@ -45,7 +82,7 @@ internal sealed class CycleRunner(
         ClusterSnapshot snapshot;
         try
         {
-            snapshot = SnapshotEnricher.Enrich(await ranking.GetSnapshotAsync(cancellationToken), state, options);
+            snapshot = await EnrichedSnapshotAsync(state, cancellationToken);
         }
         catch (SnapshotUnavailableException error)
         {
@@ -77,10 +114,7 @@ internal sealed class CycleRunner(
         if (ControlRules.WhyNotSustained(breach, options, now) is { } early)
             return new CycleResult(state, record with { Outcome = CycleOutcome.Skipped, Reason = early.Reason, Detail = early.Detail }, null);
         if (ControlRules.MovesLeft(state, options, now) == 0)
-        {
-            var detail = string.Create(CultureInfo.InvariantCulture, $"{state.Ledger.Total(now)} moves in the last hour; the limit is {options.MaxMovesPerHour}.");
-            return new CycleResult(state, record with { Outcome = CycleOutcome.Skipped, Reason = ReasonCode.HourlyLimit, Detail = detail }, null);
-        }
+            return new CycleResult(state, record with { Outcome = CycleOutcome.Skipped, Reason = ReasonCode.HourlyLimit, Detail = UsedUp(state, options, now) }, null);
 
         if (ControlRules.WhyNotStart(state, options, now) is { } denial)
             return new CycleResult(state, record with { Outcome = CycleOutcome.Skipped, Reason = denial.Reason, Detail = $"{denial.Detail} {plan.Summary}" }, null);

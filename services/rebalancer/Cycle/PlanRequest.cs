@@ -16,6 +16,9 @@ internal sealed record PlanRequest
 
     public required PlanTrigger Trigger { get; init; }
 
+    /// <summary>True: as if no move had been made in the last hour, for a dry run that shows all moves.</summary>
+    public bool WithoutHourlyLimit { get; init; }
+
     /// <summary>The broker to empty, for a drain.</summary>
     public string? DrainBroker { get; init; }
 

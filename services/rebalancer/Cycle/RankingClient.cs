@@ -1,4 +1,3 @@
-using System.Net.Http.Json;
 using Danube.Dapr.Contracts;
 
 namespace Danube.Dapr.Rebalancer.Cycle;
@@ -14,7 +13,7 @@ internal sealed class RankingClient(HttpClient http)
             using var response = await http.GetAsync("/snapshot", cancellationToken);
             if (!response.IsSuccessStatusCode)
                 throw new SnapshotUnavailableException($"Ranking answered {(int)response.StatusCode} to GET /snapshot: {Short(await response.Content.ReadAsStringAsync(cancellationToken))}");
-            return await response.Content.ReadFromJsonAsync(ContractsJson.Default.ClusterSnapshot, cancellationToken)
+            return await response.Content.ReadFromJsonAsync<ClusterSnapshot>(ContractsJson.Wire, cancellationToken)
                 ?? throw new SnapshotUnavailableException("Ranking answered an empty snapshot.");
         }
         catch (Exception error) when (error is HttpRequestException or System.Text.Json.JsonException

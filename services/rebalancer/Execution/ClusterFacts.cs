@@ -8,8 +8,6 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// <param name="Balance">The leader's ranking.</param>
 /// <param name="Owners">Owners of each topic by the brokers' own lists.</param>
 /// <param name="Delivery">Delivery mode of each owned topic.</param>
-/// <param name="TargetGauge">Topics that the target has loaded, by its own gauge; null without an exporter.</param>
-/// <param name="BuiltInMoves">Moves of Danube's own rebalancer by the leader's counter; null when not exported.</param>
 internal sealed record ClusterFacts(
     ClusterTopology Topology,
     RaftStatus Raft,

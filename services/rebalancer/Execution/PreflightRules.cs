@@ -2,6 +2,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Options;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
 
 namespace Danube.Dapr.Rebalancer.Execution;
 

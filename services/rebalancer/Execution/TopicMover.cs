@@ -8,6 +8,7 @@ using Danube.Dapr.Rebalancer.Telemetry;
 using Danube.Dapr.Rebalancer.Topics;
 using Danube.Dapr.Rebalancer.Workflows;
 using Microsoft.Extensions.Options;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
 
 namespace Danube.Dapr.Rebalancer.Execution;
 

@@ -1,3 +1,5 @@
+using Danube.Dapr.Planning;
+
 namespace Danube.Dapr.Rebalancer.Options;
 
 /// <summary>Configuration section <c>Rebalancer</c>. The defaults are those of production.</summary>
@@ -14,8 +16,8 @@ internal sealed class RebalancerOptions
     /// <summary>Time between two cycles. 1 to 86,400; default 300.</summary>
     public double CheckIntervalSeconds { get; set; } = 300;
 
-    /// <summary>How long the imbalance must last before anything is moved. 0 to 86,400; default 300, which is two cycles in a row.</summary>
-    public double SustainedSeconds { get; set; } = 300;
+    /// <summary>How long the imbalance must last before anything is moved. 0 to 86,400; null (default) for the policy's own: 120, 60 or 30.</summary>
+    public double? SustainedSeconds { get; set; }
 
     /// <summary>Moves of one plan. 1 to 10,000; default 3.</summary>
     public int MaxMovesPerCycle { get; set; } = 3;
@@ -40,9 +42,6 @@ internal sealed class RebalancerOptions
 
     /// <summary>Age above which a load report counts for nothing. 1 to 86,400; default 120.</summary>
     public double MaxReportAgeSeconds { get; set; } = 120;
-
-    /// <summary>Time for the planner. 10 to 60,000; default 1,000.</summary>
-    public double PlanningTimeMs { get; set; } = 1000;
 
     /// <summary>Topics that never move: exact names or globs.</summary>
     public IList<string> DeniedTopics { get; } = [];
@@ -94,6 +93,8 @@ internal sealed class RebalancerOptions
 
     /// <summary>How often a cycle that decides the same as the one before is published, in seconds. 0 publishes each; 0 to 86,400; default 600.</summary>
     public double RepeatedCycleSeconds { get; set; } = 600;
+
+    internal double SustainedValue => SustainedSeconds ?? ImbalancePolicy.Get(Policy).SustainedFor.TotalSeconds;
 
     internal RebalancerMode ModeValue => Enum.Parse<RebalancerMode>(Mode, ignoreCase: true);
 

@@ -1,6 +1,6 @@
 using System.Globalization;
+using Danube.Dapr.Planning;
 using Danube.Dapr.Rebalancer.Control;
-using DotNet.Globbing;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer.Options;
@@ -12,11 +12,12 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
     {
         var faults = new Faults();
         faults.OneOf(nameof(options.Mode), options.Mode, ["observe", "advise", "auto"]);
-        faults.OneOf(nameof(options.Policy), options.Policy, PolicyNames.All);
+        faults.OneOf(nameof(options.Policy), options.Policy, ImbalancePolicy.Names);
         faults.OneOf(nameof(options.StorageMode), options.StorageMode, ["unknown", "shared_fs", "object_store", "local"]);
         faults.OneOf(nameof(options.Repair), options.Repair, ["off", "advise", "auto"]);
         faults.Range(nameof(options.CheckIntervalSeconds), options.CheckIntervalSeconds, 1, 86_400);
-        faults.Range(nameof(options.SustainedSeconds), options.SustainedSeconds, 0, 86_400);
+        if (options.SustainedSeconds is { } sustained)
+            faults.Range(nameof(options.SustainedSeconds), sustained, 0, 86_400);
         faults.Range(nameof(options.MaxMovesPerCycle), options.MaxMovesPerCycle, 1, 10_000);
         faults.Range(nameof(options.MaxMovesPerHour), options.MaxMovesPerHour, 1, 100_000);
         faults.Range(nameof(options.MaxMovesPerBrokerPerHour), options.MaxMovesPerBrokerPerHour, 1, 100_000);
@@ -25,7 +26,6 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.Range(nameof(options.MinTopicAgeSeconds), options.MinTopicAgeSeconds, 0, 604_800);
         faults.Range(nameof(options.MinBrokers), options.MinBrokers, 2, 1_000);
         faults.Range(nameof(options.MaxReportAgeSeconds), options.MaxReportAgeSeconds, 1, 86_400);
-        faults.Range(nameof(options.PlanningTimeMs), options.PlanningTimeMs, 10, 60_000);
         faults.Range(nameof(options.MoveTimeoutSeconds), options.MoveTimeoutSeconds, 5, 600);
         faults.Range(nameof(options.MaxMovesPerMask), options.MaxMovesPerMask, 1, 200);
         faults.Range(nameof(options.MaxMaskSeconds), options.MaxMaskSeconds, 10, 3_600);
@@ -47,7 +47,7 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.Globs(nameof(options.RecreateTopics), options.RecreateTopics);
         for (var i = 0; i < options.QuietHours.Count; i++)
         {
-            if (!QuietHours.TryParse(options.QuietHours[i], out _))
+            if (!Control.QuietHours.TryParse(options.QuietHours[i], out _))
                 faults.Add($"{nameof(options.QuietHours)}:{i}", options.QuietHours[i], "HH:mm-HH:mm in UTC, with two different times");
         }
 
