@@ -52,8 +52,23 @@ public sealed record RebalancerStatus
     /// <summary>What opened it.</summary>
     public string? CircuitReason { get; init; }
 
+    /// <summary>True while the kill switch is on: nothing moves, not even by hand.</summary>
+    public bool KillSwitch { get; init; }
+
     /// <summary>The plan that runs now, or null.</summary>
     public string? RunningPlanId { get; init; }
+
+    /// <summary>The plan that waits for approval, or null.</summary>
+    public string? PendingPlanId { get; init; }
+
+    /// <summary>Since when the balance has been out of its band; null inside.</summary>
+    public DateTimeOffset? OutOfBandSince { get; init; }
+
+    /// <summary>Brokers that are masked at this moment, so that a topic lands where it should.</summary>
+    public IReadOnlyList<string> MaskedBrokers { get; init; } = [];
+
+    /// <summary>Brokers that left the plans because an unload stuck there.</summary>
+    public IReadOnlyList<string> StuckBrokers { get; init; } = [];
 
     /// <summary>The last cycle.</summary>
     public CycleRecord? LastCycle { get; init; }
@@ -89,7 +104,14 @@ public enum PlanRunState
 /// <param name="Failed">Moves failed, stuck or landed elsewhere.</param>
 /// <param name="Skipped">Moves skipped or cancelled.</param>
 /// <param name="FinishedAt">When it ended, or null.</param>
-public sealed record PlanRun(RebalancePlan Plan, PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt);
+public sealed record PlanRun(RebalancePlan Plan, PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt)
+{
+    /// <summary>Until when it waits for approval; null when it needs none.</summary>
+    public DateTimeOffset? ApprovalDeadline { get; init; }
+
+    /// <summary>Who approved it or asked for it; null when nobody had to.</summary>
+    public string? ApprovedBy { get; init; }
+}
 
 /// <summary>One entry of <c>GET /history</c>, newest first.</summary>
 public sealed record HistoryEntry
