@@ -32,19 +32,7 @@ internal static class RebalancerServices
             p.GetRequiredService<IOptions<DanubeOptions>>().Value.ToClient(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton(p => new RankingClient(DaprClient.CreateInvokeHttpClient(
             DaprNames.Apps.Ranking, daprApiToken: p.GetRequiredService<IConfiguration>()["DAPR_API_TOKEN"])));
-        services.AddSingleton<RebalancerMetrics>();
-        services.AddSingleton<ActorDirectory>();
-        services.AddSingleton<EventPublisher>();
-        services.AddSingleton<PlanMaker>();
-        services.AddSingleton<CycleRunner>();
-        services.AddSingleton<PlanLauncher>();
-        services.AddSingleton<MoveRecorder>();
-        services.AddSingleton<BatchPreflight>();
-        services.AddSingleton<TopicMover>();
-        services.AddSingleton<BatchSettler>();
-        services.AddSingleton<PlanSteps>();
-        services.AddSingleton<PlanReader>();
-        services.AddSingleton<StatusReader>();
+        services.AddRebalancerCore();
         services.AddActors(actors =>
         {
             actors.UseJsonSerialization = true;
@@ -58,19 +46,42 @@ internal static class RebalancerServices
         services.AddDaprWorkflow(workflows =>
         {
             workflows.UseJsonSerializerOptions(ContractsJson.Wire);
-            workflows.RegisterWorkflow<ExecutePlanWorkflow>();
-            workflows.RegisterWorkflow<MoveBatchWorkflow>();
-            workflows.RegisterActivity<BeginPlanActivity>();
-            workflows.RegisterActivity<NextBatchActivity>();
-            workflows.RegisterActivity<FinishPlanActivity>();
-            workflows.RegisterActivity<PreflightActivity>();
-            workflows.RegisterActivity<MaskActivity>();
-            workflows.RegisterActivity<MoveTopicActivity>();
-            workflows.RegisterActivity<UnmaskActivity>();
-            workflows.RegisterActivity<SettleActivity>();
+            RegisterWorkflows(workflows);
         });
         services.AddHostedService<LoopStarter>();
         return builder;
+    }
+
+    /// <summary>What needs no sidecar to exist.</summary>
+    internal static void AddRebalancerCore(this IServiceCollection services)
+    {
+        services.AddSingleton<RebalancerMetrics>();
+        services.AddSingleton<ActorDirectory>();
+        services.AddSingleton<EventPublisher>();
+        services.AddSingleton<PlanMaker>();
+        services.AddSingleton<CycleRunner>();
+        services.AddSingleton<PlanLauncher>();
+        services.AddSingleton<MoveRecorder>();
+        services.AddSingleton<BatchPreflight>();
+        services.AddSingleton<TopicMover>();
+        services.AddSingleton<BatchSettler>();
+        services.AddSingleton<PlanSteps>();
+        services.AddSingleton<PlanReader>();
+        services.AddSingleton<StatusReader>();
+    }
+
+    internal static void RegisterWorkflows(WorkflowRuntimeOptions workflows)
+    {
+        workflows.RegisterWorkflow<ExecutePlanWorkflow>();
+        workflows.RegisterWorkflow<MoveBatchWorkflow>();
+        workflows.RegisterActivity<BeginPlanActivity>();
+        workflows.RegisterActivity<NextBatchActivity>();
+        workflows.RegisterActivity<FinishPlanActivity>();
+        workflows.RegisterActivity<PreflightActivity>();
+        workflows.RegisterActivity<MaskActivity>();
+        workflows.RegisterActivity<MoveTopicActivity>();
+        workflows.RegisterActivity<UnmaskActivity>();
+        workflows.RegisterActivity<SettleActivity>();
     }
 
     /// <summary><c>Danube:Seeds</c> as one text with commas: a list is awkward in an environment variable or an argument.</summary>
