@@ -33,6 +33,8 @@ internal sealed class EngineHost : IAsyncDisposable
         Client = new TaskHubSidecarService.TaskHubSidecarServiceClient(channel);
     }
 
+    public GrpcChannel Channel => _channel;
+
     public WorkflowEngine Engine { get; }
 
     public TaskHubSidecarService.TaskHubSidecarServiceClient Client { get; }
@@ -45,10 +47,9 @@ internal sealed class EngineHost : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc();
-        builder.Services.AddSingleton<WorkflowEngineResolver>(_ => engine);
+        builder.Services.AddWorkflows(_ => engine);
         var app = builder.Build();
-        app.MapGrpcService<TaskHubService>();
-        app.MapWorkflowApi();
+        app.MapWorkflows();
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new EngineHost(app, engine, GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null }), address);
