@@ -34,6 +34,13 @@ public sealed record BalanceReport
 /// <param name="MaxBroker">The broker with the highest load.</param>
 public sealed record ResourceBalance(string Resource, double Mean, double CoefficientOfVariation, double MaxOverMean, double MinOverMean, string MaxBroker);
 
+/// <summary>The balance at one moment, for a curve; <c>GET /balance/history</c> answers a list of them, oldest first.</summary>
+/// <param name="Time">The moment.</param>
+/// <param name="CoefficientOfVariation">As <see cref="BalanceReport.CoefficientOfVariation"/>.</param>
+/// <param name="MaxOverMean">As <see cref="BalanceReport.MaxOverMean"/>.</param>
+/// <param name="Cause">As <see cref="BalanceReport.Cause"/>.</param>
+public sealed record BalanceSample(DateTimeOffset Time, double CoefficientOfVariation, double MaxOverMean, string Cause);
+
 /// <summary>One place in the ranking; the first is the least loaded broker.</summary>
 public sealed record RankedBroker
 {

@@ -9,7 +9,7 @@ public sealed record ClusterSnapshot
     /// <summary>The moment that it describes; all ages count from here.</summary>
     public required DateTimeOffset Time { get; init; }
 
-    /// <summary>Grows with every change of the cluster view; two snapshots with the same number are equal.</summary>
+    /// <summary>Grows with every change of the cluster view, also over restarts; two snapshots with the same number differ at most in <see cref="Time"/>.</summary>
     public long Generation { get; init; }
 
     /// <summary>Id of Danube's leader, when known.</summary>

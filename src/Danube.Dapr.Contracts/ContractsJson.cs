@@ -11,9 +11,11 @@ namespace Danube.Dapr.Contracts;
 [JsonSerializable(typeof(ClusterReport))]
 [JsonSerializable(typeof(ClusterSnapshot))]
 [JsonSerializable(typeof(BalanceReport))]
+[JsonSerializable(typeof(IReadOnlyList<BalanceSample>))]
 [JsonSerializable(typeof(RankingReport))]
 [JsonSerializable(typeof(IReadOnlyList<BrokerView>))]
 [JsonSerializable(typeof(Page<TopicSnapshot>))]
+[JsonSerializable(typeof(IReadOnlyList<UnownedTopic>))]
 [JsonSerializable(typeof(RebalancePlan))]
 [JsonSerializable(typeof(RebalanceRequest))]
 [JsonSerializable(typeof(RebalanceResponse))]
@@ -32,7 +34,8 @@ namespace Danube.Dapr.Contracts;
 public sealed partial class ContractsJson : JsonSerializerContext
 {
     /// <summary>Options for everything that reads or writes the wire records: web servers, Dapr clients and actors.</summary>
-    public static JsonSerializerOptions Wire { get; } = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+    // Made when first asked for: an initializer would run before the generated one of Default, and see null.
+    public static JsonSerializerOptions Wire => field ??= Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
 
     /// <summary>Makes <paramref name="options"/> read and write the wire records in their one form, and other types by reflection.</summary>
     public static JsonSerializerOptions Configure(JsonSerializerOptions options)

@@ -68,6 +68,9 @@ public static class DaprNames
         /// <summary>In ranking: the one cluster view.</summary>
         public const string Cluster = "ClusterActor";
 
+        /// <summary>In history: the one writer of the record.</summary>
+        public const string History = "HistoryActor";
+
         /// <summary>In rebalancer: the control loop.</summary>
         public const string ControlLoop = "ControlLoopActor";
 

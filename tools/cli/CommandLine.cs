@@ -10,6 +10,12 @@ internal static class CommandLine
     {
         var root = new RootCommand("danube-lb: keeps a Danube cluster balanced, and shows and steers how.");
         root.Subcommands.Add(UpCommand.Create());
+        foreach (var command in ReadCommands.Create().Concat(SteerCommands.Create()))
+            root.Subcommands.Add(command);
+        root.Subcommands.Add(new Command("brokers", "Brokers: their load and state.") { ReadCommands.BrokerList() });
+        root.Subcommands.Add(new Command("topics", "Topics: their rates and owners.") { ReadCommands.TopicList(), ReadCommands.TopicShow() });
+        root.Subcommands.Add(new Command("plans", "Plans: what was decided and why.") { ReadCommands.PlanList(), ReadCommands.PlanShow() });
+        root.Subcommands.Add(new Command("moves", "Moves: each with its steps.") { ReadCommands.MoveList() });
 
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

@@ -14,11 +14,12 @@ internal static class UpCommand
         var untilBalanced = new Option<bool>("--until-balanced") { Description = "End as soon as the cluster is balanced and stays so: exit 0; 2 when --timeout passes first." };
         var timeout = new Option<int>("--timeout") { Description = "Seconds that --until-balanced waits, 1 to 86400.", DefaultValueFactory = _ => 120 };
         var forSeconds = new Option<int?>("--for") { Description = "Run this many seconds whatever happens, 1 to 86400." };
-        var json = new Option<bool>("--json") { Description = "Progress on standard error; the last line of standard output is one JSON object." };
         var seeds = new Option<string[]>("--seeds") { Description = "Admin addresses of a real Danube cluster, http://host:50051[,...]; no simulator then.", AllowMultipleArgumentsPerToken = true };
         var move = new Option<bool>("--move") { Description = "With --seeds: move topics. Without it plans are only shown." };
-        var dapr = new Option<SidecarKind>("--dapr") { Description = "Sidecar: an installed Dapr if there is one (auto), daprd, or the embedded one (local).", DefaultValueFactory = _ => SidecarKind.Auto };
-        var state = new Option<StateKind>("--state") { Description = "State store: sqlite, memory or etcd.", DefaultValueFactory = _ => StateKind.Sqlite };
+        var storage = new Option<string>("--storage-mode") { Description = "With --seeds: storage mode of the brokers; a topic moves without loss only with shared_fs and object_store.", DefaultValueFactory = _ => "unknown" };
+        storage.AcceptOnlyFromAmong("shared_fs", "object_store", "local", "unknown");
+        var dapr = ServiceCommand.Choice("--dapr", "Sidecar: an installed Dapr if there is one (auto), daprd, or the embedded one (local).", SidecarKind.Auto);
+        var state = ServiceCommand.Choice("--state", "State store: sqlite, memory or etcd.", StateKind.Sqlite);
         var etcd = new Option<string?>("--etcd") { Description = "With --state etcd: host:port of a running etcd; without it one is started for the run." };
         var zipkin = new Option<string?>("--zipkin") { Description = "Send traces to this Zipkin, for instance http://localhost:9411." };
         var portBase = new Option<int>("--port-base") { Description = "Services listen from this port on, 1024 to 65000; 0 takes free ports.", DefaultValueFactory = _ => 5100 };
@@ -28,7 +29,7 @@ internal static class UpCommand
 
         var command = new Command("up", "Start a cluster (simulated, or your own with --seeds) with all services and watch it become balanced.")
         {
-            caseName, listCases, untilBalanced, timeout, forSeconds, json, seeds, move, dapr, state, etcd, zipkin, portBase, logs, stateDir, seed,
+            caseName, listCases, untilBalanced, timeout, forSeconds, ServiceCommand.JsonOption, seeds, move, storage, dapr, state, etcd, zipkin, portBase, logs, stateDir, seed,
         };
         Within(timeout, 1, 86400);
         Within(portBase, 0, 65000);
@@ -39,7 +40,7 @@ internal static class UpCommand
                 result.AddError("--until-balanced and --for exclude each other.");
             if (result.GetResult(move) is not null && result.GetResult(seeds) is null)
                 result.AddError("--move goes with --seeds: in a simulated cluster topics are always moved.");
-            if (result.GetResult(etcd) is not null && result.GetValue(state) != StateKind.Etcd)
+            if (result.GetResult(etcd) is not null && result.GetValue(state) != "etcd")
                 result.AddError("--etcd goes with --state etcd.");
             if (result.GetResult(caseName) is { Implicit: false } && result.GetResult(seeds) is not null)
                 result.AddError("--case names a simulated cluster, --seeds a real one: give one of them.");
@@ -53,12 +54,13 @@ internal static class UpCommand
                 Case = parsed.GetValue(caseName)!,
                 Seeds = ParseSeeds(parsed.GetValue(seeds) ?? []),
                 Move = parsed.GetValue(move),
+                StorageMode = parsed.GetValue(storage)!,
                 UntilBalanced = parsed.GetValue(untilBalanced),
                 Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)),
                 For = parsed.GetValue(forSeconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
-                Json = parsed.GetValue(json),
-                Dapr = parsed.GetValue(dapr),
-                State = parsed.GetValue(state),
+                Json = parsed.GetValue(ServiceCommand.JsonOption),
+                Dapr = Enum.Parse<SidecarKind>(parsed.GetValue(dapr)!, ignoreCase: true),
+                State = Enum.Parse<StateKind>(parsed.GetValue(state)!, ignoreCase: true),
                 EtcdEndpoint = parsed.GetValue(etcd),
                 Zipkin = ParseZipkin(parsed.GetValue(zipkin)),
                 PortBase = parsed.GetValue(portBase),
