@@ -55,11 +55,11 @@ internal sealed class TurnContext(TurnSteps steps, string name) : WorkflowContex
         steps.CheckCaller();
         cancellationToken.ThrowIfCancellationRequested();
         OpenTask timer = steps.StartTimer(fireAt, new CreateTimerAction { CreateTimer = new TimerOriginCreateTimer() });
-        steps.CancelWith(cancellationToken, timer.Result, () =>
+        steps.CancelWith(timer.Result, () =>
         {
             steps.GiveUp(timer);
             timer.Cancel(cancellationToken);
-        });
+        }, cancellationToken);
         await timer.Result;
     }
 
@@ -71,11 +71,11 @@ internal sealed class TurnContext(TurnSteps steps, string name) : WorkflowContex
             return ReadEvent<T>(eventName, raised.EventRaised.Input);
         cancellationToken.ThrowIfCancellationRequested();
         EventInbox.Waiter waiter = steps.Events.Wait(eventName);
-        steps.CancelWith(cancellationToken, waiter.Data, () =>
+        steps.CancelWith(waiter.Data, () =>
         {
             steps.Events.GiveUp(waiter);
             waiter.Cancel(cancellationToken);
-        });
+        }, cancellationToken);
         return ReadEvent<T>(eventName, await waiter.Data);
     }
 

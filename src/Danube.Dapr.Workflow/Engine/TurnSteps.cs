@@ -103,7 +103,7 @@ internal sealed partial class TurnSteps(WorkflowRequest request, WorkflowEnviron
     }
 
     /// <summary>Lets a token end a wait.</summary>
-    public void CancelWith(CancellationToken token, Task task, Action cancel)
+    public void CancelWith(Task task, Action cancel, CancellationToken token)
     {
         if (token.CanBeCanceled)
             _cancellable.Add((token, task, cancel));
