@@ -7,6 +7,9 @@ internal sealed class RankingOptions
 {
     internal const string SectionName = "Ranking";
 
+    /// <summary>What decides the headline of the balance when nothing is configured.</summary>
+    internal static readonly string[] DefaultBalanceResources = ["bytes", "messages"];
+
     /// <summary>Ranking strategy: fair, balanced, weighted_load or weighted_composite.</summary>
     public string Strategy { get; set; } = RankingStrategies.WeightedComposite;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Danube.Dapr.Planning;
-using Danube.Dapr.Ranking.Balance;
+using Danube.Dapr.Planning.Mapping;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Ranking;
@@ -21,8 +21,8 @@ internal sealed class RankingOptionsValidator : IValidateOptions<RankingOptions>
         Range(faults, nameof(options.CacheMilliseconds), options.CacheMilliseconds, 0, 10_000, "milliseconds");
         for (var i = 0; i < options.BalanceResources.Count; i++)
         {
-            if (!BalanceResource.Names.Contains(options.BalanceResources[i]))
-                faults.Add($"{Key(nameof(options.BalanceResources))}:{i} is '{options.BalanceResources[i]}'; allowed are {string.Join(", ", BalanceResource.Names)}.");
+            if (ResourceNames.Parse(options.BalanceResources[i]) is null)
+                faults.Add($"{Key(nameof(options.BalanceResources))}:{i} is '{options.BalanceResources[i]}'; allowed are {string.Join(", ", Enum.GetValues<Resource>().Select(ResourceNames.Of))}.");
         }
 
         Brokers(faults, options.Brokers);

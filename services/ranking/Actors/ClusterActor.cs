@@ -43,7 +43,7 @@ internal sealed partial class ClusterActor(
 
     public async Task<TakenReport> TakeLoadReportAsync(LoadReportMessage message)
     {
-        var (intake, report, detail) = _view.Apply(message);
+        var (intake, report, detail) = _view.Apply(message, clock.GetUtcNow());
         metrics.ReportTaken("load", intake);
         if (report is not null)
         {

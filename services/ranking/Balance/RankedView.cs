@@ -45,7 +45,7 @@ internal sealed record RankedView(ClusterSnapshot Snapshot, RankingReport Rankin
     private static List<(string Name, double[] Scores)> Factors(Snapshot planned, RankingWeights weights)
     {
         var factors = new List<(string Name, double Weight, double[] Scores)>();
-        foreach (var resource in BalanceResource.All)
+        foreach (var resource in Enum.GetValues<Resource>())
         {
             if (weights[resource] <= 0)
                 continue;
@@ -53,7 +53,7 @@ internal sealed record RankedView(ClusterSnapshot Snapshot, RankingReport Rankin
             var scores = RankingStrategies.Get(RankingStrategies.WeightedComposite, new RankingWeights(
                 alone.Cpu, alone.Memory, alone.DiskIo, alone.NetworkIo, alone.Throughput, alone.TopicCount, alone.DiskUsage)).Score(planned);
             if (scores.Any(s => s > 0))
-                factors.Add((BalanceResource.NameOf(resource), weights[resource], scores));
+                factors.Add((ResourceNames.Of(resource), weights[resource], scores));
         }
 
         // A resource without any load gives its weight to the others.
@@ -63,18 +63,15 @@ internal sealed record RankedView(ClusterSnapshot Snapshot, RankingReport Rankin
 
     private static BalanceReport Measure(DateTimeOffset time, Snapshot planned, RankingOptions options)
     {
-        var active = planned.Brokers.Where(b => b.State == Planning.BrokerState.Active).ToArray();
-        var measure = ImbalanceMeasure.Of(planned, [.. BalanceResource.All.Where(r => !BalanceResource.IsMeasured(r) || Array.TrueForAll(active, b => b.Measured[r] > 0))]);
+        var measure = ImbalanceMeasure.Of(planned);
         var resources = measure.Resources.Select(r => new ResourceBalance(
-            BalanceResource.NameOf(r.Resource),
-            active.Average(b => planned.BrokerLoad(planned.BrokerIndex(b.Id), r.Resource)),
-            r.CoefficientOfVariation, r.MaxOverMean, r.MinOverMean, r.MaxBroker)).ToArray();
-        IEnumerable<string> counted = options.BalanceResources.Count > 0 ? options.BalanceResources : BalanceResource.Default;
+            ResourceNames.Of(r.Resource), r.Mean, r.CoefficientOfVariation, r.MaxOverMean, r.MinOverMean, r.MaxBroker)).ToArray();
+        IEnumerable<string> counted = options.BalanceResources.Count > 0 ? options.BalanceResources : RankingOptions.DefaultBalanceResources;
         var worst = resources.Where(r => counted.Contains(r.Resource)).MaxBy(r => r.MaxOverMean);
         return new BalanceReport
         {
             Time = time,
-            Brokers = active.Length,
+            Brokers = measure.Brokers,
             Cause = worst?.Resource ?? "",
             CoefficientOfVariation = worst?.CoefficientOfVariation ?? 0,
             MaxOverMean = worst?.MaxOverMean ?? 1,

@@ -12,16 +12,21 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
     /// <summary>The last cluster report; null before the first.</summary>
     internal ClusterReport? Cluster => _cluster;
 
-    /// <summary>Takes a message of a load report.</summary>
-    internal (Intake Intake, LoadReport? Report, string Detail) Apply(LoadReportMessage message)
+    /// <summary>Takes a message of a load report that came at <paramref name="now"/>.</summary>
+    internal (Intake Intake, LoadReport? Report, string Detail) Apply(LoadReportMessage message, DateTimeOffset now)
     {
-        var taken = _inbox.Offer(message);
-        if (taken.Report is not { } report)
-            return taken;
+        var (intake, report, detail) = _inbox.Offer(message);
+        if (report is null)
+            return (intake, null, detail);
+        if (ReportFaults.Of(report) is { } fault)
+            return (Intake.Invalid, null, fault);
+        // The clock of the collector may be ahead; a report cannot end after it came.
+        if (report.IntervalEnd > now)
+            report = report with { IntervalEnd = now };
         _loads[report.BrokerId] = report;
         foreach (var topic in report.Topics)
             topics.See(topic, report.IntervalEnd);
-        return taken;
+        return (intake, report, detail);
     }
 
     /// <summary>Takes a cluster report.</summary>

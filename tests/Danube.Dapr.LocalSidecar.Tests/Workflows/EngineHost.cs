@@ -62,6 +62,14 @@ internal sealed class EngineHost : IAsyncDisposable
         return worker;
     }
 
+    /// <summary>A worker goes away with what it has in hand.</summary>
+    public async Task LeaveAsync(ScriptedWorker worker)
+    {
+        var before = Engine.ConnectedWorkers;
+        await worker.DisposeAsync();
+        await Eventually.TrueAsync(() => Engine.ConnectedWorkers < before, "the worker is gone");
+    }
+
     public async Task<WorkflowState> RunAsync(string name, string id, string? input = null)
     {
         await Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = id, Name = name, Input = input });

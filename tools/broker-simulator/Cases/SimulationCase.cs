@@ -35,6 +35,9 @@ internal abstract class SimulationCase
     /// <summary>And no broker above this multiple of the mean.</summary>
     public const double BalancedMaxOverMean = 1.2;
 
+    /// <summary>How much later than the time to live a dead broker is dropped at most: the leader sweeps every 5 s.</summary>
+    protected const double SweepSeconds = 6;
+
     public abstract string Name { get; }
 
     public abstract string Description { get; }
@@ -52,6 +55,9 @@ internal abstract class SimulationCase
     public virtual IReadOnlyList<Fault> Faults => [];
 
     public virtual IReadOnlyList<CaseStep> Steps(int brokers) => [];
+
+    /// <summary>Seconds after the start until the case does nothing more and Danube has answered its last step.</summary>
+    public virtual double SettledAfterSeconds(int brokers) => Steps(brokers).Select(step => step.AfterSeconds).DefaultIfEmpty(0).Max();
 
     public abstract ClusterPlan Plan(Random random, int brokers, int topics);
 

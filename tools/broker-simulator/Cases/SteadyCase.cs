@@ -62,7 +62,11 @@ internal sealed class ScaleOutCase : SimulationCase
 
     public override int Brokers => 4;
 
-    public override IReadOnlyList<CaseStep> Steps(int brokers) => [new CaseStep(3, "a broker joins", cluster => cluster.JoinBrokerAsync(activateAfterSeconds: 8))];
+    private const double ActivateAfterSeconds = 8;
+
+    public override IReadOnlyList<CaseStep> Steps(int brokers) => [new CaseStep(3, "a broker joins", cluster => cluster.JoinBrokerAsync(ActivateAfterSeconds))];
+
+    public override double SettledAfterSeconds(int brokers) => base.SettledAfterSeconds(brokers) + ActivateAfterSeconds;
 
     public override ClusterPlan Plan(Random random, int brokers, int topics)
     {
@@ -123,6 +127,8 @@ internal sealed class LossyFailoverCase : SimulationCase
 
     public override IReadOnlyList<CaseStep> Steps(int brokers) =>
         brokers <= Victim ? [] : [new CaseStep(5, "the crowded broker dies", cluster => cluster.KillSlotAsync(Victim))];
+
+    public override double SettledAfterSeconds(int brokers) => base.SettledAfterSeconds(brokers) + BrokerTtl.TotalSeconds + SweepSeconds;
 
     public override ClusterPlan Plan(Random random, int brokers, int topics)
     {
