@@ -1,1 +1,3 @@
-System.Console.WriteLine("danube-lb");
+using Danube.Dapr.Cli;
+
+return await CommandLine.RunAsync(args);

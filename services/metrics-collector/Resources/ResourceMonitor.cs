@@ -1,0 +1,177 @@
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Microsoft.Extensions.Options;
+
+namespace Danube.Dapr.MetricsCollector.Resources;
+
+/// <summary>How a broker is measured, as <c>GET /targets</c> answers.</summary>
+/// <param name="BrokerId">The broker.</param>
+/// <param name="Address">Its client address.</param>
+/// <param name="Kind">The configured kind of target.</param>
+/// <param name="Source">What is measured: as <see cref="ResourceUsage.Source"/>.</param>
+/// <param name="Evidence">What that was chosen from.</param>
+/// <param name="Fallback">True when the configured target could not be read.</param>
+/// <param name="SharedByBrokers">Brokers whose figures come from the same place.</param>
+/// <param name="Error">Why the last reading failed; null when it did not.</param>
+internal sealed record TargetView(string BrokerId, string Address, string Kind, string Source, string Evidence, bool Fallback, int SharedByBrokers, string? Error);
+
+/// <summary>Samples the resources of the brokers between the reports. One target is read once per sample, however many brokers share it.</summary>
+internal sealed partial class ResourceMonitor(
+    ITargetResolver resolver, IOptions<CollectorOptions> options, TimeProvider time, ILogger<ResourceMonitor> log)
+{
+    private readonly CollectorOptions _options = options.Value;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Followed> _followed = new(StringComparer.Ordinal);
+    private readonly long _origin = time.GetTimestamp();
+
+    /// <summary>Says which brokers are measured from now on; a target that is new, or whose last reading failed, is looked for again.</summary>
+    public void Follow(IReadOnlyList<BrokerNode> brokers)
+    {
+        lock (_lock)
+        {
+            foreach (var gone in _followed.Keys.Except(brokers.Select(b => b.Id)).ToArray())
+                _followed.Remove(gone);
+            foreach (var broker in brokers)
+            {
+                if (_followed.TryGetValue(broker.Id, out var known) && known.Broker.ClientAddress == broker.ClientAddress && !known.NeedsResolving)
+                    continue;
+                var target = resolver.Resolve(broker, TargetOf(broker));
+                var window = known?.Window ?? new UsageWindow();
+                window.Break();
+                _followed[broker.Id] = new Followed(broker, target, window) { ReportedAt = known?.ReportedAt };
+                if (known?.Target.Evidence != target.Evidence)
+                    LogTarget(broker.Id, target.Reader?.Source ?? "none", target.Evidence);
+            }
+        }
+
+        Sample();
+    }
+
+    /// <summary>Reads every target once.</summary>
+    /// <returns>Brokers whose figures have changed so much that their report should go out now.</returns>
+    public IReadOnlyList<string> Sample()
+    {
+        var changed = new List<string>();
+        lock (_lock)
+        {
+            var readings = new Dictionary<string, (ResourceReading? Reading, string? Error)>(StringComparer.Ordinal);
+            foreach (var (id, followed) in _followed)
+            {
+                if (followed.Target.Reader is not { } reader)
+                    continue;
+                if (!readings.TryGetValue(reader.Key, out var result))
+                    readings[reader.Key] = result = TryRead(reader);
+                followed.Error = result.Error;
+                if (result.Reading is null)
+                {
+                    followed.NeedsResolving = true;
+                    followed.Window.Break();
+                    continue;
+                }
+
+                followed.Window.Add(result.Reading, Now());
+                if (IsDueEarly(followed))
+                    changed.Add(id);
+            }
+        }
+
+        return changed;
+    }
+
+    /// <summary>The use of a broker's machine since its last report.</summary>
+    public ResourceUsage Take(string brokerId)
+    {
+        lock (_lock)
+        {
+            if (!_followed.TryGetValue(brokerId, out var followed))
+                return new ResourceUsage { Source = "none", Evidence = "the broker is not measured" };
+            followed.ReportedAt = Now();
+            var head = new ResourceUsage
+            {
+                Source = followed.Target.Reader?.Source ?? "none",
+                Evidence = followed.Error is null ? followed.Target.Evidence : $"{followed.Target.Evidence}; not readable now: {followed.Error}",
+                Fallback = followed.Target.Fallback,
+                SharedByBrokers = SharedBy(followed),
+            };
+            if (followed.Target.Reader is null || followed.Error is not null)
+                return head with { Source = "none" };
+            var (usedPercent, freeBytes) = Storage.Of(followed.Target.StoragePath);
+            return followed.Window.Take(head) with { DiskUsedPercent = usedPercent is { } used ? Figure.Of(used) : null, DiskFreeBytes = freeBytes };
+        }
+    }
+
+    public IReadOnlyList<TargetView> Targets()
+    {
+        lock (_lock)
+        {
+            return
+            [
+                .. _followed.Values.OrderBy(f => f.Broker.Id, StringComparer.Ordinal).Select(f => new TargetView(
+                    f.Broker.Id, f.Broker.ClientAddress.Authority, f.Target.Kind, f.Target.Reader?.Source ?? "none", f.Target.Evidence, f.Target.Fallback, SharedBy(f), f.Error)),
+            ];
+        }
+    }
+
+    private static (ResourceReading? Reading, string? Error) TryRead(IResourceReader reader)
+    {
+        try
+        {
+            return (reader.Read(), null);
+        }
+        catch (ResourceUnreadableException error)
+        {
+            return (null, error.Message);
+        }
+    }
+
+    private bool IsDueEarly(Followed followed) =>
+        _options.EarlyReportChangePercent > 0
+        && followed.ReportedAt is { } reported
+        && (Now() - reported).TotalSeconds >= _options.EarlyReportMinSeconds
+        && followed.Window.HasChanged(_options.EarlyReportChangePercent / 100);
+
+    private int SharedBy(Followed followed) =>
+        followed.Target.Reader is { } reader ? _followed.Values.Count(f => f.Target.Reader?.Key == reader.Key) : 1;
+
+    private TargetOptions TargetOf(BrokerNode broker) =>
+        _options.Targets.FirstOrDefault(t => t.Broker == broker.Id || t.Broker == broker.ClientAddress.Authority)
+        ?? _options.Targets.FirstOrDefault(t => t.Broker == "*")
+        ?? new TargetOptions();
+
+    private TimeSpan Now() => time.GetElapsedTime(_origin);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Broker {BrokerId}: resources come from {Source}: {Evidence}")]
+    private partial void LogTarget(string brokerId, string source, string evidence);
+
+    private sealed record Followed(BrokerNode Broker, ResolvedTarget Target, UsageWindow Window)
+    {
+        public bool NeedsResolving { get; set; }
+
+        public TimeSpan? ReportedAt { get; set; }
+
+        public string? Error { get; set; }
+    }
+}
+
+/// <summary>The file system of a path.</summary>
+internal static class Storage
+{
+    /// <summary>Used share in percent and free bytes; null without a path, or when it cannot be asked.</summary>
+    public static (double? UsedPercent, double? FreeBytes) Of(string path)
+    {
+        if (path.Length == 0)
+            return (null, null);
+        try
+        {
+            var drive = new DriveInfo(path);
+            // As df counts: what is kept for the administrator is neither used nor free to the broker.
+            var used = (double)(drive.TotalSize - drive.TotalFreeSpace);
+            var free = (double)drive.AvailableFreeSpace;
+            return (used + free > 0 ? 100 * used / (used + free) : null, free);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return (null, null);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.MetricsCollector.Cluster;
+using Danube.Dapr.MetricsCollector.Publishing;
+using Danube.Dapr.MetricsCollector.Resources;
+using Microsoft.Extensions.Options;
+
+namespace Danube.Dapr.MetricsCollector.Rounds;
+
+/// <summary>What a round did.</summary>
+/// <param name="Brokers">Brokers that Danube lists.</param>
+/// <param name="Reports">Load reports made.</param>
+/// <param name="Published">Reports, the cluster report included, that the sidecar took.</param>
+/// <param name="Gaps">Parts that were missing, over all reports.</param>
+/// <param name="DurationMs">Time that it took.</param>
+internal sealed record RoundSummary(int Brokers, int Reports, int Published, int Gaps, double DurationMs);
+
+/// <summary>Runs the rounds: finds the brokers, measures each by itself, publishes each report as soon as it is made, then the cluster report.</summary>
+internal sealed partial class Collector(
+    IDanubeSource source,
+    IReportPublisher publisher,
+    ResourceMonitor resources,
+    Reachability reachability,
+    SequenceNumbers sequences,
+    CollectorMetrics metrics,
+    IOptions<CollectorOptions> options,
+    TimeProvider time,
+    ILogger<Collector> log) : IDisposable
+{
+    private static readonly ActivitySource Activities = new("Danube.Dapr.MetricsCollector");
+
+    private readonly CollectorOptions _options = options.Value;
+    private readonly RoundLimits _limits = RoundLimits.From(options.Value);
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly Lock _clusterLock = new();
+    private readonly ClusterMonitor _cluster = new(reachability, time);
+    private readonly ConcurrentDictionary<string, BrokerMonitor> _monitors = new(StringComparer.Ordinal);
+    private volatile ClusterTopology? _topology;
+
+    /// <summary>The brokers that Danube listed in the last round.</summary>
+    public IReadOnlyList<BrokerNode> Brokers => _topology?.Brokers ?? [];
+
+    /// <summary>The last report of each broker that still exists, ordered by broker.</summary>
+    public IReadOnlyList<LoadReport> LastReports =>
+        [.. _monitors.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => m.Value.LastReport).OfType<LoadReport>()];
+
+    /// <summary>One round; rounds never overlap.</summary>
+    public async Task<RoundSummary> RunRoundAsync(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            using var activity = Activities.StartActivity("collect");
+            var began = time.GetTimestamp();
+            var summary = await RoundAsync(cancellationToken) with { DurationMs = time.GetElapsedTime(began).TotalMilliseconds };
+            metrics.Round(summary);
+            LogRound(summary.Brokers, summary.Reports, summary.Published, summary.Gaps, summary.DurationMs);
+            return summary;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Measures some brokers at once, between the rounds.</summary>
+    public async Task ReportEarlyAsync(IReadOnlyCollection<string> brokerIds, CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            foreach (var broker in Brokers.Where(b => brokerIds.Contains(b.Id)))
+                await MeasureAsync(broker, new(StringComparer.Ordinal), cancellationToken);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Probes the ports of all known brokers, and publishes a cluster report at once when one is lost or back.</summary>
+    /// <returns>True when something changed.</returns>
+    public async Task<bool> ProbeAsync(CancellationToken cancellationToken)
+    {
+        var changed = await reachability.ProbeAsync(Brokers, cancellationToken);
+        foreach (var id in changed)
+            LogReachability(id, reachability.UnreachableSince(id) is null ? "reachable" : "unreachable");
+        if (changed.Count == 0 || !_options.ClusterReports)
+            return changed.Count > 0;
+        ClusterReport report;
+        lock (_clusterLock)
+            report = _cluster.Refresh(sequences.Next());
+        await TryPublishAsync(t => publisher.PublishAsync(report, t), "cluster", cancellationToken);
+        return true;
+    }
+
+    public void Dispose() => _one.Dispose();
+
+    private async Task<RoundSummary> RoundAsync(CancellationToken cancellationToken)
+    {
+        var (topology, fault) = await Bounded.TryAsync(source.DiscoverAsync, _limits.Call, cancellationToken);
+        var gaps = new List<ReportGap>();
+        if (topology is null)
+            gaps.Add(new ReportGap("discovery", fault!));
+        else
+            Forget(topology);
+        var brokers = topology?.Brokers ?? Brokers;
+        var measured = brokers.Where(b => IsMeasured(b)).ToArray();
+        resources.Follow(measured);
+
+        var owned = new ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>>(StringComparer.Ordinal);
+        var results = new ConcurrentBag<(bool Published, int Gaps)>();
+        await Parallel.ForEachAsync(
+            measured,
+            new ParallelOptions { MaxDegreeOfParallelism = _options.ParallelBrokers, CancellationToken = cancellationToken },
+            async (broker, token) => results.Add(await MeasureAsync(broker, owned, token)));
+        var published = results.Count(r => r.Published);
+        var missing = results.Sum(r => r.Gaps);
+        // Before Danube has answered once nothing is known: an empty report would read as a cluster without brokers.
+        if (_options.ClusterReports && _topology is not null)
+        {
+            var report = await ClusterReportAsync(topology, owned, gaps, cancellationToken);
+            missing += report.Gaps.Count;
+            published += await TryPublishAsync(t => publisher.PublishAsync(report, t), "cluster", cancellationToken) ? 1 : 0;
+        }
+
+        else
+        {
+            missing += gaps.Count;
+        }
+
+        foreach (var gap in gaps)
+            LogClusterGap(gap.Part, gap.Detail);
+        return new RoundSummary(brokers.Count, results.Count, published, missing, 0);
+    }
+
+    private async ValueTask<(bool Published, int Gaps)> MeasureAsync(
+        BrokerNode broker, ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>> owned, CancellationToken cancellationToken)
+    {
+        var monitor = _monitors.GetOrAdd(broker.Id, id => new BrokerMonitor(id, source, sequences, time, _limits));
+        var (report, list) = await monitor.CollectAsync(() => resources.Take(broker.Id), cancellationToken);
+        if (list is not null)
+            owned[broker.Id] = list;
+        foreach (var gap in report.Gaps)
+            LogGap(broker.Id, gap.Part, gap.Detail);
+        metrics.Report(report);
+        return (await TryPublishAsync(t => publisher.PublishAsync(report, t), "load", cancellationToken), report.Gaps.Count);
+    }
+
+    private async Task<ClusterReport> ClusterReportAsync(
+        ClusterTopology? topology, ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>> owned, List<ReportGap> gaps, CancellationToken cancellationToken)
+    {
+        var sight = topology is null
+            ? new ClusterSight { Gaps = gaps }
+            : await new ClusterReader(source, _limits.Call, _options.ParallelBrokers).ReadAsync(topology, owned, _cluster.IsKnownUnowned, gaps, cancellationToken);
+        lock (_clusterLock)
+            return _cluster.Report(sight, sequences.Next());
+    }
+
+    private async Task<bool> TryPublishAsync(Func<CancellationToken, Task> publish, string kind, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await publish(cancellationToken);
+            metrics.Published(kind, ok: true);
+            return true;
+        }
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        {
+            // A lost report is only a late one: the next round sends all again.
+            metrics.Published(kind, ok: false);
+            LogNotPublished(kind, (error.InnerException ?? error).Message);
+            return false;
+        }
+    }
+
+    private bool IsMeasured(BrokerNode broker) =>
+        _options.Brokers.Count > 0
+            ? _options.Brokers.Contains(broker.Id) || _options.Brokers.Contains(broker.ClientAddress.Authority)
+            : _options.Scope switch
+            {
+                "all" => true,
+                "local" => LocalMachine.Has(broker.ClientAddress.Host),
+                _ => false,
+            };
+
+    private void Forget(ClusterTopology topology)
+    {
+        _topology = topology;
+        foreach (var id in _monitors.Keys.Where(id => topology.Find(id) is null))
+            _monitors.TryRemove(id, out _);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Round: {Brokers} brokers, {Reports} load reports, {Published} published, {Gaps} gaps, {DurationMs:F0} ms")]
+    private partial void LogRound(int brokers, int reports, int published, int gaps, double durationMs);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {BrokerId}: {Part} is missing: {Detail}")]
+    private partial void LogGap(string brokerId, string part, string detail);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cluster's {Part} is missing: {Detail}")]
+    private partial void LogClusterGap(string part, string detail);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {BrokerId} is {State}")]
+    private partial void LogReachability(string brokerId, string state);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A {Kind} report was not published: {Detail}")]
+    private partial void LogNotPublished(string kind, string detail);
+}

@@ -1,0 +1,65 @@
+using Danube.Dapr.MetricsCollector.Resources;
+using Microsoft.Extensions.Options;
+
+namespace Danube.Dapr.MetricsCollector.Rounds;
+
+/// <summary>A round every interval, the first at once.</summary>
+internal sealed class RoundLoop(Collector collector, IOptions<CollectorOptions> options, TimeProvider time) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.Value.IntervalSeconds), time);
+        try
+        {
+            do
+            {
+                await collector.RunRoundAsync(stoppingToken);
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The service stops.
+        }
+    }
+}
+
+/// <summary>Probes the brokers' ports between the rounds; a change starts a round, which sees what became of the topics.</summary>
+internal sealed class ProbeLoop(Collector collector, IOptions<CollectorOptions> options, TimeProvider time) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.Value.ProbeIntervalSeconds), time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+                await collector.ProbeAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The service stops.
+        }
+    }
+}
+
+/// <summary>Samples the resources between the rounds, and reports early what changed.</summary>
+internal sealed class SampleLoop(ResourceMonitor resources, Collector collector, IOptions<CollectorOptions> options, TimeProvider time) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.Value.SampleSeconds), time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                var changed = resources.Sample();
+                if (changed.Count > 0)
+                    await collector.ReportEarlyAsync(changed, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The service stops.
+        }
+    }
+}

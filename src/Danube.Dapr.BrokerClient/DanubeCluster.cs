@@ -1,0 +1,208 @@
+using Danube.Dapr.BrokerClient.Protocol.Admin;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace Danube.Dapr.BrokerClient;
+
+/// <summary>
+/// A Danube cluster over its public interfaces: found through seed addresses, asked at its leader, changed one step at a time. Safe for use by several
+/// callers at once. Every method can throw <see cref="DanubeUnreachableException"/> and <see cref="DanubeRefusedException"/>; those that need the
+/// leader also <see cref="DanubeNoLeaderException"/>, those that take a broker id also <see cref="DanubeUnknownBrokerException"/>.
+/// </summary>
+public sealed partial class DanubeCluster : IDisposable
+{
+    private readonly DanubeClientOptions _options;
+    private readonly TimeProvider _time;
+    private readonly RpcChannels _channels;
+    private readonly MetricsFetcher _metrics;
+    private readonly AddressRewriter _rewriter;
+    private readonly SemaphoreSlim _discovering = new(1, 1);
+    private volatile ClusterTopology? _topology;
+
+    /// <summary>Opens nothing yet: the first call does.</summary>
+    /// <param name="options">Addresses and limits.</param>
+    /// <param name="time">Clock for the age of what was read; the machine's when null.</param>
+    /// <param name="loggers">Where the gRPC client logs; nowhere when null.</param>
+    /// <exception cref="ArgumentException">An option is not valid; the message says which and why.</exception>
+    public DanubeCluster(DanubeClientOptions options, TimeProvider? time = null, ILoggerFactory? loggers = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _options = options;
+        _time = time ?? TimeProvider.System;
+        _channels = new RpcChannels(options, loggers);
+        _metrics = new MetricsFetcher(options, _time);
+        _rewriter = new AddressRewriter(options.AddressMap);
+    }
+
+    /// <summary>Asks the cluster who is in it, now. The first known address that answers tells; the leader is asked first when one is known.</summary>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <returns>All registered brokers. A dead one stays among them for 26 to 32 s.</returns>
+    /// <exception cref="DanubeUnreachableException">No seed and no known broker answers; the inner exception is that of the last one.</exception>
+    public async Task<ClusterTopology> DiscoverAsync(CancellationToken cancellationToken = default)
+    {
+        await _discovering.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await ReadTopologyAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _discovering.Release();
+        }
+    }
+
+    /// <summary>The topology, read anew when it is older than <see cref="DanubeClientOptions.TopologyMaxAge"/>.</summary>
+    /// <param name="cancellationToken">Stops the call.</param>
+    public async Task<ClusterTopology> GetTopologyAsync(CancellationToken cancellationToken = default)
+    {
+        if (Fresh() is { } known)
+            return known;
+        await _discovering.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return Fresh() ?? await ReadTopologyAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _discovering.Release();
+        }
+    }
+
+    /// <summary>Closes all connections.</summary>
+    public void Dispose()
+    {
+        _channels.Dispose();
+        _metrics.Dispose();
+        _discovering.Dispose();
+    }
+
+    private ClusterTopology? Fresh() =>
+        _topology is { } known && !_stale && _time.GetUtcNow() - known.ReadAt < _options.TopologyMaxAge ? known : null;
+
+    // The old topology is kept when it has become doubtful: its addresses are the best ones to ask for a new one.
+    private volatile bool _stale;
+
+    private async Task<ClusterTopology> ReadTopologyAsync(CancellationToken cancellationToken)
+    {
+        DanubeUnreachableException? last = null;
+        foreach (var address in AdminAddresses())
+        {
+            try
+            {
+                var answer = await _channels.InvokeAsync(
+                    address, "ListBrokers", call => _channels.Brokers(address).ListBrokersAsync(new Empty(), call), cancellationToken).ConfigureAwait(false);
+                var topology = new ClusterTopology(
+                    [.. answer.Brokers.Select(broker => ToNode(broker, address.Host))], address, _time.GetUtcNow());
+                _topology = topology;
+                _stale = false;
+                return topology;
+            }
+            catch (DanubeUnreachableException error)
+            {
+                last = error;
+            }
+        }
+
+        throw new DanubeUnreachableException(
+            null, "ListBrokers", StatusCode.Unavailable, $"none of {string.Join(", ", AdminAddresses())} answers", last);
+    }
+
+    private List<Uri> AdminAddresses()
+    {
+        var known = _topology?.Brokers ?? [];
+        return
+        [
+            .. known.Where(broker => broker.Role == BrokerRole.Leader)
+                .Concat(known.Where(broker => broker.Role != BrokerRole.Leader))
+                .Select(broker => broker.AdminAddress)
+                .Concat(_options.Seeds)
+                .Distinct(),
+        ];
+    }
+
+    private BrokerNode ToNode(BrokerInfo info, string answeringHost)
+    {
+        var host = AddressRewriter.DialableHost(info.BrokerAddr) ?? answeringHost;
+        var client = _rewriter.Rewrite(info.BrokerAddr, _options.ClientTls ? "https" : "http", host);
+        var admin = _rewriter.Rewrite(info.AdminAddr, _options.AdminTls ? "https" : "http", host);
+        if (client is null || admin is null)
+            throw new DanubeUnexpectedAnswerException(
+                null, "ListBrokers", $"broker {info.BrokerId} advertises the addresses '{info.BrokerAddr}' and '{info.AdminAddr}'");
+        return new BrokerNode(
+            info.BrokerId,
+            info.BrokerRole switch
+            {
+                "Cluster_Leader" => BrokerRole.Leader,
+                "Cluster_Follower" => BrokerRole.Follower,
+                _ => BrokerRole.Unknown,
+            },
+            info.BrokerStatus switch
+            {
+                "active" => BrokerStatus.Active,
+                "draining" => BrokerStatus.Draining,
+                "drained" => BrokerStatus.Drained,
+                _ => BrokerStatus.Unknown,
+            },
+            client,
+            admin,
+            _rewriter.Rewrite(info.MetricsAddr, "http", host));
+    }
+
+    private async Task<BrokerNode> LeaderAsync(string operation, CancellationToken cancellationToken)
+    {
+        var topology = await GetTopologyAsync(cancellationToken).ConfigureAwait(false);
+        if (topology.Leader is null)
+            topology = await DiscoverAsync(cancellationToken).ConfigureAwait(false);
+        return topology.Leader ?? throw new DanubeNoLeaderException(
+            operation, $"of {topology.Brokers.Count} registered brokers none is named leader by {topology.AnsweredBy}");
+    }
+
+    private async Task<BrokerNode> BrokerAsync(string brokerId, string operation, CancellationToken cancellationToken)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(brokerId);
+        var topology = await GetTopologyAsync(cancellationToken).ConfigureAwait(false);
+        if (topology.Find(brokerId) is null)
+            topology = await DiscoverAsync(cancellationToken).ConfigureAwait(false);
+        return topology.Find(brokerId) ?? throw new DanubeUnknownBrokerException(
+            brokerId, operation, $"it is not among the {topology.Brokers.Count} brokers registered at {topology.AnsweredBy}");
+    }
+
+    /// <summary>A change, or a question that only the leader can answer.</summary>
+    private async Task<(T Answer, Uri Address)> AskLeaderAsync<T>(
+        string operation, Func<Uri, CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
+    {
+        var address = (await LeaderAsync(operation, cancellationToken).ConfigureAwait(false)).AdminAddress;
+        try
+        {
+            return (await _channels.InvokeAsync(address, operation, options => call(address, options), cancellationToken).ConfigureAwait(false), address);
+        }
+        catch (DanubeUnreachableException)
+        {
+            _stale = true;
+            throw;
+        }
+    }
+
+    /// <summary>A question that any broker can answer from its copy of the metadata: the leader's is the newest, another's does while there is none.</summary>
+    private async Task<T> AskAnyAsync<T>(
+        string operation, Func<Uri, CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
+    {
+        await GetTopologyAsync(cancellationToken).ConfigureAwait(false);
+        DanubeUnreachableException? last = null;
+        foreach (var address in AdminAddresses())
+        {
+            try
+            {
+                return await _channels.InvokeAsync(address, operation, options => call(address, options), cancellationToken).ConfigureAwait(false);
+            }
+            catch (DanubeUnreachableException error)
+            {
+                last = error;
+                _stale = true;
+            }
+        }
+
+        throw new DanubeUnreachableException(null, operation, StatusCode.Unavailable, "no broker answers", last);
+    }
+}

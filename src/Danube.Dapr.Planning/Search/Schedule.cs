@@ -1,0 +1,213 @@
+namespace Danube.Dapr.Planning.Search;
+
+/// <summary>
+/// Puts the moves of a placement into an order in which each one fits when it runs (what makes room goes first, then what relieves most per cost), keeps to the
+/// limits on numbers, and takes out what does not pay or has become pointless by what was left out.
+/// </summary>
+internal sealed class Schedule
+{
+    // Up to here each next move is chosen among all; above, in one sorted pass after the other.
+    private const int MostForGreedy = 1500;
+    private readonly Problem _p;
+    private readonly Placement _at;
+    private readonly int[] _brokerMoves;
+    private readonly Dictionary<string, int> _namespaceMoves = new(StringComparer.Ordinal);
+    private int _left;
+
+    private Schedule(Problem problem)
+    {
+        _p = problem;
+        _at = new Placement(problem);
+        _brokerMoves = new int[problem.B];
+        var limits = problem.Options.Limits;
+        _left = Math.Min(limits.MaxMovesPerCycle, Math.Max(0, limits.MaxMovesPerHour - problem.Snapshot.MovesInLastHour));
+    }
+
+    /// <summary>The moves in order.</summary>
+    public List<(int Topic, int To)> Moves { get; } = [];
+
+    /// <summary>Moves that a limit or the pay-back left out.</summary>
+    public List<(int Topic, int To, Reason Reason)> Skipped { get; } = [];
+
+    /// <summary>The placement after <see cref="Moves"/>.</summary>
+    public Placement After => _at;
+
+    public static Schedule Of(Problem problem, Placement goal)
+    {
+        var schedule = new Schedule(problem);
+        var pending = new List<(int Topic, int To)>();
+        for (var b = 0; b < problem.B; b++) foreach (var t in goal.Inbound[b]) pending.Add((t, b));
+        pending.Sort();
+        schedule.Fill(pending);
+        schedule.DropPointless();
+        schedule.DropUnpaid();
+        return schedule;
+    }
+
+    private void Fill(List<(int Topic, int To)> pending)
+    {
+        if (pending.Count > MostForGreedy)
+            pending = [.. pending.OrderByDescending(m => Urgency(m.Topic, m.To)).ThenBy(m => m.Topic)];
+        while (pending.Count > 0)
+        {
+            var next = pending.Count > MostForGreedy ? FirstThatFits(pending) : MostUrgent(pending);
+            if (next.Count == 0) next = [LeastBad(pending)];
+            var taken = next.ToHashSet();
+            foreach (var move in next) Take(move.Topic, move.To);
+            pending.RemoveAll(taken.Contains);
+        }
+    }
+
+    private List<(int Topic, int To)> FirstThatFits(List<(int Topic, int To)> pending)
+    {
+        var next = new List<(int Topic, int To)>();
+        // Loads change with each move, so a trial placement is kept while the pass runs.
+        var mark = _at.Mark;
+        foreach (var (topic, to) in pending)
+        {
+            if (!_at.Fits(topic, to)) continue;
+            next.Add((topic, to));
+            _at.Move(topic, to);
+        }
+
+        _at.Revert(mark);
+        return next;
+    }
+
+    private List<(int Topic, int To)> MostUrgent(List<(int Topic, int To)> pending)
+    {
+        var best = -1;
+        var bestUrgency = double.NegativeInfinity;
+        for (var i = 0; i < pending.Count; i++)
+        {
+            if (!_at.Fits(pending[i].Topic, pending[i].To)) continue;
+            var urgency = Urgency(pending[i].Topic, pending[i].To);
+            if (urgency <= bestUrgency) continue;
+            bestUrgency = urgency;
+            best = i;
+        }
+
+        return best < 0 ? [] : [pending[best]];
+    }
+
+    /// <summary>Makers of room first, then relief per cost, then size.</summary>
+    private double Urgency(int topic, int to)
+    {
+        var home = _p.Home[topic];
+        double size = 0;
+        foreach (var w in _p.Weight(topic)) size = Math.Max(size, w);
+        if (_p.MustLeave[topic] || _at.IsCrowded(topic)) return 1e6 + size;
+        var relief = -(_at.Change(topic, home, -1) + Math.Max(0, _at.Change(topic, to, 1)));
+        return relief > Problem.Tolerance ? 1e3 * relief / _p.Cost[topic] : size * 1e-3;
+    }
+
+    private (int Topic, int To) LeastBad(List<(int Topic, int To)> pending)
+    {
+        // Nothing fits now: a mover that makes room comes before the one that needs it, so take what adds least excess.
+        var best = 0;
+        var least = double.PositiveInfinity;
+        for (var i = 0; i < pending.Count; i++)
+        {
+            var growth = _at.Change(pending[i].Topic, pending[i].To, 1);
+            if (growth >= least) continue;
+            least = growth;
+            best = i;
+        }
+
+        return pending[best];
+    }
+
+    private void Take(int topic, int to)
+    {
+        var limits = _p.Options.Limits;
+        var from = _p.Home[topic];
+        var space = _p.Snapshot.Topics[topic].Namespace;
+        var budget = limits.NamespaceBudgets.TryGetValue(space, out var own) ? own : limits.MaxMovesPerNamespace;
+        Reason? reason = _left <= 0 ? (limits.MaxMovesPerCycle <= Moves.Count ? Reason.CycleLimit : Reason.HourlyLimit)
+            : _brokerMoves[from] >= limits.MaxMovesPerBroker || _brokerMoves[to] >= limits.MaxMovesPerBroker ? Reason.BrokerLimit
+            : _namespaceMoves.GetValueOrDefault(space) >= budget ? Reason.NamespaceLimit
+            // Room that a move above was to make is missing when a limit left that move out.
+            : Skipped.Count > 0 && !_p.MustLeave[topic] && _at.Change(topic, to, 1) + _at.Change(topic, from, -1) > Problem.Tolerance ? Reason.Capacity
+            : !_at.MayPut(topic, to) ? Reason.AntiAffinity
+            : null;
+        if (reason is { } why)
+        {
+            Skipped.Add((topic, to, why));
+            return;
+        }
+
+        _left--;
+        _brokerMoves[from]++;
+        _brokerMoves[to]++;
+        _namespaceMoves[space] = _namespaceMoves.GetValueOrDefault(space) + 1;
+        _at.Move(topic, to);
+        Moves.Add((topic, to));
+    }
+
+    /// <summary>After moves were left out, others may help nobody any more: makers of room whose guest stays away.</summary>
+    private void DropPointless()
+    {
+        if (Skipped.Count == 0) return;
+        for (var i = Moves.Count - 1; i >= 0; i--)
+        {
+            var (topic, to) = Moves[i];
+            var home = _p.Home[topic];
+            if (_p.MustLeave[topic] || !_at.MayPut(topic, home) || _at.Change(topic, home, 1) + _at.Change(topic, to, -1) > Problem.Tolerance) continue;
+            if (SavedOverload(topic, to) > Problem.Tolerance) continue;
+            Remove(i, Reason.NoBenefit);
+        }
+    }
+
+    /// <summary>Every move that no rule asks for must pay for itself; with makers of room in the plan, all of them together.</summary>
+    private void DropUnpaid()
+    {
+        var horizon = _p.Options.PaybackHorizon.TotalSeconds;
+        var price = _p.Options.OverloadSecondsPerCost;
+        if (horizon <= 0 || price <= 0) return;
+        double saved = 0, cost = 0;
+        var single = new List<int>();
+        for (var i = 0; i < Moves.Count; i++)
+        {
+            var (topic, to) = Moves[i];
+            if (_p.MustLeave[topic] || _p.Group[topic] >= 0) continue;
+            var saves = SavedOverload(topic, to);
+            saved += saves;
+            cost += _p.Cost[topic];
+            if (saves > 0 && saves * horizon < _p.Cost[topic] * price) single.Add(i);
+        }
+
+        if (cost > 0 && saved * horizon < cost * price) single = [.. Enumerable.Range(0, Moves.Count).Where(i => !_p.MustLeave[Moves[i].Topic] && _p.Group[Moves[i].Topic] < 0)];
+        for (var i = single.Count - 1; i >= 0; i--)
+        {
+            var (topic, _) = Moves[single[i]];
+            if (_at.MayPut(topic, _p.Home[topic])) Remove(single[i], Reason.NoBenefit);
+        }
+    }
+
+    /// <summary>Load above the mean that goes away because the topic is not at home, in mean broker loads, of the resource where that is most.</summary>
+    private double SavedOverload(int topic, int to)
+    {
+        double most = double.NegativeInfinity;
+        var home = _p.Home[topic];
+        for (var r = 0; r < _p.R; r++)
+        {
+            var w = _p.W[(topic * _p.R) + r];
+            int h = (home * _p.R) + r, d = (to * _p.R) + r;
+            var atHome = Above(_at.Load[h] + w, h) - Above(_at.Load[h], h);
+            var there = Above(_at.Load[d], d) - Above(_at.Load[d] - w, d);
+            most = Math.Max(most, atHome - there);
+        }
+
+        return _p.R == 0 ? 0 : most;
+    }
+
+    private double Above(double load, int i) => Math.Max(0, load - _p.Share[i]);
+
+    private void Remove(int i, Reason reason)
+    {
+        var (topic, to) = Moves[i];
+        _at.Move(topic, _p.Home[topic]);
+        Moves.RemoveAt(i);
+        Skipped.Add((topic, to, reason));
+    }
+}

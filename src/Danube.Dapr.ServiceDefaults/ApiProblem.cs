@@ -1,0 +1,25 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Danube.Dapr.ServiceDefaults;
+
+/// <summary>Problem details with a stable <c>code</c>, the form of every refusal over HTTP.</summary>
+public static class ApiProblem
+{
+    /// <summary>A refusal.</summary>
+    /// <param name="status">HTTP status, 400 to 599.</param>
+    /// <param name="code">Stable code: a reason of the closed list, or <c>invalid</c>, <c>not-found</c>, <c>bad-request</c>, <c>fault</c>.</param>
+    /// <param name="detail">One sentence that names the field, the value and what is allowed.</param>
+    public static ProblemHttpResult Of(int status, string code, string detail) =>
+        TypedResults.Problem(detail, statusCode: status, extensions: new Dictionary<string, object?> { ["code"] = code });
+
+    /// <summary>404: there is no such thing.</summary>
+    /// <param name="what">What was asked for: <c>plan</c>, <c>topic</c>, …</param>
+    /// <param name="id">Its id.</param>
+    public static ProblemHttpResult NotFound(string what, string id) => Of(StatusCodes.Status404NotFound, "not-found", $"There is no {what} '{id}'.");
+
+    /// <summary>400: fields are wrong, each with its faults.</summary>
+    /// <param name="errors">For each field what is wrong: the value and what is allowed.</param>
+    public static ProblemHttpResult Invalid(IDictionary<string, string[]> errors) =>
+        TypedResults.Problem(new HttpValidationProblemDetails(errors) { Status = StatusCodes.Status400BadRequest, Extensions = { ["code"] = "invalid" } });
+}

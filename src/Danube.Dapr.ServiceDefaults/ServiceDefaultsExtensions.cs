@@ -1,0 +1,64 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Danube.Dapr.ServiceDefaults;
+
+/// <summary>What every service does in the same way: logs, traces, metrics, health, errors and the way it stops.</summary>
+public static class ServiceDefaultsExtensions
+{
+    /// <summary>Time that requests and background work get to end after SIGTERM.</summary>
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(3);
+
+    /// <summary>Adds structured logs, OpenTelemetry, health checks, problem details and a <see cref="TimeProvider"/>.</summary>
+    /// <param name="builder">The service's builder.</param>
+    /// <param name="appId">The Dapr app-id: the service's name in traces, metrics and logs.</param>
+    public static WebApplicationBuilder AddServiceDefaults(this WebApplicationBuilder builder, string appId)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentException.ThrowIfNullOrEmpty(appId);
+        builder.Logging.ClearProviders();
+        builder.Logging.AddJsonConsole(console =>
+        {
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ";
+            console.IncludeScopes = true;
+        });
+        builder.Logging.Configure(log => log.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddHealthChecks();
+        builder.Services.AddProblemDetails();
+        builder.Services.AddExceptionHandler<UnhandledExceptionHandler>();
+        builder.Services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = ShutdownTimeout;
+            host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
+        });
+        builder.AddTelemetry(appId);
+        return builder;
+    }
+
+    /// <summary>Maps <c>/healthz</c> (is it alive and are its checks good), <c>/metrics</c> (Prometheus text) and the handler of unforeseen errors. Call it first.</summary>
+    public static WebApplication MapServiceDefaults(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.MapPrometheusScrapingEndpoint("/metrics");
+        // Actor hosts map their own anonymous /healthz; the lower order makes this one win instead of being ambiguous.
+        app.MapHealthChecks("/healthz").WithOrder(-1);
+        return app;
+    }
+
+    /// <summary>Runs the service until it is told to stop.</summary>
+    /// <returns>0, or 1 when a background service failed: the framework stops the host then, but would report success.</returns>
+    public static async Task<int> RunServiceAsync(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        var background = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToArray();
+        await app.RunAsync();
+        return background.Any(s => s.ExecuteTask is { IsFaulted: true }) ? 1 : 0;
+    }
+}

@@ -1,0 +1,111 @@
+using System.Globalization;
+using Danube.Dapr.Cli.Up;
+using Danube.Dapr.Contracts;
+
+namespace Danube.Dapr.Architecture.Tests;
+
+/// <summary>Services, ports and component names are the same in the code and in every file that starts them.</summary>
+public sealed class TopologyTests
+{
+    private const int PortBase = 5100;
+
+    /// <summary>What <c>./run</c> starts, with its ports.</summary>
+    private static IReadOnlyList<ServiceEndpoint> Started => Topology.WithoutCheck(PortBase).Services;
+
+    [Fact]
+    public void Topology_Services_AreTheFoldersUnderServices() =>
+        Assert.Equal(
+            Directory.EnumerateDirectories(Path.Combine(Repository.Root, "services")).Select(Path.GetFileName).Order(StringComparer.Ordinal),
+            Started.Select(s => s.AppId).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Topology_Services_AreTheAppIdsOfTheContracts() =>
+        Assert.Equal(DaprNames.Apps.All.Order(StringComparer.Ordinal), Started.Select(s => s.AppId).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void DaprYaml_Apps_AreThoseThatRunStarts()
+    {
+        var apps = Repository.Yaml("dapr.yaml")[0].At("apps").Items();
+        Assert.Equal(Started.Count, apps.Count);
+        foreach (var service in Started)
+        {
+            var app = Assert.Single(apps, a => a.Text("appID") == service.AppId);
+            Assert.Equal($"./services/{service.AppId}", app.Text("appDirPath"));
+            Assert.Equal(Text(service.AppPort), app.Text("appPort"));
+            Assert.Equal(Text(service.DaprHttpPort), app.Text("daprHTTPPort"));
+            Assert.Equal(Text(service.DaprGrpcPort), app.Text("daprGRPCPort"));
+            Assert.Equal($"http://127.0.0.1:{service.AppPort}", app.Text("env", "ASPNETCORE_URLS"));
+        }
+    }
+
+    [Fact]
+    public void TyeYaml_Services_AreThoseThatRunStarts()
+    {
+        var tye = Repository.Yaml("tye.yaml")[0];
+        var services = tye.At("services").Items();
+        var extension = Assert.Single(tye.At("extensions").Items());
+        Assert.Equal(Started.Count, services.Count);
+        foreach (var service in Started)
+        {
+            var entry = Assert.Single(services, s => s.Text("name") == service.AppId);
+            Assert.True(File.Exists(Path.Combine(Repository.Root, entry.Text("project")!)), entry.Text("project"));
+            Assert.Equal(Text(service.AppPort), Assert.Single(entry.At("bindings").Items()).Text("port"));
+            Assert.Equal(service.AppId, extension.Text("services", service.AppId, "app-id"));
+            Assert.Equal(Text(service.DaprHttpPort), extension.Text("services", service.AppId, "http-port"));
+            Assert.Equal(Text(service.DaprGrpcPort), extension.Text("services", service.AppId, "grpc-port"));
+        }
+        Assert.True(Directory.Exists(Path.Combine(Repository.Root, extension.Text("components-path")!)));
+    }
+
+    [Fact]
+    public void DaprYaml_ResourceFolders_Exist()
+    {
+        var common = Repository.Yaml("dapr.yaml")[0].At("common")!;
+        Assert.All(common.At("resourcesPaths").Items(), p => Assert.True(Directory.Exists(Path.Combine(Repository.Root, ((YamlDotNet.RepresentationModel.YamlScalarNode)p).Value!))));
+        Assert.True(File.Exists(Path.Combine(Repository.Root, common.Text("configFilePath")!)));
+    }
+
+    [Theory]
+    [InlineData("local")]
+    [InlineData("memory")]
+    [InlineData("etcd")]
+    [InlineData("dapr")]
+    public void ComponentSet_Names_AreThoseOfTheContracts(string set)
+    {
+        var store = Assert.Single(Repository.Yaml($"components/{set}/statestore.yaml"));
+        var pubsub = Assert.Single(Repository.Yaml($"components/{set}/pubsub.yaml"));
+        Assert.Equal(DaprNames.StateStore, store.Text("metadata", "name"));
+        Assert.Equal(DaprNames.PubSub, pubsub.Text("metadata", "name"));
+        Assert.Contains(store.At("spec", "metadata").Items(), m => m.Text("name") == "actorStateStore" && m.Text("value") == "true");
+        foreach (var component in new[] { store, pubsub })
+            Assert.All(component.At("scopes").Items(), s => Assert.Contains(((YamlDotNet.RepresentationModel.YamlScalarNode)s).Value!, DaprNames.Apps.All));
+    }
+
+    [Fact]
+    public void ComponentSets_Resiliency_IsTheSameInAll()
+    {
+        var copies = Repository.Files("components", "resiliency.yaml").Select(File.ReadAllText).ToArray();
+        Assert.Equal(4, copies.Length);
+        Assert.Single(copies.Distinct());
+    }
+
+    [Fact]
+    public void Kubernetes_Deployments_AreThoseThatRunStarts()
+    {
+        foreach (var service in Started)
+        {
+            var deployment = Repository.Yaml($"k8s/base/{service.AppId}.yaml")[0];
+            Assert.Equal(service.AppId, deployment.Text("metadata", "name"));
+            Assert.Equal(service.AppId, deployment.Text("spec", "template", "metadata", "annotations", "dapr.io/app-id"));
+        }
+        Assert.Equal(DaprNames.StateStore, Repository.Yaml("k8s/dapr/statestore.yaml")[0].Text("metadata", "name"));
+        Assert.Equal(DaprNames.PubSub, Repository.Yaml("k8s/dapr/pubsub.yaml")[0].Text("metadata", "name"));
+        Assert.Equal(Repository.Read("components/dapr/resiliency.yaml"), Repository.Read("k8s/dapr/resiliency.yaml"));
+    }
+
+    [Fact]
+    public void EtcdComponent_Schema_IsTheOneThatActorsCanRead() =>
+        Assert.Equal("v1", Repository.Yaml("components/etcd/statestore.yaml")[0].Text("spec", "version"));
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

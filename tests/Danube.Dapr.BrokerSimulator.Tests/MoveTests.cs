@@ -1,0 +1,84 @@
+using Danube.Dapr.BrokerClient;
+
+namespace Danube.Dapr.BrokerSimulator.Tests;
+
+public sealed class MoveTests
+{
+    [Fact]
+    public async Task UnloadTopic_AllOthersMasked_LandsOnTheUnmaskedBroker()
+    {
+        await using var arena = await Arena.StartAsync(brokers: 4);
+        await arena.CreateOnAsync(arena.Ids[0], "/default/t1");
+
+        foreach (var target in new[] { 3, 1, 2, 0 })
+            await arena.MoveAsync("/default/t1", arena.Ids[target]);
+
+        Assert.Equal(LookupOutcome.Connect, (await arena.Client.LookupTopicAsync(arena.Ids[0], "/default/t1")).Outcome);
+        Assert.Equal(LookupOutcome.Redirect, (await arena.Client.LookupTopicAsync(arena.Ids[1], "/default/t1")).Outcome);
+        Assert.All((await arena.Client.DiscoverAsync()).Brokers, broker => Assert.Equal(BrokerStatus.Active, broker.Status));
+    }
+
+    [Fact]
+    public async Task UnloadTopic_NoMask_LandsOnTheFirstActiveRankedBrokerOtherThanTheSource()
+    {
+        await using var arena = await Arena.StartAsync("skew", brokers: 4, topics: 40);
+        for (var move = 0; move < 5; move++)
+        {
+            var topic = arena.Cluster.Truth().Topics.First(topic => topic.AssignedTo[0] == arena.Ids[0]).Name;
+            var balance = await arena.Client.GetClusterBalanceAsync();
+            var predicted = balance.Brokers.First(broker => broker.Id != arena.Ids[0]);
+            await arena.Client.UnloadTopicAsync(topic);
+            await arena.UntilAsync(() => arena.Topic(topic).AssignedTo.Count == 1, "landed");
+
+            var landed = arena.Topic(topic).AssignedTo.Single();
+            Assert.Equal(predicted.Load, balance.Brokers.Single(broker => broker.Id == landed).Load);
+        }
+    }
+
+    [Fact]
+    public async Task MoveDuration_EachUnload_TakesAboutAsLongAsOnARealCluster()
+    {
+        await using var arena = await Arena.StartAsync(brokers: 3);
+        await arena.CreateOnAsync(arena.Ids[0], "/default/t1");
+        for (var move = 0; move < 10; move++)
+            await arena.MoveAsync("/default/t1", arena.Ids[1 + move % 2]);
+
+        var events = arena.Cluster.Events().Where(entry => entry.Topic == "/default/t1").ToList();
+        var durations = events.Where(entry => entry.Event == "unload-posted")
+            .Select(posted => events.First(entry => entry.Event == "assign" && entry.Seq > posted.Seq).Ms - posted.Ms).Order().ToList();
+        // 30 to 60 ms; the upper bound leaves room for a machine that has better things to do.
+        Assert.InRange(durations[0], 20, 60);
+        Assert.InRange(durations[durations.Count / 2], 20, 200);
+    }
+
+    [Fact]
+    public async Task UnloadBroker_SomeTopics_GivesReliableOnesAwayAndEndsDrained()
+    {
+        await using var arena = await Arena.StartAsync("skew", brokers: 3, topics: 20);
+        var source = arena.Ids[0];
+        var stub = new Danube.Dapr.BrokerClient.Protocol.Admin.BrokerAdmin.BrokerAdminClient(arena.Channel(arena.Broker(source).Admin));
+        var count = arena.Cluster.Truth().Topics.Count(topic => topic.AssignedTo[0] == source);
+
+        var dry = await stub.UnloadBrokerAsync(new() { BrokerId = source, DryRun = true });
+        Assert.Equal(((uint)count, (uint)count, false), (dry.Total, dry.Pending, dry.Started));
+        var answer = await stub.UnloadBrokerAsync(new() { BrokerId = source });
+        Assert.Equal(((uint)count, (uint)count, true), (answer.Total, answer.Succeeded, answer.Started));
+
+        await arena.UntilAsync(async () => (await arena.Client.DiscoverAsync()).Find(source)!.Status == BrokerStatus.Drained, "drained");
+        await arena.UntilAsync(() => arena.Cluster.Truth().Stranded.Count == 0, "all topics owned");
+        Assert.Empty(await arena.Client.ListBrokerTopicsAsync(source));
+    }
+
+    [Fact]
+    public async Task UnloadBroker_RefusedCalls_CarryDanubesStatus()
+    {
+        await using var arena = await Arena.StartAsync(brokers: 2);
+        var stub = new Danube.Dapr.BrokerClient.Protocol.Admin.BrokerAdmin.BrokerAdminClient(arena.Channel(arena.Cluster.Seeds[0]));
+
+        var empty = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () => await stub.UnloadBrokerAsync(new()));
+        Assert.Equal(Grpc.Core.StatusCode.InvalidArgument, empty.StatusCode);
+        Assert.Equal("broker_id must be provided to unload a broker", empty.Status.Detail);
+        Assert.Equal(MaskOutcome.Masked, (await arena.Client.MaskBrokerAsync(arena.Ids[0])).Outcome);
+        Assert.Equal(MaskOutcome.Refused, (await arena.Client.MaskBrokerAsync(arena.Ids[1])).Outcome);
+    }
+}

@@ -1,0 +1,204 @@
+using System.Globalization;
+using Danube.Dapr.Contracts;
+using Spectre.Console;
+
+namespace Danube.Dapr.Cli.Commands;
+
+/// <summary>How answers look as text.</summary>
+internal static class Tables
+{
+    public static void Brokers(IReadOnlyList<BrokerView> brokers, IAnsiConsole console)
+    {
+        var table = New("Rank", "Broker", "Address", "State", "Topics", "Msg/s", "MB/s", "CPU %", "Memory %", "Score", "Report age s");
+        foreach (var b in brokers)
+        {
+            table.AddRow(
+                b.Rank == 0 ? "-" : Text(b.Rank),
+                Escape(b.Id),
+                Escape(b.Address),
+                Escape(StateOf(b)),
+                Text(b.Topics),
+                Text(b.MessagesPerSecond, "#,0"),
+                Text(b.BytesPerSecond / 1e6, "0.00"),
+                Text(b.Resources?.CpuPercent?.Mean, "0.0"),
+                Text(b.Resources?.MemoryPercent?.Mean, "0.0"),
+                Text(b.Score, "0.000"),
+                Text(b.ReportAgeSeconds, "0.0"));
+        }
+        console.Write(table);
+    }
+
+    public static void Balance(BalanceReport balance, IAnsiConsole console)
+    {
+        console.WriteLine($"{balance.Brokers} brokers. Worst: {balance.Cause}, CV {Text(balance.CoefficientOfVariation, "0.000")}, max/mean {Text(balance.MaxOverMean, "0.00")}, min/mean {Text(balance.MinOverMean, "0.00")}.");
+        var table = New("Resource", "Mean", "CV", "Max/mean", "Min/mean", "Highest");
+        foreach (var r in balance.Resources)
+            table.AddRow(r.Resource, Text(r.Mean, "#,0.##"), Text(r.CoefficientOfVariation, "0.000"), Text(r.MaxOverMean, "0.00"), Text(r.MinOverMean, "0.00"), Escape(r.MaxBroker));
+        console.Write(table);
+    }
+
+    public static void Rankings(RankingReport ranking, IAnsiConsole console)
+    {
+        console.WriteLine($"Strategy {ranking.Strategy}, least loaded first.");
+        var table = New("Rank", "Broker", "State", "Score", "Factors");
+        foreach (var b in ranking.Brokers)
+            table.AddRow(Text(b.Rank), Escape(b.BrokerId), b.State.ToString(), Text(b.Score, "0.000"), Escape(string.Join(", ", b.Factors.Select(f => $"{f.Key} {Text(f.Value, "0.000")}"))));
+        console.Write(table);
+    }
+
+    public static void Topics(Page<TopicSnapshot> page, IAnsiConsole console)
+    {
+        var table = New("Topic", "Broker", "Delivery", "Msg/s in", "Msg/s out", "MB/s in", "MB/s out", "Clients", "Backlog");
+        foreach (var t in page.Items)
+        {
+            table.AddRow(
+                Escape(t.Name),
+                Escape(t.BrokerId ?? "nobody"),
+                t.Reliable switch { true => "Reliable", false => "NonReliable", null => "unknown" },
+                Text(t.MessagesInPerSecond, "#,0.#"),
+                Text(t.MessagesOutPerSecond, "#,0.#"),
+                Text(t.BytesInPerSecond / 1e6, "0.000"),
+                Text(t.BytesOutPerSecond / 1e6, "0.000"),
+                Text(t.Producers + t.Consumers),
+                t.BacklogMessages is { } backlog ? Text(backlog, "#,0") : "-");
+        }
+        console.Write(table);
+        Shown(page, console);
+    }
+
+    public static void Topic(TopicSnapshot topic, IAnsiConsole console) => Topics(new Page<TopicSnapshot>(1, 0, [topic]), console);
+
+    public static void Plan(RebalancePlan plan, IAnsiConsole console)
+    {
+        console.WriteLine($"Plan {plan.Id} ({plan.Policy}, {plan.Trigger}): {plan.Summary}");
+        console.WriteLine($"Before: CV {Text(plan.Before.CoefficientOfVariation, "0.000")}, max/mean {Text(plan.Before.MaxOverMean, "0.00")} ({plan.Before.Cause}). "
+            + $"Expected after: CV {Text(plan.PredictedAfter.CoefficientOfVariation, "0.000")}, max/mean {Text(plan.PredictedAfter.MaxOverMean, "0.00")}.");
+        console.WriteLine($"{plan.Moves.Count} moves; any plan needs at least {plan.LowerBoundMoves}. Cost {Text(plan.Cost, "0.##")}, at least {Text(plan.LowerBoundCost, "0.##")}.");
+        if (plan.Moves.Count > 0)
+        {
+            var moves = New("#", "Topic", "From", "To", "MB/s", "Clients", "Why");
+            foreach (var (move, i) in plan.Moves.Select((m, i) => (m, i + 1)))
+                moves.AddRow(Text(i), Escape(move.Topic), Escape(move.From), Escape(move.To), Text(move.BytesPerSecond / 1e6, "0.000"), Text(move.Clients), Escape($"{move.Cause}: {move.Reason}"));
+            console.Write(moves);
+        }
+        Refusals(plan.Refusals, console);
+    }
+
+    public static void Refusals(IReadOnlyList<Refusal> refusals, IAnsiConsole console)
+    {
+        if (refusals.Count == 0)
+            return;
+        const int Shown = 20;
+        var table = New("Left alone", "Reason", "Detail");
+        foreach (var r in refusals.Take(Shown))
+            table.AddRow(Escape($"{r.Kind} {r.Subject}".TrimEnd()), r.Reason.ToString(), Escape(r.Detail));
+        console.Write(table);
+        if (refusals.Count > Shown)
+            console.WriteLine($"… and {refusals.Count - Shown} more (--json has all).");
+    }
+
+    public static void Rebalance(RebalanceResponse response, IAnsiConsole console)
+    {
+        console.WriteLine($"{(response.Started ? "Started" : "Not started")}{(response.Reason is { } r ? $" ({r})" : "")}: {response.Detail}");
+        if (response.Plan is { } plan)
+            Plan(plan, console);
+    }
+
+    public static void Plans(Page<PlanRun> page, IAnsiConsole console)
+    {
+        var table = New("Plan", "Created", "State", "Trigger", "Moves", "Done", "Failed", "Skipped", "Bound", "Reason");
+        foreach (var p in page.Items)
+            table.AddRow(p.Plan.Id, Time(p.Plan.CreatedAt), p.State.ToString(), p.Plan.Trigger.ToString(), Text(p.Plan.Moves.Count), Text(p.Done), Text(p.Failed), Text(p.Skipped), Text(p.Plan.LowerBoundMoves), p.Reason?.ToString() ?? "");
+        console.Write(table);
+        Shown(page, console);
+    }
+
+    public static void Moves(Page<MoveRecord> page, IAnsiConsole console)
+    {
+        var table = New("Time", "Topic", "From", "To", "Step", "ms", "Reason", "Detail");
+        foreach (var m in page.Items)
+            table.AddRow(Time(m.Time), Escape(m.Topic), Escape(m.From), Escape(m.To), m.State.ToString(), Text(m.DurationMs, "0"), m.Reason?.ToString() ?? "", Escape(m.Detail));
+        console.Write(table);
+        Shown(page, console);
+    }
+
+    public static void Status(RebalancerStatus s, IAnsiConsole console)
+    {
+        console.WriteLine($"Mode {s.Mode}, policy {s.Policy}. {s.MovesLastHour} of {s.MaxMovesPerHour} moves in the last hour.");
+        if (s.Paused)
+            console.WriteLine($"Paused {(s.PausedUntil is { } until ? $"until {Time(until)}" : "until resumed")}{(s.PauseReason is { } why ? $": {why}" : "")}.");
+        if (s.CircuitOpen)
+            console.WriteLine($"The circuit breaker is open: {s.CircuitReason}");
+        if (s.RunningPlanId is { } plan)
+            console.WriteLine($"Running plan {plan}.");
+        if (s.LastCycle is { } cycle)
+        {
+            console.WriteLine($"Last cycle {Time(cycle.Time)}: {cycle.Outcome}{(cycle.Reason is { } r ? $" ({r})" : "")}. {cycle.Detail}");
+            Refusals(cycle.Refusals, console);
+        }
+    }
+
+    public static void History(Page<HistoryEntry> page, IAnsiConsole console)
+    {
+        var table = New("Time", "Kind", "What");
+        foreach (var e in page.Items)
+        {
+            table.AddRow(Time(e.Time), e.Kind, Escape(e switch
+            {
+                { Cycle: { } c } => $"{c.Outcome}{(c.Reason is { } r ? $" ({r})" : "")}: {c.Detail}",
+                { Plan: { } p } => $"{p.Id}: {p.Summary}",
+                { Move: { } m } => $"{m.Topic} {m.From} → {m.To}: {m.State}{(m.Reason is { } r ? $" ({r})" : "")} {m.Detail}",
+                { BrokerEvent: { } b } => $"{b.Kind} {b.BrokerId} {b.Topic} {b.Detail}",
+                _ => "",
+            }));
+        }
+        console.Write(table);
+        Shown(page, console);
+    }
+
+    public static void Statistics(HistoryStatistics s, IAnsiConsole console)
+    {
+        console.WriteLine($"{Time(s.From)} to {Time(s.To)}: {s.Cycles} cycles, {s.Plans} plans, {s.PingPongs} ping-pongs.");
+        console.WriteLine($"Moves: {(s.MovesByState.Count == 0 ? "none" : string.Join(", ", s.MovesByState.Select(p => $"{p.Value} {p.Key}")))}"
+            + (s.MedianMoveMs is { } median ? $"; median {Text(median, "0")} ms, longest {Text(s.MaxMoveMs, "0")} ms" : ""));
+        console.WriteLine($"Cycles without moves: {(s.CyclesByReason.Count == 0 ? "none" : string.Join(", ", s.CyclesByReason.Select(p => $"{p.Value} {p.Key}")))}");
+    }
+
+    public static void LoadReports(IReadOnlyList<LoadReport> reports, IAnsiConsole console)
+    {
+        var table = New("Broker", "Sequence", "Topics", "CPU %", "Memory %", "MB/s", "Msg/s", "Disk free GB", "Source", "Missing");
+        foreach (var r in reports)
+        {
+            table.AddRow(
+                Escape(r.BrokerId),
+                Text(r.Sequence),
+                Text(r.Topics.Count),
+                Text(r.Resources.CpuPercent?.Mean, "0.0"),
+                Text(r.Resources.MemoryPercent?.Mean, "0.0"),
+                Text(r.TotalBytesPerSecond() / 1e6, "0.00"),
+                Text(r.TotalMessagesPerSecond(), "#,0"),
+                Text(r.Resources.DiskFreeBytes / 1e9, "0.0"),
+                Escape($"{r.Resources.Source}{(r.Resources.Fallback ? " (fallback)" : "")}{(r.Resources.SharedByBrokers > 1 ? $", shared by {r.Resources.SharedByBrokers}" : "")}"),
+                Escape(string.Join(", ", r.Gaps.Select(g => g.Part))));
+        }
+        console.Write(table);
+    }
+
+    private static Table New(params string[] columns) => new Table().Border(TableBorder.Simple).AddColumns(columns);
+
+    private static void Shown<T>(Page<T> page, IAnsiConsole console)
+    {
+        if (page.Items.Count < page.Total)
+            console.WriteLine($"{page.Items.Count} of {page.Total}, from {page.Offset}.");
+    }
+
+    private static string StateOf(BrokerView b) => $"{(b.Reachable ? b.State.ToString() : "unreachable")}{(b.IsLeader ? ", leader" : "")}";
+
+    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    private static string Text(double? value, string format) => value is { } v ? v.ToString(format, CultureInfo.InvariantCulture) : "-";
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Escape(string text) => Markup.Escape(text);
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+
+namespace Danube.Dapr.Cli.Up;
+
+/// <summary>The processes of a run: started in order, watched, stopped in the reverse order.</summary>
+internal sealed class Supervisor(string logDirectory) : IAsyncDisposable
+{
+    /// <summary>From the first SIGTERM to the last kill.</summary>
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(4);
+
+    private readonly List<ChildProcess> _children = [];
+    private readonly TaskCompletionSource<ChildProcess> _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _stopping;
+
+    public IReadOnlyList<ChildProcess> Children => _children;
+
+    /// <summary>Completes with the first process that ended although nobody asked it to.</summary>
+    public Task<ChildProcess> Died => _died.Task;
+
+    public ChildProcess Start(string name, ProcessStartInfo start)
+    {
+        var child = ChildProcess.Start(name, start, Path.Combine(logDirectory, name + ".log"));
+        _children.Add(child);
+        _ = WatchAsync(child);
+        return child;
+    }
+
+    /// <summary>Says which process died and what it said last.</summary>
+    public string Describe(ChildProcess child)
+    {
+        var lines = string.Join(Environment.NewLine, child.LastLines().Select(l => "  | " + l));
+        return $"{child.Name} (process {child.Id}) ended with exit code {child.ExitCode}. Its last lines ({Path.Combine(logDirectory, child.Name + ".log")}):{Environment.NewLine}{lines}";
+    }
+
+    /// <summary>Ends everything: first the services, which need their sidecars to end well, then the sidecars, last the cluster.</summary>
+    public async Task StopAsync()
+    {
+        _stopping = true;
+        var deadline = Stopwatch.StartNew();
+        foreach (var group in _children.Reverse<ChildProcess>().GroupBy(c => c.Name.StartsWith("daprd", StringComparison.Ordinal) ? "daprd" : IsService(c) ? "service" : c.Name))
+        {
+            foreach (var child in group)
+                child.Terminate();
+            await Task.WhenAll(group.Select(c => c.StopAsync(Remaining(deadline))));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        foreach (var child in _children)
+            await child.DisposeAsync();
+    }
+
+    private static bool IsService(ChildProcess child) => Contracts.DaprNames.Apps.All.Contains(child.Name);
+
+    private static TimeSpan Remaining(Stopwatch since) => since.Elapsed < StopGrace ? StopGrace - since.Elapsed : TimeSpan.Zero;
+
+    private async Task WatchAsync(ChildProcess child)
+    {
+        await child.Exited;
+        if (!_stopping)
+            _died.TrySetResult(child);
+    }
+}

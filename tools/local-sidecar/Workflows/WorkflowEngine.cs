@@ -1,0 +1,313 @@
+using System.Collections.Concurrent;
+using Danube.Dapr.LocalSidecar.State;
+using Danube.Dapr.LocalSidecar.Workflows.Storage;
+using Danube.Dapr.TaskHub;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+
+namespace Danube.Dapr.LocalSidecar.Workflows;
+
+/// <summary>
+/// The workflows of one app: durable histories in a state store, turns and activities on the connected workers, timers, children.
+/// Every step is one atomic write that is done before anybody hears of it; what follows from a committed step (activities, timers, messages to
+/// other instances) is derived from what is stored, so that a process that dies anywhere goes on where it was, delivering at least once.
+/// </summary>
+internal sealed partial class WorkflowEngine : IAsyncDisposable
+{
+    private readonly IStateStore _store;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly WorkflowEngineOptions _options;
+    private readonly WorkflowKeys _keys;
+    private readonly InstanceCache _cache;
+    private readonly WorkItemDispatcher _dispatcher;
+    private readonly TimerQueue _timers;
+    private readonly InstanceWaiters _waiters = new();
+    private readonly CancellationTokenSource _stop = new();
+
+    // Instances that were active when the process before this one ended, or whose last write failed: their timers, activities, messages and turns
+    // are set going again when they are first used. The value is the first row of the outbox that nobody is delivering.
+    private readonly ConcurrentDictionary<string, long> _toActivate = new(StringComparer.Ordinal);
+    private readonly Task _indexed;
+    private readonly Task _recovered;
+
+    public WorkflowEngine(string appId, IStateStore store, TimeProvider time, ILoggerFactory loggers, WorkflowEngineOptions? options = null)
+    {
+        AppId = appId;
+        _store = store;
+        _time = time;
+        _logger = loggers.CreateLogger<WorkflowEngine>();
+        _options = options ?? new WorkflowEngineOptions();
+        _keys = new WorkflowKeys(appId);
+        _cache = new InstanceCache(store, _keys, _options);
+        _timers = new TimerQueue(time, _logger);
+        _dispatcher = new WorkItemDispatcher(_options, time, _logger, StartWaitingTurnAsync);
+        _indexed = Task.Run(LoadIndexAsync);
+        _recovered = Task.Run(RecoverAsync);
+    }
+
+    public string AppId { get; }
+
+    /// <summary>Workers whose work item stream is open.</summary>
+    public int ConnectedWorkers => _dispatcher.Streams;
+
+    /// <summary>Instances held in memory now.</summary>
+    public int CachedInstances => _cache.Count;
+
+    /// <summary>Instances that wait for a worker which can go on with them.</summary>
+    public int StalledInstances => _stalled.Count;
+
+    /// <summary>Ends when everything that an earlier process left has been set going again.</summary>
+    public Task Recovered => _recovered;
+
+    /// <summary>Connects a worker. End it with <see cref="DetachWorker"/>.</summary>
+    public WorkItemStream AttachWorker()
+    {
+        var stream = _dispatcher.Attach();
+        _logger.LogInformation("A workflow worker of app '{AppId}' connected ({Count} now).", AppId, ConnectedWorkers);
+        // Another worker may know what the last one did not.
+        foreach (var instanceId in _stalled.Keys) _ = Task.Run(() => RetryStalledAsync(instanceId));
+        return stream;
+    }
+
+    /// <summary>Disconnects a worker; what it has in hand goes to others.</summary>
+    public void DetachWorker(WorkItemStream stream) => _dispatcher.Detach(stream);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _timers.Dispose();
+        _dispatcher.Stop();
+        _waiters.FailAll(StatusCode.Unavailable, "the sidecar is shutting down");
+        try
+        {
+            await Task.WhenAll(_indexed, _recovered);
+        }
+        catch (OperationCanceledException)
+        {
+            // It had not come to an end yet.
+        }
+    }
+
+    private DateTimeOffset Now => _time.GetUtcNow();
+
+    /// <summary>The sole right to an instance, loaded, and set going where an earlier process left it.</summary>
+    private async Task<InstanceCache.Lease> AcquireAsync(string instanceId, CancellationToken cancellationToken)
+    {
+        if (!_indexed.IsCompletedSuccessfully) await _indexed.WaitAsync(cancellationToken);
+        var lease = await _cache.AcquireAsync(instanceId, cancellationToken);
+        if (!_toActivate.IsEmpty && _toActivate.TryRemove(instanceId, out var firstOutboxRow)) Activate(lease, firstOutboxRow);
+        return lease;
+    }
+
+    /// <summary>Writes one step. When that fails nobody knows whether it was written: the instance is read again and goes on from what it finds.</summary>
+    private async Task ApplyAsync(InstanceCache.Lease lease, List<StateOperation> operations)
+    {
+        try
+        {
+            // Not cancelled with the call that asked for it: half of the step would be in memory and half not.
+            await _store.ApplyAsync(operations, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            var instance = lease.Instance;
+            _logger.LogError(e, "A step of workflow instance '{InstanceId}' could not be saved.", instance.Id);
+            if (instance.Turn is { } turn) End(instance, turn);
+            _dispatcher.DropActivities(instance.Id, instance.OpenTasks.Keys);
+            _timers.Cancel(instance.Id);
+            _toActivate.TryAdd(instance.Id, instance.NextOutboxRow);
+            lease.Invalidate();
+            _timers.Schedule(instance.Id, Now + _options.RetryDelay, () => TouchAsync(instance.Id));
+            throw new WorkflowException(StatusCode.Unknown, $"failed to save workflow state: {e.Message}");
+        }
+    }
+
+    private async Task TouchAsync(string instanceId)
+    {
+        try
+        {
+            (await AcquireAsync(instanceId, _stop.Token)).Dispose();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            _logger.LogError(e, "Workflow instance '{InstanceId}' could not be loaded; it is tried again.", instanceId);
+            _timers.Schedule(instanceId, Now + _options.RetryDelay, () => TouchAsync(instanceId));
+        }
+    }
+
+    private async Task LoadIndexAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                foreach (var row in await _store.ListAsync(_keys.IndexPrefix, _stop.Token))
+                {
+                    var instanceId = row.Key[_keys.IndexPrefix.Length..];
+                    var entry = IndexEntry.Parser.ParseFrom(row.Value);
+                    if (entry.Active) _toActivate.TryAdd(instanceId, 0);
+                    else if (entry.PurgeAtTicks > 0) SchedulePurge(instanceId, new DateTimeOffset(entry.PurgeAtTicks, TimeSpan.Zero));
+                }
+                return;
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                _logger.LogError(e, "The workflows of app '{AppId}' could not be listed; it is tried again.", AppId);
+                await Task.Delay(_options.RetryDelay, _time, _stop.Token);
+            }
+        }
+    }
+
+    private async Task RecoverAsync()
+    {
+        await _indexed;
+        if (_toActivate.IsEmpty) return;
+        var ids = _toActivate.Keys.ToList();
+        foreach (var instanceId in ids)
+        {
+            _stop.Token.ThrowIfCancellationRequested();
+            await TouchAsync(instanceId);
+        }
+        _logger.LogInformation("{Count} unfinished workflows of app '{AppId}' go on.", ids.Count, AppId);
+    }
+
+    /// <summary>Sets going what the stored state of an instance asks for.</summary>
+    private void Activate(InstanceCache.Lease lease, long firstOutboxRow)
+    {
+        var instance = lease.Instance;
+        if (!instance.Exists) return;
+        _timers.Cancel(instance.Id);
+        Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow));
+        instance.UndeliveredOutbox.Clear();
+        _waiters.Changed(instance);
+        if (instance.IsTerminal) _ = Task.Run(() => FinishAsync(instance));
+        if (!instance.IsActive) return;
+        foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer);
+        foreach (var task in instance.OpenTasks.Values) Dispatch(instance, task);
+        if (instance.Metadata?.Stalled is not null) _stalled.TryAdd(instance.Id, 0);
+        if (instance.ScheduledStart is { } start && start > Now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
+        QueueTurn(lease);
+    }
+
+    private void Schedule(WorkflowInstance instance, HistoryEvent timer)
+    {
+        var (instanceId, executionId, timerId, fireAt) = (instance.Id, instance.ExecutionId, timer.EventId, timer.TimerCreated.FireAt);
+        var due = fireAt is null ? Now : ToDateTimeOffset(fireAt);
+        _timers.Schedule(instanceId, due, async () =>
+        {
+            using var lease = await AcquireAsync(instanceId, _stop.Token);
+            if (lease.Instance.ExecutionId != executionId) return;
+            await AddEventAsync(lease, new HistoryEvent
+            {
+                EventId = -1,
+                Timestamp = Timestamp.FromDateTimeOffset(Now),
+                TimerFired = new TimerFiredEvent { FireAt = fireAt, TimerId = timerId },
+            });
+        });
+    }
+
+    /// <summary>Protobuf reaches beyond what the base library can hold: 9999-12-31T23:59:59.9999999 is the last moment.</summary>
+    private static DateTimeOffset ToDateTimeOffset(Timestamp timestamp) =>
+        timestamp.Seconds >= 253402300799 ? DateTimeOffset.MaxValue : timestamp.ToDateTimeOffset();
+
+    private void Dispatch(WorkflowInstance instance, HistoryEvent scheduled)
+    {
+        var task = scheduled.TaskScheduled;
+        _dispatcher.Send(new ActivityWork(new ActivityRequest
+        {
+            Name = task.Name,
+            Version = task.Version,
+            Input = task.Input,
+            WorkflowInstance = new TaskHub.WorkflowInstance { InstanceId = instance.Id },
+            TaskId = scheduled.EventId,
+            ParentTraceContext = TraceContexts.WithSpan(task.ParentTraceContext, TraceContexts.NewSpanId()),
+            TaskExecutionId = task.TaskExecutionId,
+        }, instance.ExecutionId));
+    }
+
+    /// <summary>Stores an event for the next turn, or drops it when it means nothing (any more). <paramref name="also"/> is written with it in any case.</summary>
+    private async Task AddEventAsync(InstanceCache.Lease lease, HistoryEvent e, params StateOperation[] also)
+    {
+        var instance = lease.Instance;
+        List<StateOperation> operations = [.. also];
+        if (!instance.Wants(e))
+        {
+            if (operations.Count > 0) await ApplyAsync(lease, operations);
+            return;
+        }
+        var bytes = Row(e);
+        var row = instance.NextInboxRow;
+        operations.Insert(0, new StateOperation(_keys.Inbox(instance.Id, row), bytes));
+        await ApplyAsync(lease, operations);
+        instance.NextInboxRow = row + 1;
+        instance.Bytes += bytes.Length;
+        instance.Receive(row, e);
+        QueueTurn(lease);
+    }
+
+    /// <summary>Brings an instance into being, over a finished one of the same id where there is one.</summary>
+    private async Task CreateAsync(InstanceCache.Lease lease, HistoryEvent started, params StateOperation[] also)
+    {
+        var instance = lease.Instance;
+        var now = Now;
+        var metadata = new InstanceMetadata { HistoryStart = instance.NextHistoryRow, CreatedTicks = now.UtcTicks };
+        var (row, firstOldRow, oldInbox) = (instance.NextInboxRow, instance.Metadata?.HistoryStart ?? instance.NextHistoryRow, instance.Inbox.ToList());
+        List<StateOperation> operations =
+        [
+            new(_keys.Inbox(instance.Id, row), Row(started)),
+            new(_keys.Metadata(instance.Id), metadata.ToByteArray()),
+            new(_keys.Index(instance.Id), new IndexEntry { CreatedTicks = metadata.CreatedTicks, Active = true }.ToByteArray()),
+            .. also,
+        ];
+        if (instance.CustomStatus is not null) operations.Add(new(_keys.CustomStatus(instance.Id), null));
+        // Inbox rows have no generation: what a finished instance left there must go in the same step.
+        AddDeleted(instance, oldInbox, operations);
+        await ApplyAsync(lease, operations);
+        _timers.Cancel(instance.Id);
+        instance.Reset();
+        instance.Metadata = metadata;
+        instance.CustomStatus = null;
+        instance.NextInboxRow = row + 1;
+        instance.Receive(row, started);
+        DeleteHistory(instance.Id, firstOldRow, metadata.HistoryStart);
+        if (instance.ScheduledStart is { } start && start > now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
+        QueueTurn(lease);
+        _waiters.Changed(instance);
+    }
+
+    private static byte[] Row(params IEnumerable<HistoryEvent> events)
+    {
+        var chunk = new HistoryChunk();
+        chunk.Events.AddRange(events);
+        return chunk.ToByteArray();
+    }
+
+    private async Task StartScheduledAsync(string instanceId)
+    {
+        using var lease = await AcquireAsync(instanceId, _stop.Token);
+        QueueTurn(lease);
+    }
+
+    /// <summary>Rows of an earlier generation mean nothing once the metadata is past them; they go in the background, or when the instance is next loaded.</summary>
+    private void DeleteHistory(string instanceId, long first, long end)
+    {
+        if (first >= end) return;
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                for (; first < end; first += _options.EventsPerTurn)
+                {
+                    var count = (int)Math.Min(_options.EventsPerTurn, end - first);
+                    var from = first;
+                    await _store.ApplyAsync([.. Enumerable.Range(0, count).Select(i => new StateOperation(_keys.History(instanceId, from + i), null))], _stop.Token);
+                }
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                _logger.LogWarning(e, "Old history of workflow instance '{InstanceId}' could not be deleted now.", instanceId);
+            }
+        });
+    }
+}
