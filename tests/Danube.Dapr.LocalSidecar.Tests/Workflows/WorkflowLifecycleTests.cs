@@ -261,4 +261,22 @@ public sealed class WorkflowLifecycleTests
         Assert.True(worker.Turns.Count() >= 6);
         Assert.Empty(await host.HistoryAsync("a"));
     }
+
+    [Fact]
+    public async Task Activity_OfAnotherApp_Fails()
+    {
+        await using var host = await EngineHost.StartAsync();
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Cross"] = static r =>
+            {
+                if (r.All().FirstOrDefault(static e => e.TaskFailed is not null) is { } failed) return Scripts.Complete(1, failed.TaskFailed.FailureDetails.ErrorMessage);
+                var answer = Scripts.Schedule((0, "Greet", "x"));
+                answer.Actions[0].Router = new TaskRouter { SourceAppID = "app", TargetAppID = "other" };
+                return answer;
+            },
+        });
+
+        Assert.Equal("App 'other' cannot be reached: workflows of this sidecar stay in their app 'app'.", (await host.RunAsync("Cross", "a")).Output);
+    }
 }

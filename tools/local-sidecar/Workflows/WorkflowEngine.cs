@@ -214,6 +214,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private void Dispatch(WorkflowInstance instance, HistoryEvent scheduled)
     {
         var task = scheduled.TaskScheduled;
+        // Its failure is on its way to the inbox.
+        if (scheduled.Router is { HasTargetAppID: true } router && router.TargetAppID != AppId) return;
         _dispatcher.Send(new ActivityWork(new ActivityRequest
         {
             Name = task.Name,
