@@ -39,7 +39,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         _time = time;
         _logger = loggers.CreateLogger<WorkflowEngine>();
         _options = options ?? new WorkflowEngineOptions();
-        _keys = new WorkflowKeys(appId);
+        _keys = new WorkflowKeys(appId, _options.Namespace);
         _cache = new InstanceCache(store, _keys, _options);
         _timers = new TimerQueue(time, _logger);
         _dispatcher = new WorkItemDispatcher(_options, time, _logger, StartWaitingTurnAsync);
