@@ -39,13 +39,13 @@ internal sealed class EngineHost : IAsyncDisposable
 
     public TaskHubSidecarService.TaskHubSidecarServiceClient Client { get; }
 
-    public static async Task<EngineHost> StartAsync(IStateStore? store = null, TimeProvider? time = null, WorkflowEngineOptions? options = null)
+    public static async Task<EngineHost> StartAsync(IStateStore? store = null, TimeProvider? time = null, WorkflowEngineOptions? options = null, int port = 0)
     {
         time ??= TimeProvider.System;
         var engine = new WorkflowEngine("app", store ?? new InMemoryStateStore(time), time, NullLoggerFactory.Instance, options);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc();
         builder.Services.AddWorkflows(_ => engine);
         var app = builder.Build();
@@ -54,6 +54,8 @@ internal sealed class EngineHost : IAsyncDisposable
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new EngineHost(app, engine, GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null }), address);
     }
+
+    public int Port => new Uri(_address).Port;
 
     public HttpClient Http() => new() { BaseAddress = new Uri(_address) };
 

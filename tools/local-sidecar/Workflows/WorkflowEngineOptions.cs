@@ -5,6 +5,9 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 /// <summary>Limits and switches of a <see cref="WorkflowEngine"/>.</summary>
 internal sealed record WorkflowEngineOptions
 {
+    /// <summary>The app's namespace, a part of the keys in the store.</summary>
+    public string Namespace { get; init; } = "default";
+
     /// <summary>Inbox events that one turn takes at most; the rest comes with the next turn. Keeps a turn's batch of writes below the limit of etcd (128).</summary>
     public int EventsPerTurn { get; init; } = 64;
 
