@@ -25,7 +25,7 @@ internal sealed class Sidecar : IAsyncDisposable
     {
         (_options, Time, _loggers) = (options, time, loggers);
         var logger = loggers.CreateLogger<Sidecar>();
-        var configuration = ConfigurationResource.Load(options.ConfigPaths);
+        var configuration = Configuration = ConfigurationResource.Load(options.ConfigPaths);
         var resources = ResourceLoader.Load(options.ResourcePaths, logger);
         try
         {
@@ -54,6 +54,8 @@ internal sealed class Sidecar : IAsyncDisposable
         _reminders = _groups.Values.Where(static g => g.Runtime.ActorStateStore is not null)
             .ToFrozenDictionary(static g => g.Runtime.AppId, g => new ReminderService(g.Runtime.AppId, g.Runtime.ActorStateStore!, Actors, time, loggers.CreateLogger<ReminderService>()), StringComparer.Ordinal);
     }
+
+    public ConfigurationResource Configuration { get; }
 
     public TimeProvider Time { get; }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Danube.Dapr.LocalSidecar.Api;
 using Danube.Dapr.LocalSidecar.CommandLine;
+using Danube.Dapr.LocalSidecar.Workflows;
 using Grpc.AspNetCore.Server.Model;
 using Grpc.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -12,8 +13,9 @@ public sealed class SidecarHost : IAsyncDisposable
 {
     private readonly WebApplication _web;
     private readonly Sidecar _sidecar;
+    private readonly WorkflowEngines _workflows;
 
-    private SidecarHost(WebApplication web, Sidecar sidecar) => (_web, _sidecar) = (web, sidecar);
+    private SidecarHost(WebApplication web, Sidecar sidecar, WorkflowEngines workflows) => (_web, _sidecar, _workflows) = (web, sidecar, workflows);
 
     /// <summary>Reads the resources, opens every port and begins to watch the apps.</summary>
     /// <exception cref="Components.ResourceException">A resource file cannot be used.</exception>
@@ -45,31 +47,42 @@ public sealed class SidecarHost : IAsyncDisposable
         builder.Services.AddSingleton<IServiceMethodProvider<DaprGrpcService>, GrpcMethods>();
         builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<HttpApi>(services, new HttpApiSettings(options.ApiToken, options.MaxBodyBytes)));
 
+        WorkflowEngines? workflows = null;
+        builder.Services.AddWorkflows(port => workflows?.FromPort(port));
+
         var web = builder.Build();
-        Sidecar sidecar;
         try
         {
-            sidecar = web.Services.GetRequiredService<Sidecar>();
+            var sidecar = web.Services.GetRequiredService<Sidecar>();
             Map(web, options);
             await web.StartAsync(cancellationToken);
+            // Only now: a second process on the same ports must not touch the stores of the first.
+            workflows = new WorkflowEngines(sidecar.Registry, web.Services.GetRequiredService<ILoggerFactory>(), sidecar.Configuration.Retention);
+            sidecar.Start();
+            return new SidecarHost(web, sidecar, workflows);
         }
         catch
         {
             await web.DisposeAsync();
             throw;
         }
-        sidecar.Start();
-        return new SidecarHost(web, sidecar);
     }
 
     /// <summary>Completes when the process is asked to stop, or an app asked for a shutdown.</summary>
-    public Task WaitForShutdownAsync() => _web.WaitForShutdownAsync();
+    public async Task WaitForShutdownAsync()
+    {
+        // Not the host's own wait: that would close the ports before the actors were deactivated.
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = _web.Lifetime.ApplicationStopping.Register(asked.SetResult);
+        await asked.Task;
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _sidecar.StopAsync();
         await _web.StopAsync();
+        await _workflows.DisposeAsync();
         await _web.DisposeAsync();
     }
 
@@ -86,6 +99,7 @@ public sealed class SidecarHost : IAsyncDisposable
         });
         web.UseRouting();
         web.MapGrpcService<DaprGrpcService>();
+        web.MapWorkflows();
         web.MapFallback(context => httpPorts.Contains(context.Connection.LocalPort)
             ? UnknownPathAsync(context)
             : ApiGuard.RefuseAsync(context.Response, StatusCode.Unknown, ApiGuard.UnknownRpc(context.Request.Path)));
