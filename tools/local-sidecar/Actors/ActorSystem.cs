@@ -291,6 +291,11 @@ internal sealed partial class ActorSystem : IAsyncDisposable
             using var response = await channel.SendAsync(request, limit.Token);
             if (!response.IsSuccessStatusCode) NotDeactivated(_logger, entry.Address, $"the app answered {(int)response.StatusCode}");
         }
+        catch (HttpRequestException e) when (AppChannel.WasRefused(e))
+        {
+            // An app that is gone took its actors with it.
+            entry.Owner?.Suspect();
+        }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
         {
             NotDeactivated(_logger, entry.Address, e.Message);
