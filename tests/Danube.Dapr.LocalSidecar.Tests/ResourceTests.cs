@@ -41,7 +41,7 @@ public sealed class ResourceTests : IDisposable
     [InlineData("kind: Subscription\nspec: { pubsubname: p, topic: t, routes: { rules: [ { match: 'event.x ~ 1', path: /a } ] } }", "spec.routes.rules[0].match: 'event.x ~ 1' cannot be used")]
     [InlineData("kind: Resiliency\nspec: { policies: { retries: { r: { duration: soon } } } }", "spec.policies.retries.r.duration: 'soon' is not a duration")]
     [InlineData("kind: Resiliency\nspec: { targets: { components: { p: { inbound: { retry: r } } } } }", "spec.targets.components.p.inbound.retry: there is no policy 'r'")]
-    [InlineData("kind: [", "line 1")]
+    [InlineData("kind: [", ": line ")]
     public void Load_BrokenFile_NamesFileAndField(string yaml, string expected)
     {
         var file = _folder.Write("broken.yaml", yaml);

@@ -109,7 +109,7 @@ internal sealed class TestSidecar : IAsyncDisposable
 
     public async Task<(int Status, string Body)> SendAsync(string method, string path, string? body = null, int app = 0, params (string Name, string Value)[] headers)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(Clients[app].BaseAddress!.OriginalString + path));
         if (body is not null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         using var response = await Clients[app].SendAsync(request);
