@@ -77,7 +77,7 @@ internal sealed class AppChannel : IDisposable
             await socket.ConnectAsync(_host, _port, limit.Token);
             return true;
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return false;
         }

@@ -74,7 +74,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstanc
             using var response = await channel.SendAsync(request, limit.Token);
             return response.IsSuccessStatusCode;
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return false;
         }
