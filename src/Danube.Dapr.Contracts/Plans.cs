@@ -86,6 +86,9 @@ public sealed record PlannedMove
     /// <summary>Why, from the closed list.</summary>
     public MoveCause Cause { get; init; }
 
+    /// <summary>True when an operator insists: pin, cool-down, minimum age and an earlier double load do not hold it back.</summary>
+    public bool Force { get; init; }
+
     /// <summary>Why, in one sentence with figures.</summary>
     public string Reason { get; init; } = "";
 

@@ -46,7 +46,8 @@ internal sealed class TurnOutcome
             started.WorkflowStarted.Version = version;
             outcome.Events[0] = started;
         }
-        foreach (var action in response.Actions)
+        // An end is the last event, whatever the order of the answer.
+        foreach (var action in response.Actions.OrderBy(static a => a.WorkflowActionTypeCase == ActionKind.CompleteWorkflow))
         {
             outcome.Apply(action, turn);
             if (outcome.Refused is not null || outcome.Stalled is not null || outcome.NextGeneration is not null) break;

@@ -45,6 +45,24 @@ internal sealed partial class WorkflowEngine
                 }
             }
         }
+        await FinishAsync(sender);
+    }
+
+    /// <summary>A finished instance that has told everything needs no looking after any more.</summary>
+    private async Task FinishAsync(WorkflowInstance sender)
+    {
+        if (!sender.IsTerminal) return;
+        try
+        {
+            using var lease = await AcquireAsync(sender.Id, _stop.Token);
+            // Started anew or deleted meanwhile: then this is over.
+            if (lease.Instance.ExecutionId != sender.ExecutionId || !lease.Instance.IsTerminal || !lease.Instance.Exists) return;
+            await ApplyAsync(lease, [FinishedIndex(lease.Instance, PurgeAt(lease.Instance.History[^1]))]);
+        }
+        catch (Exception e) when (e is WorkflowException or OperationCanceledException)
+        {
+            // Done again when the instance is next activated.
+        }
     }
 
     private async Task DeliverAsync(WorkflowInstance sender, OutboxMessage message, StateOperation delivered)
@@ -57,6 +75,12 @@ internal sealed partial class WorkflowEngine
                 return;
             }
             using var child = await AcquireAsync(message.TargetInstanceId, _stop.Token);
+            if (child.Instance.Exists && child.Instance.ExecutionId == message.Event.ExecutionStarted.WorkflowInstance.ExecutionId)
+            {
+                // An earlier try was written although it seemed to fail.
+                await ApplyAsync(child, [delivered]);
+                return;
+            }
             if (!child.Instance.IsActive)
             {
                 await CreateAsync(child, message.Event, delivered);

@@ -52,6 +52,12 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     /// <summary>Workers whose work item stream is open.</summary>
     public int ConnectedWorkers => _dispatcher.Streams;
 
+    /// <summary>Instances held in memory now.</summary>
+    public int CachedInstances => _cache.Count;
+
+    /// <summary>Instances that wait for a worker which can go on with them.</summary>
+    public int StalledInstances => _stalled.Count;
+
     /// <summary>Ends when everything that an earlier process left has been set going again.</summary>
     public Task Recovered => _recovered;
 
@@ -174,6 +180,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         _timers.Cancel(instance.Id);
         Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow));
         instance.UndeliveredOutbox.Clear();
+        _waiters.Changed(instance);
+        if (instance.IsTerminal) _ = Task.Run(() => FinishAsync(instance));
         if (!instance.IsActive) return;
         foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer);
         foreach (var task in instance.OpenTasks.Values) Dispatch(instance, task);
