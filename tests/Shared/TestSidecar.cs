@@ -44,6 +44,12 @@ public sealed class TestSidecar : IAsyncDisposable
     /// <summary>Calls of actor methods.</summary>
     public ConcurrentQueue<string> ActorCalls { get; } = new();
 
+    /// <summary>Answers of other services, by <c>METHOD app/path</c> without the query: status and JSON.</summary>
+    public ConcurrentDictionary<string, (int Status, string Json)> Answers { get; } = new();
+
+    /// <summary>Service invocations that came: method and path with the query, and the body.</summary>
+    public ConcurrentQueue<(string Call, string Body)> Invocations { get; } = new();
+
     /// <summary>While true, publishing and writing state fail.</summary>
     public bool Broken { get; set; }
 
@@ -103,6 +109,9 @@ public sealed class TestSidecar : IAsyncDisposable
             case ["v1.0", "actors", var type, var id, "state"]:
                 await SaveActorStateAsync(context, $"{type}||{id}||");
                 break;
+            case ["v1.0", "invoke", var app, "method", .. var rest]:
+                await AnswerInvocationAsync(context, $"{context.Request.Method} {app}/{string.Join('/', rest)}");
+                break;
             case ["dapr.proto.runtime.v1.Dapr", var rpc]:
                 await GrpcAsync(context, rpc);
                 break;
@@ -132,6 +141,16 @@ public sealed class TestSidecar : IAsyncDisposable
         {
             turn.Release();
         }
+    }
+
+    private async Task AnswerInvocationAsync(HttpContext context, string call)
+    {
+        using var reader = new StreamReader(context.Request.Body);
+        Invocations.Enqueue((call + context.Request.QueryString, await reader.ReadToEndAsync()));
+        var (status, json) = Answers.TryGetValue(call + context.Request.QueryString, out var whole) ? whole : Answers.GetValueOrDefault(call, (500, """{"errorCode":"ERR_DIRECT_INVOKE","message":"failed to invoke"}"""));
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/json";
+        await context.Response.WriteAsync(json);
     }
 
     private async Task SaveActorStateAsync(HttpContext context, string prefix)
