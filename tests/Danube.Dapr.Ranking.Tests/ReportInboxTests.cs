@@ -1,3 +1,4 @@
+using Danube.Dapr.Contracts;
 using Danube.Dapr.Ranking.View;
 using static Danube.Dapr.Ranking.Tests.Reports;
 
@@ -37,6 +38,20 @@ public sealed class ReportInboxTests
 
         Assert.Equal(Intake.Partial, _inbox.Offer(message with { Chunk = 1, Chunks = 2 }).Intake);
         Assert.Equal(Intake.Duplicate, _inbox.Offer(message with { Chunk = 1, Chunks = 2 }).Intake);
+    }
+
+    [Fact]
+    public void Offer_ChunksInAnyOrderAndTwice_MakeTheReportOnce()
+    {
+        var report = Load("1", 7, 0, [.. Enumerable.Range(0, 4_000).Select(i => Topic($"/default/{Guid.NewGuid()}"))]);
+        var chunks = LoadReportCodec.Encode(report).Reverse().ToArray();
+        Assert.True(chunks.Length > 1, "The report is meant to need several messages.");
+
+        var taken = chunks.SelectMany(c => new[] { c, c }).Select(_inbox.Offer).ToArray();
+
+        var accepted = Assert.Single(taken, t => t.Intake == Intake.Accepted);
+        Assert.Equal(report.Topics.Select(t => t.Name).Order(), accepted.Report!.Topics.Select(t => t.Name).Order());
+        Assert.Equal(chunks.Length - 1, taken.Count(t => t.Intake == Intake.Partial));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.IO.Compression;
+using System.Text.Json;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Ranking.View;
 
@@ -23,7 +25,14 @@ internal static class Reports
     internal static TopicLoad Topic(string name, double bytes = 1_000, double messages = 10, bool ratesKnown = true) =>
         new() { Name = name, Reliable = true, BytesInPerSecond = bytes, MessagesInPerSecond = messages, RatesKnown = ratesKnown };
 
-    internal static LoadReportMessage Message(LoadReport report) => LoadReportCodec.Encode(report).Single();
+    /// <summary>The exact encoding: the usual one rounds rates to 1 percent.</summary>
+    internal static LoadReportMessage Message(LoadReport report)
+    {
+        using var packed = new MemoryStream();
+        using (var brotli = new BrotliStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+            JsonSerializer.Serialize(brotli, report, ContractsJson.Default.LoadReport);
+        return new LoadReportMessage(report.BrokerId, report.Sequence, LoadReportCodec.JsonBrotli, packed.ToArray());
+    }
 
     internal static BrokerStatus Broker(string id, BrokerState state = BrokerState.Active, bool reachable = true) => new()
     {
