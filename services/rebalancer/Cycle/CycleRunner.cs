@@ -1,6 +1,8 @@
 using System.Globalization;
 using Danube.Dapr.Contracts;
+using Danube.Dapr.Planning;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Telemetry;
 using Microsoft.Extensions.Options;
@@ -15,7 +17,7 @@ internal sealed record CycleResult(ControlState State, CycleRecord Record, Rebal
 
 /// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
 internal sealed class CycleRunner(
-    RankingClient ranking, PlanMaker planner, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
+    RankingClient ranking, PlanMaker planner, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
 {
     public async Task<CycleResult> RunAsync(ControlState state, string? traceId, CancellationToken cancellationToken = default)
     {
@@ -89,6 +91,10 @@ internal sealed class CycleRunner(
             return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.StaleReports, error.Message), null);
         }
 
+        metrics.Findings(FindingRules.Of(snapshot, [], state, []));
+        if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
+            return repair;
+        state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
         var made = planner.Make(snapshot, new PlanRequest
         {
             Policy = options.Policy,
@@ -122,6 +128,36 @@ internal sealed class CycleRunner(
         return options.ModeValue == RebalancerMode.Advise
             ? new CycleResult(state, record with { Outcome = CycleOutcome.Proposed, Reason = ReasonCode.AwaitingApproval, Detail = plan.Summary, PlanId = plan.Id }, plan)
             : new CycleResult(state, record with { Outcome = CycleOutcome.Started, Reason = null, Detail = plan.Summary, PlanId = plan.Id }, plan);
+    }
+
+    /// <summary>Topics that nobody owns come first, where the policy lets them be repaired by itself.</summary>
+    private async Task<CycleResult?> RepairAsync(
+        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (ControlRules.WhyNotRepair(state, options, now) is not null)
+            return null;
+        IReadOnlyList<UnownedTopic> unowned;
+        try
+        {
+            unowned = await ranking.GetUnownedAsync(cancellationToken);
+        }
+        catch (SnapshotUnavailableException)
+        {
+            return null;
+        }
+
+        var due = unowned.Where(t => (now - t.Since).TotalSeconds >= options.StrandedAfterSeconds && !state.RepairFailed.Contains(t.Name)).ToList();
+        if (due.Count == 0)
+            return null;
+        try
+        {
+            var plan = PlanMaker.Repair(snapshot, due, now, options.Policy);
+            return new CycleResult(state, Record(now, CycleOutcome.Started, null, plan.Summary) with { PlanId = plan.Id, Moves = plan.Moves.Count, Balance = plan.Before }, plan);
+        }
+        catch (SnapshotException error)
+        {
+            return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.InvalidSnapshot, error.Message), null);
+        }
     }
 
     private static CycleOutcome Outcome(ReasonCode? reason) => reason switch

@@ -38,7 +38,8 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
         if (batch.Count == 0)
             return new NextBatch(ContinuationKind.Go, null, "", []);
         var forced = (await plan.GetAsync())!.Plan.Moves.Where(m => m.Force).Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
-        return new NextBatch(ContinuationKind.Go, null, "", [.. batch.Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, forced.Contains(m.Topic)))]);
+        var repair = batch[0].Cause == MoveCause.Repair;
+        return new NextBatch(ContinuationKind.Go, null, "", [.. batch.Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, forced.Contains(m.Topic)))], repair);
     }
 
     /// <summary>Ends moves that were not made, the plan, and the plan's claim to the floor, in this order: each part may be repeated.</summary>
