@@ -43,6 +43,19 @@ public sealed class CaseTests
         }
     }
 
+    [Theory]
+    [InlineData("skew", 0)]
+    [InlineData("hot-topic", 10)]
+    [InlineData("scale-out", 11)]
+    [InlineData("broker-loss", 27)]
+    [InlineData("lossy-failover", 21)]
+    public void SettledAfterSeconds_Case_CoversItsConsequences(string name, double seconds)
+    {
+        var simulated = CaseCatalog.Find(name);
+
+        Assert.Equal(seconds, simulated.SettledAfterSeconds(simulated.Brokers));
+    }
+
     [Fact]
     public void Plan_SameSeed_IsTheSame()
     {
@@ -121,17 +134,23 @@ public sealed class CaseTests
     }
 
     [Fact]
-    public async Task BrokerLoss_TenMovesEnded_ABrokerDiesAndItsTopicsAreRePlaced()
+    public async Task BrokerLoss_TenMovesEndedOrTimeIsUp_ABrokerDiesAndItsTopicsAreRePlaced()
     {
         await using var arena = await Arena.StartAsync("broker-loss", brokers: 5, topics: 60);
-        var topics = arena.Cluster.Truth().Topics.Where(topic => topic.Reliable).Take(10).ToList();
-        foreach (var topic in topics)
-            await arena.MoveAsync(topic.Name, arena.Ids[3]);
+        bool Killed() => arena.Cluster.Events().Any(entry => entry.Event == "kill");
+        foreach (var topic in arena.Cluster.Truth().Topics.Where(topic => topic.Reliable).Take(11).Select(topic => topic.Name))
+        {
+            if (!Killed())
+                await arena.Client.UnloadTopicAsync(topic);
+            await arena.UntilAsync(() => arena.Topic(topic).AssignedTo.Count == 1 || Killed(), "landed");
+        }
 
-        await arena.UntilEventAsync("kill");
         await arena.UntilEventAsync("deregister");
         await arena.UntilAsync(() => arena.Cluster.Truth().Topics.All(topic => topic.ServedBy is not null), "all topics are served");
-        Assert.Equal(4, arena.Ids.Count);
+        var events = arena.Cluster.Events();
+        var kill = events.Single(entry => entry.Event == "kill");
+        Assert.True(events.Count(entry => entry.Event == "unload-end" && entry.Seq < kill.Seq) >= 10 || kill.Ms >= 15_000, $"killed at {kill.Ms} ms");
+        Assert.Equal((3, 4), (arena.Broker(kill.Broker!).Slot, arena.Ids.Count));
     }
 
     [Fact]

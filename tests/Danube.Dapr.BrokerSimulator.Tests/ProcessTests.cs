@@ -19,6 +19,8 @@ public sealed class ProcessTests
             using var started = JsonDocument.Parse((await process.StandardOutput.ReadLineAsync())!);
             Assert.Equal("ready", await process.StandardOutput.ReadLineAsync());
             Assert.Equal(3, started.RootElement.GetProperty("brokers").GetArrayLength());
+            Assert.Equal(0, started.RootElement.GetProperty("lastEventSeconds").GetDouble());
+            Assert.StartsWith("balanced", started.RootElement.GetProperty("description").GetString(), StringComparison.Ordinal);
             using var http = new HttpClient { BaseAddress = new Uri(started.RootElement.GetProperty("control").GetString()!) };
 
             var id = started.RootElement.GetProperty("brokers")[0].GetProperty("id").GetString();

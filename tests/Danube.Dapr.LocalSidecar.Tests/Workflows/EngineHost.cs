@@ -22,13 +22,18 @@ internal sealed class EngineHost : IAsyncDisposable
     private readonly GrpcChannel _channel;
     private readonly ConcurrentBag<ScriptedWorker> _workers = [];
 
-    private EngineHost(WebApplication app, WorkflowEngine engine, GrpcChannel channel)
+    private readonly string _address;
+
+    private EngineHost(WebApplication app, WorkflowEngine engine, GrpcChannel channel, string address)
     {
         _app = app;
+        _address = address;
         _channel = channel;
         Engine = engine;
         Client = new TaskHubSidecarService.TaskHubSidecarServiceClient(channel);
     }
+
+    public GrpcChannel Channel => _channel;
 
     public WorkflowEngine Engine { get; }
 
@@ -42,13 +47,15 @@ internal sealed class EngineHost : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc();
-        builder.Services.AddSingleton<WorkflowEngineResolver>(_ => engine);
+        builder.Services.AddWorkflows(_ => engine);
         var app = builder.Build();
-        app.MapGrpcService<TaskHubService>();
+        app.MapWorkflows();
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        return new EngineHost(app, engine, GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null }));
+        return new EngineHost(app, engine, GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null }), address);
     }
+
+    public HttpClient Http() => new() { BaseAddress = new Uri(_address) };
 
     /// <summary>Connects a worker that runs <paramref name="workflows"/> and <paramref name="activities"/>.</summary>
     public async Task<ScriptedWorker> WorkerAsync(

@@ -24,7 +24,9 @@ internal sealed record ClusterPlan(IReadOnlyList<(PlannedTopic Topic, int Broker
 /// <param name="What">What it does, for the event log.</param>
 /// <param name="Do">Does it.</param>
 /// <param name="AfterMoves">Does it already when so many unloads have ended; null waits for the time.</param>
-internal sealed record CaseStep(double AfterSeconds, string What, Func<SimulatedCluster, Task> Do, int? AfterMoves = null);
+/// <param name="SettlesAfterSeconds">How much longer it takes until its consequences show, at most.</param>
+internal sealed record CaseStep(
+    double AfterSeconds, string What, Func<SimulatedCluster, Task> Do, int? AfterMoves = null, double SettlesAfterSeconds = 0);
 
 /// <summary>A named situation: its start, what happens, and what must have become of it.</summary>
 internal abstract class SimulationCase
@@ -34,9 +36,6 @@ internal abstract class SimulationCase
 
     /// <summary>And no broker above this multiple of the mean.</summary>
     public const double BalancedMaxOverMean = 1.2;
-
-    /// <summary>How much later than the time to live a dead broker is dropped at most: the leader sweeps every 5 s.</summary>
-    protected const double SweepSeconds = 6;
 
     public abstract string Name { get; }
 
@@ -56,8 +55,8 @@ internal abstract class SimulationCase
 
     public virtual IReadOnlyList<CaseStep> Steps(int brokers) => [];
 
-    /// <summary>Seconds after the start until the case does nothing more and Danube has answered its last step.</summary>
-    public virtual double SettledAfterSeconds(int brokers) => Steps(brokers).Select(step => step.AfterSeconds).DefaultIfEmpty(0).Max();
+    /// <summary>Seconds after the start at which the last event of the case has shown its consequences, at most; 0 when nothing happens.</summary>
+    public double SettledAfterSeconds(int brokers) => Steps(brokers).Select(step => step.AfterSeconds + step.SettlesAfterSeconds).DefaultIfEmpty().Max();
 
     public abstract ClusterPlan Plan(Random random, int brokers, int topics);
 

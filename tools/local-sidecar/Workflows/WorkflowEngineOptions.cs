@@ -12,10 +12,10 @@ internal sealed record WorkflowEngineOptions
     public int TurnsPerStream { get; init; } = 512;
 
     /// <summary>Stored bytes of idle instances kept parsed in memory.</summary>
-    public long CacheBytes { get; init; } = 24 * 1024 * 1024;
+    public long CacheBytes { get; init; } = 8 * 1024 * 1024;
 
     /// <summary>Idle instances kept parsed in memory.</summary>
-    public int CacheInstances { get; init; } = 4096;
+    public int CacheInstances { get; init; } = 1024;
 
     /// <summary>Largest turn that is sent to a worker, in bytes; above it the instance is STALLED. daprd: 95 % of its body limit of 4 MiB.</summary>
     public int LargestTurnBytes { get; init; } = 4 * 1024 * 1024 / 100 * 95;
