@@ -6,6 +6,7 @@ using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Telemetry;
 using Microsoft.Extensions.Options;
+using Refusal = Danube.Dapr.Contracts.Refusal;
 
 namespace Danube.Dapr.Rebalancer.Cycle;
 
@@ -69,6 +70,11 @@ internal sealed class CycleRunner(
     public async Task<ClusterSnapshot> EnrichedSnapshotAsync(ControlState state, CancellationToken cancellationToken = default) =>
         SnapshotEnricher.Enrich(await ranking.GetSnapshotAsync(cancellationToken), state, monitor.CurrentValue);
 
+    /// <summary>Topics that nobody owns are named with every cycle, whatever the planner had to look at.</summary>
+    private static IEnumerable<Refusal> Stranded(ClusterSnapshot snapshot, IReadOnlyList<Refusal> named) => snapshot.Topics
+        .Where(t => t.BrokerId is null && named.All(r => r.Subject != t.Name))
+        .Select(t => new Refusal(Contracts.SubjectKind.Topic, t.Name, ReasonCode.Stranded, "Nobody owns it."));
+
     private static string UsedUp(ControlState state, RebalancerOptions options, DateTimeOffset now) =>
         string.Create(CultureInfo.InvariantCulture, $"{state.Ledger.Total(now)} moves in the last hour; the limit is {options.MaxMovesPerHour}.");
 
@@ -110,7 +116,7 @@ internal sealed class CycleRunner(
         var record = Record(now, CycleOutcome.NoAction, made.Reason, made.Detail) with
         {
             Balance = made.Balance,
-            Refusals = made.Refusals,
+            Refusals = [.. Stranded(snapshot, made.Refusals), .. made.Refusals],
             LowerBoundMoves = made.Plan?.LowerBoundMoves ?? 0,
         };
         if (made.Plan is not { Moves.Count: > 0 } plan)

@@ -107,7 +107,7 @@ internal sealed class TopicMover(
         if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(moveId))
             return new MoveResult(MoveProgress.Interrupted, new BatchResult(ContinuationKind.Wait, ReasonCode.Reserved, "The topic is no longer held for this move."));
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading)]);
-        var started = time.GetTimestamp();
+        var sent = time.GetUtcNow();
         try
         {
             var answer = await danube.UnloadTopicAsync(input.Move.Topic, cancellationToken);
@@ -123,14 +123,14 @@ internal sealed class TopicMover(
             // It may or may not have happened: look.
         }
 
-        return await WatchAsync(input, started, cancellationToken) ?? new MoveResult(MoveProgress.Pending);
+        return await WatchAsync(input, sent, cancellationToken) ?? new MoveResult(MoveProgress.Pending);
     }
 
     /// <summary>A move whose unload was sent, by this process or by one that died.</summary>
     private async Task<MoveResult> FollowAsync(MoveInput input, Lease lease, CancellationToken cancellationToken)
     {
         var sent = lease.UnloadSentAt ?? time.GetUtcNow();
-        if (await LandedAsync(input, (time.GetUtcNow() - sent).TotalMilliseconds, cancellationToken) is { } landed)
+        if (await WatchAsync(input, sent, cancellationToken) is { } landed)
             return landed;
         var elapsed = time.GetUtcNow() - sent;
         var owner = await OwnerAsync(input, cancellationToken);
@@ -149,14 +149,16 @@ internal sealed class TopicMover(
         return new MoveResult(MoveProgress.Pending);
     }
 
-    private async Task<MoveResult?> WatchAsync(MoveInput input, long started, CancellationToken cancellationToken)
+    private async Task<MoveResult?> WatchAsync(MoveInput input, DateTimeOffset sent, CancellationToken cancellationToken)
     {
-        while (time.GetElapsedTime(started) < Watch)
+        var started = time.GetTimestamp();
+        do
         {
-            if (await LandedAsync(input, time.GetElapsedTime(started).TotalMilliseconds, cancellationToken) is { } result)
+            if (await LandedAsync(input, (time.GetUtcNow() - sent).TotalMilliseconds, cancellationToken) is { } result)
                 return result;
             await Task.Delay(Poll, time, cancellationToken);
         }
+        while (time.GetElapsedTime(started) < Watch);
 
         return null;
     }
