@@ -81,6 +81,6 @@ public sealed class MovePlanTests
         var plan = (await bench.Directory.Plan(cycle.PlanId!).GetAsync())!;
         Assert.Equal(plan.Plan.Moves.Count, plan.Done);
         Assert.True(bench.Cluster.Truth().Balance.MaxOverMean < before.MaxOverMean);
-        Assert.Equal(cycle.Moves, (await bench.Directory.Control.GetStateAsync()).Ledger.Total(DateTimeOffset.UtcNow));
+        Assert.Equal(cycle.Moves, (await bench.Directory.Control.GetStateAsync()).Ledger.Total(bench.Time.GetUtcNow()));
     }
 }

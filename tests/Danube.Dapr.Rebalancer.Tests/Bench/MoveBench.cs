@@ -28,6 +28,7 @@ internal sealed class MoveBench : IAsyncDisposable
     {
         Cluster = cluster;
         Options = options;
+        Time = new BenchTime(() => Host?.UtcNow ?? DateTime.UnixEpoch);
         Danube = new DanubeCluster(new DanubeClientOptions { Seeds = cluster.Seeds, TopologyMaxAge = TimeSpan.FromMilliseconds(100) });
         Host = new WorkflowTestHost(
             workflows =>
@@ -58,6 +59,8 @@ internal sealed class MoveBench : IAsyncDisposable
     public MemoryActors Actors { get; } = new();
 
     public RecordedEvents Events { get; } = new();
+
+    public BenchTime Time { get; }
 
     public ActorDirectory Directory => new(Actors);
 
@@ -104,13 +107,13 @@ internal sealed class MoveBench : IAsyncDisposable
     public RebalancePlan PlanOf(params (string Topic, string To)[] moves)
     {
         var truth = Cluster.Truth();
-        var balance = new BalanceReport { Time = DateTimeOffset.UtcNow, Brokers = Brokers.Count, CoefficientOfVariation = 0, MaxOverMean = 1, MinOverMean = 1 };
+        var balance = new BalanceReport { Time = Time.GetUtcNow(), Brokers = Brokers.Count, CoefficientOfVariation = 0, MaxOverMean = 1, MinOverMean = 1 };
         var id = $"t-{Guid.NewGuid():n}";
         return new RebalancePlan
         {
             Id = id,
             Hash = new string('a', 64),
-            CreatedAt = DateTimeOffset.UtcNow,
+            CreatedAt = Time.GetUtcNow(),
             Trigger = PlanTrigger.Manual,
             Before = balance,
             PredictedAfter = balance,
@@ -129,6 +132,21 @@ internal sealed class MoveBench : IAsyncDisposable
 
     /// <summary>Names of the topics that a broker owns.</summary>
     public IReadOnlyList<string> TopicsOf(string broker) => [.. Cluster.Truth().Topics.Where(t => t.AssignedTo.Contains(broker)).Select(t => t.Name)];
+
+    /// <summary>Makes topics such that nobody owns them: unloads them while no other broker takes topics.</summary>
+    public async Task StrandAsync(params string[] topics)
+    {
+        foreach (var topic in topics)
+        {
+            var owner = Topic(topic).AssignedTo.Single();
+            foreach (var other in Brokers.Where(b => b != owner))
+                await Danube.MaskBrokerAsync(other);
+            await Danube.UnloadTopicAsync(topic);
+            await UntilAsync(() => Cluster.Events().Any(e => e.Event == "assign-failed" && e.Topic == topic), $"{topic} is stranded");
+            foreach (var other in Brokers.Where(b => b != owner))
+                await Danube.ActivateBrokerAsync(other, "test");
+        }
+    }
 
     /// <summary>Unloads that really happened, by topic.</summary>
     public IReadOnlyDictionary<string, int> Unloads() =>
@@ -150,7 +168,7 @@ internal sealed class MoveBench : IAsyncDisposable
     private void Configure(IServiceCollection services)
     {
         services.AddMetrics();
-        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<TimeProvider>(Time);
         services.AddSingleton<IOptionsMonitor<RebalancerOptions>>(new FixedOptions(Options));
         services.AddSingleton(Danube);
         services.AddSingleton<IActorProxyFactory>(Actors);
@@ -172,7 +190,7 @@ internal sealed class MoveBench : IAsyncDisposable
     public ClusterSnapshot Snapshot()
     {
         var truth = Cluster.Truth();
-        var now = DateTimeOffset.UtcNow;
+        var now = Time.GetUtcNow();
         return new ClusterSnapshot
         {
             Time = now,
@@ -204,10 +222,19 @@ internal sealed class MoveBench : IAsyncDisposable
         };
     }
 
+    /// <summary>Topics without owner, as ranking would name them a minute later.</summary>
+    private IReadOnlyList<UnownedTopic> Unowned() =>
+        [.. Cluster.Truth().Topics.Where(t => t.AssignedTo.Count == 0).Select(t => new UnownedTopic(t.Name, Time.GetUtcNow().AddMinutes(-1), null, t.Reliable))];
+
     private sealed class SnapshotHandler(MoveBench bench) : HttpMessageHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK) { Content = JsonContent.Create(bench.Snapshot(), options: ContractsJson.Wire) });
+            Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK)
+            {
+                Content = request.RequestUri!.AbsolutePath == "/unowned"
+                    ? JsonContent.Create<IReadOnlyList<UnownedTopic>>(bench.Unowned(), options: ContractsJson.Wire)
+                    : JsonContent.Create(bench.Snapshot(), options: ContractsJson.Wire),
+            });
     }
 }
 
