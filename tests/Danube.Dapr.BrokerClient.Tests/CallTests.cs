@@ -183,4 +183,28 @@ public sealed class CallTests
         await Assert.ThrowsAsync<DanubeUnknownBrokerException>(() => cluster.LookupTopicAsync("42", "/default/t"));
         Assert.Equal(2, broker.CallsOf("ListBrokers"));
     }
+
+    [Fact]
+    public async Task Read_NamedLeaderWasSilentAMomentAgo_AsksTheOthersFirst()
+    {
+        await using var dead = await ScriptedBroker.StartAsync();
+        await using var alive = await ScriptedBroker.StartAsync();
+        dead.Answer("ListBrokers", _ => new Status(StatusCode.Unavailable, "dying"));
+        alive.Answer("ListBrokers", _ =>
+        {
+            // It still names the dead one.
+            var listing = dead.Listing("1");
+            listing.Brokers.Add(alive.Listing("2").Brokers);
+            listing.Brokers[1].BrokerRole = "Cluster_Follower";
+            return listing;
+        });
+        alive.Answer("ListNamespaces", _ => new NamespaceListResponse());
+        using var cluster = dead.Connect(options => options with { Seeds = [dead.Address, alive.Address], MaxAttempts = 1 });
+
+        for (var read = 0; read < 3; read++)
+            await cluster.ListNamespacesAsync();
+
+        Assert.Equal(["ListBrokers"], dead.Calls);
+        Assert.Equal("1", (await cluster.GetTopologyAsync()).Leader!.Id);
+    }
 }
