@@ -53,11 +53,12 @@ public sealed class RunStateTests
     }
 
     [Fact]
-    public void LowerBound_ProposedPlans_DoNotCount()
+    public void LowerBound_SeveralPlans_IsThatOfTheFirstThatRan()
     {
         var state = new RunState();
-        state.TakePlans([Run("a", PlanRunState.Finished, 4), Run("b", PlanRunState.Proposed, 9), Run("c", PlanRunState.Running, 2)]);
-        Assert.Equal(6, state.LowerBound);
+        Assert.Equal(0, state.LowerBound);
+        state.TakePlans([Run("c", PlanRunState.Running, 2, 30), Run("a", PlanRunState.Finished, 4, 20), Run("b", PlanRunState.Proposed, 9, 10)]);
+        Assert.Equal(4, state.LowerBound);
     }
 
     [Fact]
@@ -100,6 +101,6 @@ public sealed class RunStateTests
         Time = Start.AddSeconds(second),
     };
 
-    private static PlanRun Run(string id, PlanRunState state, int bound) => new(
-        new RebalancePlan { Id = id, Hash = "", CreatedAt = Start, Before = Balance(0, 1), PredictedAfter = Balance(0, 0.1), LowerBoundMoves = bound }, state, null, 0, 0, 0, null);
+    private static PlanRun Run(string id, PlanRunState state, int bound, int second) => new(
+        new RebalancePlan { Id = id, Hash = "", CreatedAt = Start.AddSeconds(second), Before = Balance(0, 1), PredictedAfter = Balance(0, 0.1), LowerBoundMoves = bound }, state, null, 0, 0, 0, null);
 }
