@@ -30,8 +30,8 @@ internal static class LoadReportColumns
     private const int Reliable = 2;
     private const int RatesUnknown = 4;
 
-    /// <summary>Rates: steps of 1 percent, so within 0.5 percent, from a thousandth upwards.</summary>
-    private static readonly LogScale Rate = new(1e-3, 1.01);
+    /// <summary>Rates and sizes: steps of 2 percent, so within 1 percent, from a thousandth upwards.</summary>
+    private static readonly LogScale Rate = new(1e-3, 1.02);
 
     /// <summary>Latencies: steps of 5 percent from a microsecond upwards.</summary>
     private static readonly LogScale Milliseconds = new(1e-3, 1.05);

@@ -10,7 +10,7 @@ public sealed class LoadReportCodecTests
     private static readonly string[] Words = ["orders", "payments", "audit", "telemetry", "mail"];
 
     [Fact]
-    public void Decode_EncodedReport_GivesExactCountsAndRatesWithinOnePercent()
+    public void Decode_EncodedReport_GivesExactCountsAndRatesWithinTheirSteps()
     {
         var report = LoadReports.Busy(1000, (i, _) => $"/default/orders-{i}");
 
@@ -22,15 +22,15 @@ public sealed class LoadReportCodecTests
             Assert.Equal(
                 (sent.Name, sent.Reliable, sent.RatesKnown, sent.Producers, sent.Consumers, sent.Subscriptions),
                 (got.Name, got.Reliable, got.RatesKnown, got.Producers, got.Consumers, got.Subscriptions));
-            Within(0.005, sent.MessagesInPerSecond, got.MessagesInPerSecond);
-            Within(0.01, sent.BytesInPerSecond, got.BytesInPerSecond);
-            Within(0.005, sent.MessagesOutPerSecond, got.MessagesOutPerSecond);
-            Within(0.01, sent.BytesOutPerSecond, got.BytesOutPerSecond);
+            Within(0.01, sent.MessagesInPerSecond, got.MessagesInPerSecond);
+            Within(0.02, sent.BytesInPerSecond, got.BytesInPerSecond);
+            Within(0.01, sent.MessagesOutPerSecond, got.MessagesOutPerSecond);
+            Within(0.02, sent.BytesOutPerSecond, got.BytesOutPerSecond);
             Within(0.025, sent.PublishLatencyP99Ms!.Value, got.PublishLatencyP99Ms!.Value);
             Within(0.01, sent.BacklogMessages!.Value, got.BacklogMessages!.Value);
         }
 
-        Within(0.001, report.TotalBytesPerSecond(), back.TotalBytesPerSecond());
+        Within(0.002, report.TotalBytesPerSecond(), back.TotalBytesPerSecond());
     }
 
     [Fact]
@@ -75,8 +75,8 @@ public sealed class LoadReportCodecTests
         var topic = LoadReportCodec.Decode(LoadReportCodec.Encode(report)).Topics[0];
 
         Within(0.01, messagesIn > 1e-6 ? messagesIn : 0, topic.MessagesInPerSecond);
-        Within(0.01, bytesIn > 0 ? bytesIn : 0, topic.BytesInPerSecond);
-        Within(0.01, bytesOut, topic.BytesOutPerSecond);
+        Within(0.02, bytesIn > 0 ? bytesIn : 0, topic.BytesInPerSecond);
+        Within(0.02, bytesOut, topic.BytesOutPerSecond);
     }
 
     public static TheoryData<string> NameKinds => ["numbered", "partitions", "services"];
