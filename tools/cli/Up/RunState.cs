@@ -73,6 +73,9 @@ internal sealed class RunState
 
     public void TakeBalance(BalanceReport balance)
     {
+        // While a plan masks brokers they look drained and take no part: what is left then says nothing about the cluster.
+        if (Status is { RunningPlanId: not null } && balance.Brokers < Brokers.Count(b => b.Reachable))
+            return;
         Balance = balance;
         if (balance.Brokers == 0 || (_samples.Count > 0 && _samples[^1].Time >= balance.Time))
             return;
