@@ -17,7 +17,7 @@ internal static class ControlApi
     {
         app.MapGet("/status", Status);
         app.MapGet("/snapshot", Snapshot);
-        app.MapPost("/rebalance", Rebalance).AddEndpointFilter<Validation<RebalanceRequest>>();
+        app.MapPost("/rebalance", Rebalance).AddEndpointFilter<Validation<RebalanceRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
         app.MapPost("/pause", Pause).AddEndpointFilter<Validation<PauseRequest>>();
         app.MapPost("/resume", Resume);
         app.MapPost("/kill-switch", KillSwitch).AddEndpointFilter<Validation<SwitchRequest>>();
@@ -94,6 +94,7 @@ internal sealed class StatusReader(ActorDirectory actors, IOptionsMonitor<Rebala
             OutOfBandSince = state.BreachSince,
             MaskedBrokers = [.. window?.Masked.Select(m => m.Id) ?? []],
             StuckBrokers = state.StuckBrokers,
+            DrainedBrokers = [.. state.Drains.Select(d => d.BrokerId)],
             LastCycle = state.LastCycle,
             MovesLastHour = state.Ledger.Total(now),
             MaxMovesPerHour = options.MaxMovesPerHour,

@@ -69,6 +69,21 @@ internal static class ControlRules
         return options.StorageKeepsHistory ? null : StorageDenial(options);
     }
 
+    /// <summary>Why a drain may not go on by itself now; null when it may. Quiet hours and mode do not hold back what an operator began.</summary>
+    public static Denial? WhyNotResumeDrain(ControlState state, RebalancerOptions options, DateTimeOffset now) =>
+        WhyStopped(state)
+        ?? (state.Pause is { } pause && !IsOver(pause, now) ? new Denial(ReasonCode.Paused, Describe(pause)) : null)
+        ?? (options.StorageKeepsHistory ? null : StorageDenial(options));
+
+    /// <summary>What a command's idempotency key was used for before.</summary>
+    /// <returns>The command when it is the same, a denial when the key was used for another one, or neither when the key is new or none was given.</returns>
+    public static (KeyedCommand? Same, Denial? Other) Keyed(ControlState state, string? key, string command) =>
+        key is null || state.Commands.FirstOrDefault(c => c.Key == key) is not { } known
+            ? (null, null)
+            : known.Body == command
+                ? (known, null)
+                : (null, new Denial(ReasonCode.KeyReused, $"Idempotency key '{key}' was used for another command: {known.Body}."));
+
     /// <summary>Whether the running plan may take its next step.</summary>
     public static Continuation MayContinue(ControlState state, string planId, DateTimeOffset now)
     {

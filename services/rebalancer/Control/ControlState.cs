@@ -38,8 +38,8 @@ public sealed record ControlState
     /// <summary>Brokers that left the plans because an unload stuck there, until an operator closes the circuit breaker.</summary>
     public IReadOnlyList<string> StuckBrokers { get; init; } = [];
 
-    /// <summary>Brokers that an operator drains or drained through this service.</summary>
-    public IReadOnlyList<string> DrainedBrokers { get; init; } = [];
+    /// <summary>Brokers that an operator took out through this service.</summary>
+    public IReadOnlyList<DrainIntent> Drains { get; init; } = [];
 
     /// <summary>Topics whose repair failed: not tried again by itself.</summary>
     public IReadOnlyList<string> RepairFailed { get; init; } = [];
@@ -110,8 +110,8 @@ public sealed record RecentMove(string Topic, string From, string To, DateTimeOf
 
 /// <summary>What a command with an idempotency key made.</summary>
 /// <param name="Key">The key.</param>
-/// <param name="Body">Hash of the command and its body: the same key with another body is refused.</param>
-/// <param name="PlanId">The plan.</param>
+/// <param name="Body">The command: the same key with another one is refused.</param>
+/// <param name="PlanId">The plan; empty when it needed none.</param>
 public sealed record KeyedCommand(string Key, string Body, string PlanId);
 
 /// <summary>Counter of the moves of Danube's own rebalancer.</summary>

@@ -31,6 +31,7 @@ internal static class Outcomes
                 .. state.RepairFailed.Except(result.Ends.Where(m => m.State == MoveState.Done).Select(m => m.Topic))
                     .Concat(failures.Where(m => m.Cause == MoveCause.Repair).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered),
             ],
+            Drains = [.. state.Drains.Select(d => d.PlanId == result.PlanId ? d.Ended(result.Reason, result.Ends.Any(m => m.State == MoveState.Done), now) : d)],
             Circuit = state.Circuit ?? WhyOpen(result, failures, options, now),
         };
     }

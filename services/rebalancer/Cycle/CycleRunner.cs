@@ -18,7 +18,7 @@ internal sealed record CycleResult(ControlState State, CycleRecord Record, Rebal
 
 /// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
 internal sealed class CycleRunner(
-    RankingClient ranking, PlanMaker planner, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
+    RankingClient ranking, PlanMaker planner, Drains drains, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
 {
     public async Task<CycleResult> RunAsync(ControlState state, string? traceId, CancellationToken cancellationToken = default)
     {
@@ -101,6 +101,9 @@ internal sealed class CycleRunner(
         if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
             return repair;
         state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
+        (state, var drain) = ResumeDrain(state, snapshot, options, now);
+        if (drain is not null)
+            return drain;
         var made = planner.Make(snapshot, new PlanRequest
         {
             Policy = options.Policy,
@@ -164,6 +167,28 @@ internal sealed class CycleRunner(
         {
             return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.InvalidSnapshot, error.Message), null);
         }
+    }
+
+    /// <summary>Goes on with what an operator began: a drained broker that still owns topics which can be moved.</summary>
+    private (ControlState State, CycleResult? Drain) ResumeDrain(ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now)
+    {
+        // Activated elsewhere: then it is not drained any more, whoever wanted it.
+        var kept = state.Drains.Where(d => !d.Closed || snapshot.Brokers.All(b => b.Id != d.BrokerId || b.State != Contracts.BrokerState.Active || b.ReportTime < d.Since)).ToList();
+        var looked = new List<DrainIntent>();
+        PlanMade? next = null;
+        foreach (var intent in kept)
+        {
+            var look = drains.Look(snapshot, state, intent.BrokerId, now);
+            looked.Add(intent.Looked(look.TopicsLeft, look.Refusals));
+            if (next is null && intent is { Closed: true, Held: false } && look.Made.Plan is { Moves.Count: > 0 } && !(intent.NotBefore > now))
+                next = look.Made;
+        }
+
+        state = state with { Drains = looked };
+        if (next?.Plan is not { } plan || ControlRules.WhyNotResumeDrain(state, options, now) is not null)
+            return (state, null);
+        return (state, new CycleResult(
+            state, Record(now, CycleOutcome.Started, null, plan.Summary) with { PlanId = plan.Id, Moves = plan.Moves.Count, Balance = plan.Before }, plan));
     }
 
     private static CycleOutcome Outcome(ReasonCode? reason) => reason switch

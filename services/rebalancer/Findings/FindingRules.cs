@@ -140,7 +140,7 @@ internal static class FindingRules
 
             if (broker.State is BrokerState.Drained or BrokerState.Draining && !maskedByUs.Contains(broker.Id) && broker.Reachable)
             {
-                var ours = state.DrainedBrokers.Contains(broker.Id);
+                var ours = state.Drains.Any(d => d.BrokerId == broker.Id);
                 yield return new Finding
                 {
                     Kind = FindingKind.BrokerDrained,

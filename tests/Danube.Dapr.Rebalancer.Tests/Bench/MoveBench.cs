@@ -165,7 +165,7 @@ internal sealed class MoveBench : IAsyncDisposable
         }
     }
 
-    private void Configure(IServiceCollection services)
+    internal void Configure(IServiceCollection services)
     {
         services.AddMetrics();
         services.AddSingleton<TimeProvider>(Time);
