@@ -1,35 +1,77 @@
-using System.Diagnostics;
-using Danube.Dapr.Planning;
+using BenchmarkDotNet.Running;
 using Danube.Dapr.Planning.Benchmarks;
 
-// dev loop
-var b = int.Parse(args[0]); var t = int.Parse(args[1]); var seeds = int.Parse(args[2]); var budget = long.Parse(args[3]); var seconds = double.Parse(args[4]);
-var kinds = args.Length > 5 ? args[5].Split(',') : Workload.Kinds.ToArray();
-foreach (var kind in kinds)
+const string Usage = """
+    Usage: ./bench planning [--quick] [--only static,speed,dynamic,inner] [--seeds N] [--kinds a,b] [--solver-seconds S] [--out FOLDER]
+      --quick           fewer sizes and seeds: about a minute
+      --only            which suites; default static,speed,dynamic (inner = BenchmarkDotNet)
+      --seeds           seeds of the static sizes up to 20 × 2000, 1 to 1000; default 30
+      --kinds           workloads of the static suite; default all
+      --solver-seconds  time limit of CP-SAT per instance; 0 = no optimum; default 10
+      --out             where planning.json, planning.md and planning-moves.svg go; default benchmarks/results
+    """;
+var only = "static,speed,dynamic";
+var outFolder = Path.Combine("benchmarks", "results");
+var seeds = 30;
+var solverSeconds = 10.0;
+var quick = false;
+IReadOnlyList<string> kinds = Workload.Kinds;
+for (var a = 0; a < args.Length; a++)
 {
-    for (var seed = 1; seed <= seeds; seed++)
+    string? Next() => a + 1 < args.Length ? args[++a] : null;
+    switch (args[a])
     {
-        var i = Workload.Make(kind, b, t, seed);
-        var snapshot = i.ToSnapshot();
-        var options = i.ToOptions(budget);
-        Planner.Plan(snapshot, options with { WorkBudget = 0 });
-        var watch = Stopwatch.StartNew();
-        var first = Planner.Plan(snapshot, options with { WorkBudget = 0 });
-        var firstMs = watch.Elapsed.TotalMilliseconds;
-        watch.Restart();
-        var plan = Planner.Plan(snapshot, options);
-        var ms = watch.Elapsed.TotalMilliseconds;
-        var owner = (int[])i.Home.Clone();
-        foreach (var m in plan.Moves) owner[snapshot.TopicIndex(m.Topic)] = snapshot.BrokerIndex(m.To);
-        var score = Score.Of(i, owner);
-        var opt = "";
-        if (seconds > 0)
-        {
-            watch.Restart();
-            var o = Optimum.Of(i, score.Reached ? owner : null, seconds);
-            opt = o.Proven is { } p ? $"opt {p,4} ratio {(double)plan.Moves.Count / Math.Max(1, p):0.000} lb/opt {(double)plan.Bounds.MovesLowerBound / Math.Max(1, p):0.000}" : $"opt ? [{o.BestBound:0.0},{o.BestFound}]";
-            opt += $" {watch.Elapsed.TotalSeconds:0.0}s";
-        }
-        Console.WriteLine($"{kind,-16} s{seed,-3} first {first.Moves.Count,5}{(first.ReachesTarget ? "+" : "-")} {firstMs,7:0.0}ms ours {plan.Moves.Count,5}{(score.Reached ? "+" : "-")}{(plan.ReachesTarget == score.Reached ? "" : "!")} lb {plan.Bounds.MovesLowerBound,5} {ms,7:0.0}ms max/mean {score.MaxOverMean:0.000} {opt}");
+        case "--quick": quick = true; break;
+        case "--only" when Next() is { } value: only = value; break;
+        case "--out" when Next() is { } value: outFolder = value; break;
+        case "--kinds" when Next() is { } value: kinds = value.Split(','); break;
+        case "--seeds" when int.TryParse(Next(), out var value) && value is >= 1 and <= 1000: seeds = value; break;
+        case "--solver-seconds" when double.TryParse(Next(), System.Globalization.CultureInfo.InvariantCulture, out var value) && value >= 0: solverSeconds = value; break;
+        default:
+            Console.Error.WriteLine($"Unknown or incomplete argument \"{args[a]}\".\n{Usage}");
+            return 2;
     }
 }
+
+var suites = only.Split(',');
+var unknown = suites.Except(["static", "speed", "dynamic", "inner"]).Concat(kinds.Except(Workload.Kinds)).ToArray();
+if (unknown.Length > 0)
+{
+    Console.Error.WriteLine($"Unknown: {string.Join(", ", unknown)}. Workloads: {string.Join(", ", Workload.Kinds)}.\n{Usage}");
+    return 2;
+}
+
+if (suites.Contains("inner")) BenchmarkRunner.Run<InnerLoops>();
+StaticSuite? fixedQuestions = null;
+if (suites.Contains("static"))
+{
+    fixedQuestions = new StaticSuite();
+    var solver = solverSeconds > 0;
+    (int, int, int, int, int)[] sizes = quick
+        ? [(3, 50, 4, 4, solver ? 4 : 0), (10, 500, 3, 3, solver ? 1 : 0), (20, 2000, 1, 1, 0)]
+        : [(3, 50, seeds, seeds, solver ? seeds : 0), (10, 500, seeds, seeds, solver ? seeds / 3 : 0), (20, 2000, seeds, Math.Max(1, seeds / 3), solver ? seeds / 10 : 0), (100, 10_000, Math.Max(1, seeds / 3), Math.Max(1, seeds / 15), 0)];
+    fixedQuestions.Run(sizes, quick ? Math.Min(2, solverSeconds) : solverSeconds, kinds);
+}
+
+SpeedSuite? speed = null;
+if (suites.Contains("speed"))
+{
+    speed = new SpeedSuite();
+    speed.Run(quick);
+}
+
+DynamicSuite? dynamic = null;
+if (suites.Contains("dynamic"))
+{
+    dynamic = new DynamicSuite();
+    dynamic.Run(quick ? 1 : Math.Max(1, seeds / 3), quick ? 1 : 7);
+}
+
+var report = new Report { Static = fixedQuestions, Speed = speed, Dynamic = dynamic, Mode = quick ? "quick" : $"full, {seeds} seeds" };
+if (fixedQuestions is not null || speed is not null || dynamic is not null)
+{
+    report.Write(outFolder);
+    Console.WriteLine(report.Markdown());
+}
+
+return 0;

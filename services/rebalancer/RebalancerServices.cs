@@ -4,6 +4,7 @@ using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Apis;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Execution;
+using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.Rebalancer.Telemetry;
@@ -59,15 +60,19 @@ internal static class RebalancerServices
         services.AddSingleton<ActorDirectory>();
         services.AddSingleton<EventPublisher>();
         services.AddSingleton<PlanMaker>();
+        services.AddSingleton<BuiltInProbe>();
         services.AddSingleton<CycleRunner>();
         services.AddSingleton<PlanLauncher>();
         services.AddSingleton<MoveRecorder>();
         services.AddSingleton<BatchPreflight>();
         services.AddSingleton<TopicMover>();
         services.AddSingleton<BatchSettler>();
+        services.AddSingleton<TopicRepairer>();
+        services.AddSingleton<FindingsReader>();
         services.AddSingleton<PlanSteps>();
         services.AddSingleton<PlanReader>();
         services.AddSingleton<StatusReader>();
+        services.AddSingleton<Repairs>();
     }
 
     internal static void RegisterWorkflows(WorkflowRuntimeOptions workflows)
@@ -82,6 +87,7 @@ internal static class RebalancerServices
         workflows.RegisterActivity<MoveTopicActivity>();
         workflows.RegisterActivity<UnmaskActivity>();
         workflows.RegisterActivity<SettleActivity>();
+        workflows.RegisterActivity<RepairTopicActivity>();
     }
 
     /// <summary><c>Danube:Seeds</c> as one text with commas: a list is awkward in an environment variable or an argument.</summary>

@@ -207,6 +207,89 @@ public sealed record DrainRequest(bool DryRun = false, string? Reason = null);
 /// <param name="BrokerId">The broker that the topic belongs on; null frees it.</param>
 public sealed record PinRequest(string? BrokerId = null);
 
+/// <summary>Body of <c>POST /topics/repair</c> and <c>POST /topics/{namespace}/{topic}/repair</c>.</summary>
+/// <param name="DryRun">True: say what would be done, and do nothing.</param>
+/// <param name="Reason">Why, for the record; up to 500 characters.</param>
+public sealed record RepairRequest(bool DryRun = false, string? Reason = null);
+
+/// <summary>Something about the cluster that an operator should know.</summary>
+public sealed record Finding
+{
+    /// <summary>What it is.</summary>
+    public required FindingKind Kind { get; init; }
+
+    /// <summary>How bad it is.</summary>
+    public required FindingSeverity Severity { get; init; }
+
+    /// <summary>What it is about.</summary>
+    public required SubjectKind About { get; init; }
+
+    /// <summary>Broker id or topic name; empty for the cluster.</summary>
+    public string Subject { get; init; } = "";
+
+    /// <summary>What was seen, with figures.</summary>
+    public required string Evidence { get; init; }
+
+    /// <summary>What to do.</summary>
+    public required string Advice { get; init; }
+
+    /// <summary>Since when, where known.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>True when <c>POST /topics/{namespace}/{topic}/repair</c> may put it right.</summary>
+    public bool CanRepair { get; init; }
+}
+
+/// <summary>How bad a finding is.</summary>
+public enum FindingSeverity
+{
+    /// <summary>To know.</summary>
+    Info,
+
+    /// <summary>To look at soon.</summary>
+    Warning,
+
+    /// <summary>Clients are affected, or data is at risk.</summary>
+    Critical,
+}
+
+/// <summary>Kinds of findings.</summary>
+public enum FindingKind
+{
+    /// <summary>A topic that nobody owns.</summary>
+    StrandedTopic,
+
+    /// <summary>A broker may hold a dead copy of a topic.</summary>
+    DeadCopy,
+
+    /// <summary>Danube resolves a topic's name to another broker than its owner.</summary>
+    NameCollision,
+
+    /// <summary>A topic is loaded by two brokers, or a broker has loaded more topics than it owns.</summary>
+    LoadedTwice,
+
+    /// <summary>A broker's unload did not finish: its watcher may hang.</summary>
+    WatcherHangs,
+
+    /// <summary>Consumers are attached and get nothing, while the topic is written to.</summary>
+    ConsumerStalled,
+
+    /// <summary>Danube's own rebalancer moves topics, and destroys their history.</summary>
+    BuiltInRebalancing,
+
+    /// <summary>Another broker came up under the address of one that is gone.</summary>
+    BrokerReplaced,
+
+    /// <summary>A broker takes no topics.</summary>
+    BrokerDrained,
+
+    /// <summary>A broker does not answer.</summary>
+    BrokerUnreachable,
+
+    /// <summary>A topic is too heavy for any placement.</summary>
+    UnsplittableTopic,
+}
+
 /// <summary>Answer to a command: taken, and where to look what becomes of it.</summary>
 /// <param name="Started">True when something was started.</param>
 /// <param name="Detail">One sentence.</param>

@@ -25,6 +25,8 @@ namespace Danube.Dapr.Contracts;
 [JsonSerializable(typeof(MoveRequest))]
 [JsonSerializable(typeof(DrainRequest))]
 [JsonSerializable(typeof(PinRequest))]
+[JsonSerializable(typeof(RepairRequest))]
+[JsonSerializable(typeof(IReadOnlyList<Finding>))]
 [JsonSerializable(typeof(CommandResponse))]
 [JsonSerializable(typeof(RebalancerStatus))]
 [JsonSerializable(typeof(PlanRun))]

@@ -69,6 +69,9 @@ public enum PlanTrigger
 
     /// <summary>A broker is to be emptied.</summary>
     Drain,
+
+    /// <summary>Topics that nobody owns are to get an owner again.</summary>
+    Repair,
 }
 
 /// <summary>One planned move.</summary>
@@ -131,6 +134,9 @@ public enum MoveCause
 
     /// <summary>An operator asked for it.</summary>
     Manual,
+
+    /// <summary>Nobody owns it.</summary>
+    Repair,
 }
 
 /// <summary>Another target and why it was not taken.</summary>

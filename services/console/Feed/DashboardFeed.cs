@@ -40,6 +40,9 @@ internal sealed class DashboardFeed(Services services, IOptions<ConsoleOptions> 
         }
     }
 
+    /// <summary>Looks once if nobody has looked yet.</summary>
+    internal Task EnsureAsync(CancellationToken cancel) => Current.Time is null ? LookAsync(cancel) : Task.CompletedTask;
+
     /// <summary>Looks at all services once.</summary>
     internal async Task<Dashboard> LookAsync(CancellationToken cancel)
     {

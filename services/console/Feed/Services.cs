@@ -53,6 +53,16 @@ internal sealed class Services(IConfiguration configuration) : IDisposable
     internal Task<RebalanceResponse> RebalanceAsync(RebalanceRequest request, CancellationToken cancel) =>
         PostAsync(DaprNames.Apps.Rebalancer, "rebalance", JsonContent.Create(request, ContractsJson.Default.RebalanceRequest), ContractsJson.Default.RebalanceResponse, cancel);
 
+    /// <summary>Approves a waiting plan; the hash makes sure that it is the one that was looked at.</summary>
+    internal Task<CommandResponse> ApproveAsync(RebalancePlan plan, string approver, CancellationToken cancel) =>
+        PostAsync(
+            DaprNames.Apps.Rebalancer, $"plans/{Uri.EscapeDataString(plan.Id)}/approve",
+            JsonContent.Create(new ApproveRequest(approver, plan.Hash), ContractsJson.Default.ApproveRequest), ContractsJson.Default.CommandResponse, cancel);
+
+    /// <summary>Cancels a waiting or running plan: the move under way ends, the others do not begin.</summary>
+    internal Task<CommandResponse> CancelAsync(string planId, CancellationToken cancel) =>
+        PostAsync(DaprNames.Apps.Rebalancer, $"plans/{Uri.EscapeDataString(planId)}/cancel", null, ContractsJson.Default.CommandResponse, cancel);
+
     internal Task<RebalancerStatus> PauseAsync(PauseRequest request, CancellationToken cancel) =>
         PostAsync(DaprNames.Apps.Rebalancer, "pause", JsonContent.Create(request, ContractsJson.Default.PauseRequest), ContractsJson.Default.RebalancerStatus, cancel);
 

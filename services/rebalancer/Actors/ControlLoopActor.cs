@@ -190,7 +190,7 @@ internal sealed partial class ControlLoopActor(
                 Manual = manual,
                 TraceParent = Activity.Current?.Id,
             },
-            Ledger = state.Ledger.Add(now, plan.Moves.Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
+            Ledger = state.Ledger.Add(now, plan.Moves.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
             Plans = [new PlanEntry(plan.Id, plan.Moves.Count), .. state.Plans.Where(p => p.Id != plan.Id).Take(KeptPlans - 1)],
             Commands = key is null ? state.Commands : [new KeyedCommand(key, body, plan.Id), .. state.Commands.Take(KeptCommands - 1)],
         };

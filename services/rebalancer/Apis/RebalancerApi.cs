@@ -8,5 +8,7 @@ internal static class RebalancerApi
         app.MapControlApi();
         app.MapPlansApi();
         app.MapMovesApi();
+        app.MapTopicsApi();
+        app.MapBrokersApi();
     }
 }

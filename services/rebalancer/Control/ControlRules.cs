@@ -28,10 +28,31 @@ internal static class ControlRules
                 return new Denial(ReasonCode.QuietHours, $"Quiet hours {quiet}: nothing starts by itself.");
         }
 
-        if (!options.StorageKeepsHistory)
-            return StorageDenial(options);
-        return null;
+        if (state.BuiltIn?.SeenAt is { } seen && now - seen < BuiltInRest)
+        {
+            return new Denial(ReasonCode.BuiltInRebalancing, string.Create(CultureInfo.InvariantCulture,
+                $"Danube's own rebalancer moved topics at {seen:u}: switch it off. Moves rest for {BuiltInRest.TotalMinutes:0} minutes."));
+        }
+
+        return options.StorageKeepsHistory ? null : StorageDenial(options);
     }
+
+    /// <summary>Why topics may not be repaired by itself now; null when they may.</summary>
+    public static Denial? WhyNotRepair(ControlState state, RebalancerOptions options, DateTimeOffset now)
+    {
+        if (options.RepairValue != RepairPolicy.Auto)
+            return new Denial(ReasonCode.PolicyForbids, $"Rebalancer:Repair is {options.Repair}.");
+        if (options.ModeValue == RebalancerMode.Observe)
+            return new Denial(ReasonCode.ObserveMode, "Mode is observe: nothing is changed.");
+        return WhyStopped(state) ?? (state.Pause is { } pause && !IsOver(pause, now) ? new Denial(ReasonCode.Paused, Describe(pause)) : null);
+    }
+
+    /// <summary>How long after Danube's own rebalancer was seen to move nothing starts by itself.</summary>
+    public static readonly TimeSpan BuiltInRest = TimeSpan.FromMinutes(10);
+
+    /// <summary>Takes in the counter of Danube's own rebalancer, as its leader shows it. It counts from 0 on each leader.</summary>
+    public static BuiltInWatch Watch(BuiltInWatch? before, string leader, double moves, DateTimeOffset now) =>
+        before is { } was && was.Leader == leader && moves > was.Moves ? new BuiltInWatch(leader, moves, now) : new BuiltInWatch(leader, moves, before?.SeenAt);
 
     /// <summary>Why an operator's command may not start now; null when it may. Pause, quiet hours and mode are the operator's own and do not hold it back.</summary>
     public static Denial? WhyNotStartManually(ControlState state, RebalancerOptions options)
@@ -85,7 +106,7 @@ internal static class ControlRules
         ControlSwitch.Resume => state with { Pause = null },
         ControlSwitch.Kill => state with { KillSwitch = state.KillSwitch ?? new Switched(now, command.Reason) },
         ControlSwitch.Revive => state with { KillSwitch = null },
-        ControlSwitch.CloseCircuit => state with { Circuit = null, StuckBrokers = [] },
+        ControlSwitch.CloseCircuit => state with { Circuit = null, StuckBrokers = [], RepairFailed = [] },
         _ => throw new ArgumentOutOfRangeException(nameof(command), command.Switch, "Unknown switch."),
     };
 

@@ -41,6 +41,12 @@ public sealed record ControlState
     /// <summary>Brokers that an operator drains or drained through this service.</summary>
     public IReadOnlyList<string> DrainedBrokers { get; init; } = [];
 
+    /// <summary>Topics whose repair failed: not tried again by itself.</summary>
+    public IReadOnlyList<string> RepairFailed { get; init; } = [];
+
+    /// <summary>What is known of Danube's own rebalancer.</summary>
+    public BuiltInWatch? BuiltIn { get; init; }
+
     /// <summary>The last plans, newest first.</summary>
     public IReadOnlyList<PlanEntry> Plans { get; init; } = [];
 
@@ -107,6 +113,12 @@ public sealed record RecentMove(string Topic, string From, string To, DateTimeOf
 /// <param name="Body">Hash of the command and its body: the same key with another body is refused.</param>
 /// <param name="PlanId">The plan.</param>
 public sealed record KeyedCommand(string Key, string Body, string PlanId);
+
+/// <summary>Counter of the moves of Danube's own rebalancer.</summary>
+/// <param name="Leader">The broker that counts.</param>
+/// <param name="Moves">The counter.</param>
+/// <param name="SeenAt">When it was last seen to grow; null when never.</param>
+public sealed record BuiltInWatch(string Leader, double Moves, DateTimeOffset? SeenAt);
 
 /// <summary>A plan in the index.</summary>
 /// <param name="Id">The plan.</param>

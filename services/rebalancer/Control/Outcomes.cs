@@ -16,15 +16,21 @@ internal static class Outcomes
     {
         if (state.Active is not { } active || active.PlanId != result.PlanId)
             return state;
-        var failures = result.Ends.Where(m => m.State is MoveState.Stuck or MoveState.Failed).ToList();
+        // A broker that dies takes its moves along; that says nothing about how well moves go.
+        var failures = result.Ends.Where(m => m.State is MoveState.Stuck or MoveState.Failed && m.Reason != ReasonCode.BrokerUnreachable).ToList();
         return state with
         {
             Active = null,
-            Ledger = state.Ledger.Remove(now, active.Since, result.NotMoved.Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
+            Ledger = state.Ledger.Remove(now, active.Since, result.NotMoved.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
             RecentMoves = Recent(state, result, options, now),
-            Banned = [.. state.Banned.Concat(failures.Where(LeavesDeadCopy).Select(m => new TopicPin(m.Topic, m.From))).Distinct().TakeLast(MaxRemembered)],
+            Banned = [.. state.Banned.Concat(failures.Where(m => m.From.Length > 0 && LeavesDeadCopy(m)).Select(m => new TopicPin(m.Topic, m.From))).Distinct().TakeLast(MaxRemembered)],
             LoadedTwice = [.. state.LoadedTwice.Concat(failures.Where(m => m.Reason == ReasonCode.LoadedTwice).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered)],
             StuckBrokers = [.. state.StuckBrokers.Concat(result.Ends.Where(m => m.State == MoveState.Stuck).Select(m => m.From)).Distinct()],
+            RepairFailed =
+            [
+                .. state.RepairFailed.Except(result.Ends.Where(m => m.State == MoveState.Done).Select(m => m.Topic))
+                    .Concat(failures.Where(m => m.Cause == MoveCause.Repair).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered),
+            ],
             Circuit = state.Circuit ?? WhyOpen(result, failures, options, now),
         };
     }
@@ -40,8 +46,10 @@ internal static class Outcomes
     /// <summary>An unload that did not finish may have left the topic, sealed, in the memory of the broker that it came from.</summary>
     private static bool LeavesDeadCopy(MoveRecord move) => move.State == MoveState.Stuck || move.Reason is ReasonCode.DeadCopy;
 
-    private static OpenCircuit? WhyOpen(PlanResult result, List<MoveRecord> failures, RebalancerOptions options, DateTimeOffset now)
+    private static OpenCircuit? WhyOpen(PlanResult result, List<MoveRecord> all, RebalancerOptions options, DateTimeOffset now)
     {
+        // A repair stops at its first surprise by itself; it is no reason to stop moves.
+        var failures = all.Where(m => m.Cause != MoveCause.Repair).ToList();
         if (failures.FirstOrDefault(m => m.State == MoveState.Stuck) is { } stuck)
             return new OpenCircuit(now, ReasonCode.Timeout, $"Topic {stuck.Topic} is stuck between {stuck.From} and {stuck.To}: {stuck.Detail}");
         if (failures.FirstOrDefault(m => m.Reason is ReasonCode.LoadedTwice or ReasonCode.DeadCopy) is { } bad)

@@ -1,9 +1,12 @@
 using System.Globalization;
 using Danube.Dapr.Contracts;
+using Danube.Dapr.Planning;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Telemetry;
 using Microsoft.Extensions.Options;
+using Refusal = Danube.Dapr.Contracts.Refusal;
 
 namespace Danube.Dapr.Rebalancer.Cycle;
 
@@ -15,7 +18,7 @@ internal sealed record CycleResult(ControlState State, CycleRecord Record, Rebal
 
 /// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
 internal sealed class CycleRunner(
-    RankingClient ranking, PlanMaker planner, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
+    RankingClient ranking, PlanMaker planner, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
 {
     public async Task<CycleResult> RunAsync(ControlState state, string? traceId, CancellationToken cancellationToken = default)
     {
@@ -67,6 +70,11 @@ internal sealed class CycleRunner(
     public async Task<ClusterSnapshot> EnrichedSnapshotAsync(ControlState state, CancellationToken cancellationToken = default) =>
         SnapshotEnricher.Enrich(await ranking.GetSnapshotAsync(cancellationToken), state, monitor.CurrentValue);
 
+    /// <summary>Topics that nobody owns are named with every cycle, whatever the planner had to look at.</summary>
+    private static IEnumerable<Refusal> Stranded(ClusterSnapshot snapshot, IReadOnlyList<Refusal> named) => snapshot.Topics
+        .Where(t => t.BrokerId is null && named.All(r => r.Subject != t.Name))
+        .Select(t => new Refusal(Contracts.SubjectKind.Topic, t.Name, ReasonCode.Stranded, "Nobody owns it."));
+
     private static string UsedUp(ControlState state, RebalancerOptions options, DateTimeOffset now) =>
         string.Create(CultureInfo.InvariantCulture, $"{state.Ledger.Total(now)} moves in the last hour; the limit is {options.MaxMovesPerHour}.");
 
@@ -89,6 +97,10 @@ internal sealed class CycleRunner(
             return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.StaleReports, error.Message), null);
         }
 
+        metrics.Findings(FindingRules.Of(snapshot, [], state, []));
+        if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
+            return repair;
+        state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
         var made = planner.Make(snapshot, new PlanRequest
         {
             Policy = options.Policy,
@@ -104,7 +116,7 @@ internal sealed class CycleRunner(
         var record = Record(now, CycleOutcome.NoAction, made.Reason, made.Detail) with
         {
             Balance = made.Balance,
-            Refusals = made.Refusals,
+            Refusals = [.. Stranded(snapshot, made.Refusals), .. made.Refusals],
             LowerBoundMoves = made.Plan?.LowerBoundMoves ?? 0,
         };
         if (made.Plan is not { Moves.Count: > 0 } plan)
@@ -122,6 +134,36 @@ internal sealed class CycleRunner(
         return options.ModeValue == RebalancerMode.Advise
             ? new CycleResult(state, record with { Outcome = CycleOutcome.Proposed, Reason = ReasonCode.AwaitingApproval, Detail = plan.Summary, PlanId = plan.Id }, plan)
             : new CycleResult(state, record with { Outcome = CycleOutcome.Started, Reason = null, Detail = plan.Summary, PlanId = plan.Id }, plan);
+    }
+
+    /// <summary>Topics that nobody owns come first, where the policy lets them be repaired by itself.</summary>
+    private async Task<CycleResult?> RepairAsync(
+        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (ControlRules.WhyNotRepair(state, options, now) is not null)
+            return null;
+        IReadOnlyList<UnownedTopic> unowned;
+        try
+        {
+            unowned = await ranking.GetUnownedAsync(cancellationToken);
+        }
+        catch (SnapshotUnavailableException)
+        {
+            return null;
+        }
+
+        var due = unowned.Where(t => (now - t.Since).TotalSeconds >= options.StrandedAfterSeconds && !state.RepairFailed.Contains(t.Name)).ToList();
+        if (due.Count == 0)
+            return null;
+        try
+        {
+            var plan = PlanMaker.Repair(snapshot, due, now, options.Policy);
+            return new CycleResult(state, Record(now, CycleOutcome.Started, null, plan.Summary) with { PlanId = plan.Id, Moves = plan.Moves.Count, Balance = plan.Before }, plan);
+        }
+        catch (SnapshotException error)
+        {
+            return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.InvalidSnapshot, error.Message), null);
+        }
     }
 
     private static CycleOutcome Outcome(ReasonCode? reason) => reason switch

@@ -53,7 +53,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
             MessagesPerSecond = topic.MessagesInPerSecond + topic.MessagesOutPerSecond,
             Clients = topic.Producers + topic.Consumers,
         };
-        var hash = ManualHash.Of(snapshot.Generation, move);
+        var hash = ManualHash.Of(snapshot.Generation, [move]);
         return new RebalancePlan
         {
             Id = $"m-{hash[..16]}",
@@ -67,6 +67,40 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
             PredictedAfter = Measure(after, now),
             LowerBoundMoves = 1,
             Summary = $"Move {topic.Name} from {move.From} to {target}: {reason}",
+        };
+    }
+
+    /// <summary>A plan that gives topics an owner again. It moves nothing that has one.</summary>
+    /// <exception cref="SnapshotException">The snapshot contradicts itself.</exception>
+    public static RebalancePlan Repair(ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> topics, DateTimeOffset now, string policy)
+    {
+        var balance = Measure(snapshot, now);
+        Contracts.PlannedMove[] moves =
+        [
+            .. topics.OrderBy(t => t.Name, StringComparer.Ordinal).Select(t => new Contracts.PlannedMove
+            {
+                Topic = t.Name,
+                From = "",
+                To = "",
+                Cause = Contracts.MoveCause.Repair,
+                // Only what was seen to be NonReliable may be deleted and created again.
+                Force = t.Reliable is false,
+                Reason = $"Nobody owns it since {t.Since:u}.",
+            }),
+        ];
+        var hash = ManualHash.Of(snapshot.Generation, moves);
+        return new RebalancePlan
+        {
+            Id = $"r-{hash[..16]}",
+            Hash = hash,
+            CreatedAt = now,
+            Trigger = PlanTrigger.Repair,
+            Policy = policy,
+            SnapshotGeneration = snapshot.Generation,
+            Moves = moves,
+            Before = balance,
+            PredictedAfter = balance,
+            Summary = $"Repair {moves.Length} topics that nobody owns.",
         };
     }
 

@@ -6,20 +6,27 @@ namespace Danube.Dapr.Rebalancer.Cycle;
 internal sealed class RankingClient(HttpClient http)
 {
     /// <exception cref="SnapshotUnavailableException">Ranking does not answer, or has no snapshot yet.</exception>
-    public async Task<ClusterSnapshot> GetSnapshotAsync(CancellationToken cancellationToken = default)
+    public Task<ClusterSnapshot> GetSnapshotAsync(CancellationToken cancellationToken = default) => GetAsync<ClusterSnapshot>("/snapshot", cancellationToken);
+
+    /// <summary>Topics that exist and that nobody owns, with the time since when.</summary>
+    /// <exception cref="SnapshotUnavailableException">Ranking does not answer.</exception>
+    public Task<IReadOnlyList<UnownedTopic>> GetUnownedAsync(CancellationToken cancellationToken = default) =>
+        GetAsync<IReadOnlyList<UnownedTopic>>("/unowned", cancellationToken);
+
+    private async Task<T> GetAsync<T>(string path, CancellationToken cancellationToken)
     {
         try
         {
-            using var response = await http.GetAsync("/snapshot", cancellationToken);
+            using var response = await http.GetAsync(path, cancellationToken);
             if (!response.IsSuccessStatusCode)
-                throw new SnapshotUnavailableException($"Ranking answered {(int)response.StatusCode} to GET /snapshot: {Short(await response.Content.ReadAsStringAsync(cancellationToken))}");
-            return await response.Content.ReadFromJsonAsync<ClusterSnapshot>(ContractsJson.Wire, cancellationToken)
-                ?? throw new SnapshotUnavailableException("Ranking answered an empty snapshot.");
+                throw new SnapshotUnavailableException($"Ranking answered {(int)response.StatusCode} to GET {path}: {Short(await response.Content.ReadAsStringAsync(cancellationToken))}");
+            return await response.Content.ReadFromJsonAsync<T>(ContractsJson.Wire, cancellationToken)
+                ?? throw new SnapshotUnavailableException($"Ranking answered nothing to GET {path}.");
         }
         catch (Exception error) when (error is HttpRequestException or System.Text.Json.JsonException
             || (error is TaskCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            throw new SnapshotUnavailableException($"Ranking cannot be asked for the snapshot: {error.Message}", error);
+            throw new SnapshotUnavailableException($"Ranking cannot be asked for {path}: {error.Message}", error);
         }
     }
 

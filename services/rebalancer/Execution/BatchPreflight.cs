@@ -18,7 +18,7 @@ internal sealed class BatchPreflight(
     public async Task<PreflightResult> RunAsync(BatchInput batch, CancellationToken cancellationToken = default)
     {
         var options = monitor.CurrentValue;
-        var facts = await ReadAsync(cancellationToken);
+        var facts = await ReadAsync(batch, cancellationToken);
         var leader = facts.Topology.Leader?.Id ?? "";
         if (PreflightRules.WhyNotBatch(facts, batch.Target, options) is { } denial)
             return await RefuseBatchAsync(batch, denial, leader, facts.Raft.Term);
@@ -40,7 +40,7 @@ internal sealed class BatchPreflight(
         return new PreflightResult(reserved, mask, leader, facts.Raft.Term, await BaselineAsync(batch.Target, reserved, facts, cancellationToken), null);
     }
 
-    private async Task<ClusterFacts> ReadAsync(CancellationToken cancellationToken)
+    private async Task<ClusterFacts> ReadAsync(BatchInput batch, CancellationToken cancellationToken)
     {
         var topology = await danube.DiscoverAsync(cancellationToken);
         var raft = await danube.GetRaftStatusAsync(cancellationToken);
@@ -56,7 +56,14 @@ internal sealed class BatchPreflight(
             }
         }
 
-        return new ClusterFacts(topology, raft, balance, owners, delivery);
+        var unreachable = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var broker in batch.Moves.Select(m => m.From).Append(batch.Target).Distinct(StringComparer.Ordinal).Where(b => topology.Find(b) is not null))
+        {
+            if (!await Liveness.IsAliveAsync(danube, broker, cancellationToken))
+                unreachable.Add(broker);
+        }
+
+        return new ClusterFacts(topology, raft, balance, owners, delivery, unreachable);
     }
 
     private async Task<PreflightResult> RefuseBatchAsync(BatchInput batch, Denial denial, string leader, ulong term)

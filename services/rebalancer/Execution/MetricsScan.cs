@@ -9,16 +9,19 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// <param name="Sent">Accepted publishes, by topic.</param>
 /// <param name="Refused">Publishes refused with PermissionDenied, by topic.</param>
 /// <param name="WorstLatencyP99Ms">Worst 99th percentile of the publish latency over the topics; null without publishes.</param>
-internal sealed record MetricsScan(double? Owned, IReadOnlyDictionary<string, double> Sent, IReadOnlyDictionary<string, double> Refused, double? WorstLatencyP99Ms)
+/// <param name="BuiltInMoves">Moves of Danube's own rebalancer; null when not exported.</param>
+internal sealed record MetricsScan(double? Owned, IReadOnlyDictionary<string, double> Sent, IReadOnlyDictionary<string, double> Refused, double? WorstLatencyP99Ms, double? BuiltInMoves)
 {
     private static readonly byte[] OwnedName = "danube_broker_topics_owned"u8.ToArray();
     private static readonly byte[] SendName = "danube_producer_send_total{"u8.ToArray();
+    private static readonly byte[] BuiltInName = "danube_rebalancing_moves_total{"u8.ToArray();
     private static readonly byte[] LatencyName = "danube_producer_send_latency_ms{"u8.ToArray();
 
     public static MetricsScan Of(MetricsText text)
     {
         double? owned = null;
         double? worst = null;
+        double? builtIn = null;
         var sent = new Dictionary<string, double>(StringComparer.Ordinal);
         var refused = new Dictionary<string, double>(StringComparer.Ordinal);
         var rest = text.Utf8.Span;
@@ -40,13 +43,17 @@ internal sealed record MetricsScan(double? Owned, IReadOnlyDictionary<string, do
                 if (line.IndexOf("quantile=\"0.99\""u8) >= 0 && Value(line) is { } value && double.IsFinite(value) && !(value <= worst))
                     worst = value;
             }
+            else if (line.StartsWith(BuiltInName))
+            {
+                builtIn = (builtIn ?? 0) + Value(line);
+            }
             else if (line.StartsWith(OwnedName) && line.IndexOf("broker=\""u8) >= 0)
             {
                 owned = Value(line);
             }
         }
 
-        return new MetricsScan(owned, sent, refused, worst);
+        return new MetricsScan(owned, sent, refused, worst, builtIn);
     }
 
     private static double? Value(ReadOnlySpan<byte> line)

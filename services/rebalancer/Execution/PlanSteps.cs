@@ -38,7 +38,8 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
         if (batch.Count == 0)
             return new NextBatch(ContinuationKind.Go, null, "", []);
         var forced = (await plan.GetAsync())!.Plan.Moves.Where(m => m.Force).Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
-        return new NextBatch(ContinuationKind.Go, null, "", [.. batch.Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, forced.Contains(m.Topic)))]);
+        var repair = batch[0].Cause == MoveCause.Repair;
+        return new NextBatch(ContinuationKind.Go, null, "", [.. batch.Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, forced.Contains(m.Topic)))], repair);
     }
 
     /// <summary>Ends moves that were not made, the plan, and the plan's claim to the floor, in this order: each part may be repeated.</summary>
@@ -47,6 +48,13 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
         using var span = RebalancerTracing.Start("finish plan", input.TraceParent);
         var plan = actors.Plan(input.PlanId);
         var open = (await plan.GetMovesAsync()).Where(m => !PlanProgress.IsEnd(m.State)).ToList();
+        foreach (var move in open.Where(m => m.State >= MoveState.Unloading))
+        {
+            var task = new MoveTask(move.Topic, move.From, move.To, move.Cause);
+            await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, task, MoveState.Failed, ReasonCode.Fault, $"The plan ended before the move did: {input.Detail}"));
+        }
+
+        open.RemoveAll(m => m.State >= MoveState.Unloading);
         var state = input.Reason is ReasonCode.Cancelled or ReasonCode.KillSwitch ? MoveState.Cancelled : MoveState.Skipped;
         foreach (var move in open)
             await actors.Topic(move.Topic).ReleaseAsync(move.MoveId);

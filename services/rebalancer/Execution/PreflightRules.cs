@@ -20,6 +20,8 @@ internal static class PreflightRules
             return new Denial(ReasonCode.BrokerNotActive, $"Broker {target} is not registered (any more).");
         if (broker.Status != BrokerStatus.Active)
             return new Denial(ReasonCode.BrokerNotActive, $"Broker {target} is {broker.Status}.");
+        if (facts.Unreachable.Contains(target))
+            return new Denial(ReasonCode.BrokerUnreachable, $"Broker {target} does not answer.");
         if (facts.Balance.Brokers.All(b => b.Id != target))
             return new Denial(ReasonCode.BrokerNotRanked, $"Broker {target} is not in the leader's ranking.");
         return null;
@@ -46,8 +48,8 @@ internal static class PreflightRules
             return new Denial(ReasonCode.AlreadyThere, $"Broker {to} owns it already.");
         if (owners[0] != from)
             return new Denial(ReasonCode.OwnerChanged, $"The plan takes it from {from}, but {owners[0]} owns it.");
-        if (facts.Topology.Find(from) is null)
-            return new Denial(ReasonCode.BrokerUnreachable, $"Broker {from} is not registered (any more): its topics cannot be unloaded.");
+        if (facts.Topology.Find(from) is null || facts.Unreachable.Contains(from))
+            return new Denial(ReasonCode.BrokerUnreachable, $"Broker {from} is gone or does not answer: its topics cannot be unloaded.");
         if (described.ResolvedOwner != from)
             return new Denial(ReasonCode.NameCollision, $"Danube resolves the name to broker {described.ResolvedOwner ?? "none"}, but {from} owns it: an unload would reach the wrong broker.");
         if (facts.Delivery.GetValueOrDefault(topic, described.Delivery) != TopicDelivery.Reliable || described.Delivery != TopicDelivery.Reliable)

@@ -81,6 +81,13 @@ internal sealed class TopicMover(
             return new BatchResult(ContinuationKind.Wait, ReasonCode.LeaderChanged, $"Leader or Raft term changed (leader {raft.LeaderId ?? "none"}, term {raft.Term}).");
         if (topology.Find(input.Move.To) is not { Status: BrokerStatus.Active })
             return new BatchResult(ContinuationKind.Wait, ReasonCode.BrokerNotActive, $"Broker {input.Move.To} takes no topics (any more).");
+        // A dead target with all others masked would be the worst moment for a failover: nobody could take the dead one's topics.
+        foreach (var broker in (string[])[input.Move.To, input.Move.From])
+        {
+            if (!await Liveness.IsAliveAsync(danube, broker, cancellationToken))
+                return new BatchResult(ContinuationKind.Wait, ReasonCode.BrokerUnreachable, $"Broker {broker} does not answer.");
+        }
+
         if (!input.Masked)
         {
             return Landing.IsCertain(topology, await danube.GetClusterBalanceAsync(cancellationToken), input.Move.From, input.Move.To)
@@ -100,7 +107,7 @@ internal sealed class TopicMover(
         if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(moveId))
             return new MoveResult(MoveProgress.Interrupted, new BatchResult(ContinuationKind.Wait, ReasonCode.Reserved, "The topic is no longer held for this move."));
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading)]);
-        var started = time.GetTimestamp();
+        var sent = time.GetUtcNow();
         try
         {
             var answer = await danube.UnloadTopicAsync(input.Move.Topic, cancellationToken);
@@ -116,19 +123,21 @@ internal sealed class TopicMover(
             // It may or may not have happened: look.
         }
 
-        return await WatchAsync(input, started, cancellationToken) ?? new MoveResult(MoveProgress.Pending);
+        return await WatchAsync(input, sent, cancellationToken) ?? new MoveResult(MoveProgress.Pending);
     }
 
     /// <summary>A move whose unload was sent, by this process or by one that died.</summary>
     private async Task<MoveResult> FollowAsync(MoveInput input, Lease lease, CancellationToken cancellationToken)
     {
         var sent = lease.UnloadSentAt ?? time.GetUtcNow();
-        if (await LandedAsync(input, (time.GetUtcNow() - sent).TotalMilliseconds, cancellationToken) is { } landed)
+        if (await WatchAsync(input, sent, cancellationToken) is { } landed)
             return landed;
         var elapsed = time.GetUtcNow() - sent;
         var owner = await OwnerAsync(input, cancellationToken);
         if (elapsed.TotalSeconds >= monitor.CurrentValue.MoveTimeoutSeconds)
             return await GiveUpAsync(input, owner, elapsed);
+        if (elapsed > Settled && await DeadAsync(input, cancellationToken) is { } dead)
+            return await LoseAsync(input, owner, dead, elapsed);
         if (owner == input.Move.From && elapsed > Settled)
         {
             // The request was lost with the process that sent it, or Danube did not take it: the topic never left.
@@ -140,14 +149,16 @@ internal sealed class TopicMover(
         return new MoveResult(MoveProgress.Pending);
     }
 
-    private async Task<MoveResult?> WatchAsync(MoveInput input, long started, CancellationToken cancellationToken)
+    private async Task<MoveResult?> WatchAsync(MoveInput input, DateTimeOffset sent, CancellationToken cancellationToken)
     {
-        while (time.GetElapsedTime(started) < Watch)
+        var started = time.GetTimestamp();
+        do
         {
-            if (await LandedAsync(input, time.GetElapsedTime(started).TotalMilliseconds, cancellationToken) is { } result)
+            if (await LandedAsync(input, (time.GetUtcNow() - sent).TotalMilliseconds, cancellationToken) is { } result)
                 return result;
             await Task.Delay(Poll, time, cancellationToken);
         }
+        while (time.GetElapsedTime(started) < Watch);
 
         return null;
     }
@@ -166,11 +177,39 @@ internal sealed class TopicMover(
             return new MoveResult(MoveProgress.Ended, null, elapsedMs);
         }
 
-        var lookup = await danube.LookupTopicAsync(input.Move.To, input.Move.Topic, cancellationToken);
-        if (lookup.Outcome != LookupOutcome.Connect)
+        try
+        {
+            if ((await danube.LookupTopicAsync(input.Move.To, input.Move.Topic, cancellationToken)).Outcome != LookupOutcome.Connect)
+                return null;
+        }
+        catch (Exception error) when (error is DanubeUnreachableException or DanubeUnknownBrokerException)
+        {
             return null;
+        }
+
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Verifying, durationMs: elapsedMs)]);
         return new MoveResult(MoveProgress.Landed, null, elapsedMs);
+    }
+
+    /// <summary>The broker of this move that died; null when both live.</summary>
+    private async Task<string?> DeadAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        foreach (var broker in (string[])[input.Move.From, input.Move.To])
+        {
+            if (!await Liveness.IsAliveAsync(danube, broker, cancellationToken))
+                return broker;
+        }
+
+        return null;
+    }
+
+    /// <summary>A broker died in the middle of the move. That is Danube's failover to put right, or a repair's, and no reason to stop all other moves.</summary>
+    private async Task<MoveResult> LoseAsync(MoveInput input, string? owner, string dead, TimeSpan elapsed)
+    {
+        var detail = string.Create(CultureInfo.InvariantCulture,
+            $"Broker {dead} died {elapsed.TotalSeconds:0} s after the unload; {(owner is null ? "nobody owns the topic until it is repaired" : $"broker {owner} is assigned to it")}.");
+        await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.BrokerUnreachable, detail, elapsed.TotalMilliseconds), owner);
+        return new MoveResult(MoveProgress.Ended, new BatchResult(ContinuationKind.Wait, ReasonCode.BrokerUnreachable, detail));
     }
 
     private async Task<MoveResult> GiveUpAsync(MoveInput input, string? owner, TimeSpan elapsed)

@@ -11,9 +11,9 @@ internal static class PlanProgress
 
     /// <summary>
     /// Whether a record may take the place of the last one. Steps go forward; a move that has ended stays ended. A move that went back to
-    /// <see cref="MoveState.Planned"/>, because its batch stopped before its unload, may be reserved again.
+    /// <see cref="MoveState.Planned"/>, because its batch stopped before its unload, may be reserved again; one whose unload was sent may not.
     /// </summary>
-    public static bool MayFollow(MoveState last, MoveState next) => !IsEnd(last) && (next > last || next == MoveState.Planned || next == MoveState.Reserved);
+    public static bool MayFollow(MoveState last, MoveState next) => !IsEnd(last) && (next > last || (last < MoveState.Unloading && next is (MoveState.Planned or MoveState.Reserved)));
 
     /// <summary>The run with one more end counted.</summary>
     public static PlanRun Count(PlanRun run, MoveState end) => end switch

@@ -70,5 +70,9 @@ internal sealed class RebalancerMetrics
 
     public void Circuit(bool open) => _circuit.Record(open ? 1 : 0);
 
-    public void Findings(string kind, int count) => _findings.Record(count, new KeyValuePair<string, object?>("kind", kind));
+    public void Findings(IReadOnlyList<Finding> findings)
+    {
+        foreach (var kind in Enum.GetValues<FindingKind>())
+            _findings.Record(findings.Count(f => f.Kind == kind), new KeyValuePair<string, object?>("kind", kind.ToString()));
+    }
 }

@@ -56,6 +56,12 @@ internal sealed class MoveTopicActivity(TopicMover mover) : WorkflowActivity<Mov
     public override Task<MoveResult> RunAsync(WorkflowActivityContext context, MoveInput input) => mover.MoveAsync(input);
 }
 
+/// <summary>Gives one topic an owner again.</summary>
+internal sealed class RepairTopicActivity(TopicRepairer repairer) : WorkflowActivity<MoveInput, MoveResult>
+{
+    public override Task<MoveResult> RunAsync(WorkflowActivityContext context, MoveInput input) => repairer.RepairAsync(input);
+}
+
 /// <summary>Closes the batch's mask window.</summary>
 internal sealed class UnmaskActivity(ActorDirectory actors) : WorkflowActivity<BatchInput, bool>
 {

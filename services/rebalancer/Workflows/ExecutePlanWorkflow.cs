@@ -62,12 +62,14 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
 
             var target = next.Moves[0].To;
             var batchId = $"{input.PlanId}-{sequence}";
-            context.SetCustomStatus(new PlanStatus("moving", sequence, target));
+            context.SetCustomStatus(new PlanStatus(next.Repair ? "repairing" : "moving", sequence, target));
             sequence++;
-            var result = await context.CallChildWorkflowAsync<BatchResult>(
-                nameof(MoveBatchWorkflow),
-                new BatchInput(input.PlanId, batchId, target, next.Moves, input.TraceParent),
-                new ChildWorkflowTaskOptions(batchId));
+            var result = next.Repair
+                ? await RepairAsync(context, input, batchId, next.Moves)
+                : await context.CallChildWorkflowAsync<BatchResult>(
+                    nameof(MoveBatchWorkflow),
+                    new BatchInput(input.PlanId, batchId, target, next.Moves, input.TraceParent),
+                    new ChildWorkflowTaskOptions(batchId));
             if (result.Kind == ContinuationKind.Stop)
                 return await FinishAsync(context, input, result);
             if (result.Kind == ContinuationKind.Wait)
@@ -101,6 +103,20 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
             if (next is { Kind: ContinuationKind.Stop, Reason: ReasonCode.Cancelled })
                 return new BatchResult(ContinuationKind.Stop, next.Reason, next.Detail);
         }
+    }
+
+    /// <summary>One topic at a time, and no further after the first surprise.</summary>
+    private static async Task<BatchResult> RepairAsync(WorkflowContext context, ExecutePlanInput input, string batchId, IReadOnlyList<MoveTask> topics)
+    {
+        foreach (var topic in topics)
+        {
+            var repaired = await context.CallActivityAsync<MoveResult>(
+                nameof(RepairTopicActivity), new MoveInput(input.PlanId, batchId, topic, false, "", 0, input.TraceParent), Retries.Step);
+            if (repaired.Interruption is { } interruption)
+                return interruption;
+        }
+
+        return new BatchResult(ContinuationKind.Go);
     }
 
     private static async Task WaitAsync(WorkflowContext context, TimeSpan atMost)

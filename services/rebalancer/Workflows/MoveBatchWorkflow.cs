@@ -10,7 +10,6 @@ namespace Danube.Dapr.Rebalancer.Workflows;
 /// </summary>
 internal sealed class MoveBatchWorkflow : Workflow<BatchInput, BatchResult>
 {
-    private const int MaxLooks = 200;
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan SlowestLook = TimeSpan.FromSeconds(2);
 
@@ -54,7 +53,8 @@ internal sealed class MoveBatchWorkflow : Workflow<BatchInput, BatchResult>
             var step = new MoveInput(input.PlanId, input.BatchId, move, preflight.Mask, preflight.LeaderId, preflight.RaftTerm, input.TraceParent);
             var result = await context.CallActivityAsync<MoveResult>(nameof(MoveTopicActivity), step, Retries.Step);
             var pause = FirstLook;
-            for (var look = 0; result.Progress == MoveProgress.Pending && look < MaxLooks; look++)
+            // The activity itself gives up at the time limit of a move.
+            while (result.Progress == MoveProgress.Pending)
             {
                 await context.CreateTimer(pause);
                 pause = pause * 2 < SlowestLook ? pause * 2 : SlowestLook;

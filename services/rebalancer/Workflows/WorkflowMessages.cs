@@ -27,9 +27,15 @@ internal sealed record PlanStep(string PlanId, string Hash, string? TraceParent,
 /// <param name="Reason">Why it waits or stops.</param>
 /// <param name="Detail">One sentence.</param>
 /// <param name="Moves">The moves of the next batch, all to the same target.</param>
-internal sealed record NextBatch(ContinuationKind Kind, ReasonCode? Reason, string Detail, IReadOnlyList<MoveTask> Moves);
+/// <param name="Repair">True: the moves are repairs of topics that nobody owns.</param>
+internal sealed record NextBatch(ContinuationKind Kind, ReasonCode? Reason, string Detail, IReadOnlyList<MoveTask> Moves, bool Repair = false);
 
 /// <summary>One move, as the activities need it.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="From">Owner at the start.</param>
+/// <param name="To">Target.</param>
+/// <param name="Cause">Why.</param>
+/// <param name="Force">An operator insists.</param>
 internal sealed record MoveTask(string Topic, string From, string To, MoveCause Cause, bool Force = false)
 {
     public string MoveId(string planId) => MoveRecord.IdOf(planId, Topic);
@@ -64,7 +70,11 @@ internal sealed record TargetBaseline(double? Excess, IReadOnlyDictionary<string
 }
 
 /// <summary>Input of the activity that moves one topic.</summary>
-internal sealed record MoveInput(string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent);
+internal sealed record MoveInput(string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent)
+{
+    /// <summary>For a repair: the topic was seen to be NonReliable while it was owned.</summary>
+    public bool KnownNonReliable => Move.Force;
+}
 
 /// <summary>How far a move is.</summary>
 internal enum MoveProgress

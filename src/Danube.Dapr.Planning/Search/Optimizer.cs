@@ -8,6 +8,9 @@ namespace Danube.Dapr.Planning.Search;
 internal sealed class Optimizer
 {
     private const int RoundsPerStopCheck = 32;
+
+    // The search ends early when this share of the work brought nothing.
+    private const double Patience = .4;
     private readonly Problem _p;
     private readonly LowerBound _bound;
     private readonly Placement _at;
@@ -175,7 +178,9 @@ internal sealed class Optimizer
         var budget = _p.Options.WorkBudget;
         var rounds = 0;
         var touched = new List<int>();
-        while (_repair.Work < budget && !ProvenLeast)
+        var patience = (long)(budget * Patience);
+        var improvedAt = _repair.Work;
+        while (_repair.Work < budget && _repair.Work - improvedAt < patience && !ProvenLeast)
         {
             if (++rounds % RoundsPerStopCheck == 0)
             {
@@ -194,7 +199,11 @@ internal sealed class Optimizer
             if (done) _repair.Drop(touched);
             _repair.Held = -1;
             if (!done || Better(before, (_at.Hard, _at.Violation, _at.Cost))) _at.Revert(mark);
-            else _at.Keep(mark);
+            else
+            {
+                if (Better((_at.Hard, _at.Violation, _at.Cost), before)) improvedAt = _repair.Work;
+                _at.Keep(mark);
+            }
         }
     }
 

@@ -4,6 +4,8 @@ namespace Danube.Dapr.Planning.Search;
 internal sealed class Repair(Problem p, Placement at, Preferences preferences)
 {
     private const int Shortlist = 12;
+    private const int MostHeavy = 4;
+    private readonly List<int> _heavy = [];
     private readonly List<int> _candidates = [];
     private readonly List<double> _rank = [];
     private readonly bool[] _stuck = new bool[p.B];
@@ -159,6 +161,7 @@ internal sealed class Repair(Problem p, Placement at, Preferences preferences)
     {
         Rank(b, ref random, noisy);
         var tries = 0;
+        _heavy.Clear();
         foreach (var t in _order.AsSpan(0, _candidates.Count))
         {
             if (tries++ >= Shortlist * 8) break;
@@ -170,10 +173,19 @@ internal sealed class Repair(Problem p, Placement at, Preferences preferences)
             }
 
             var d = Receiver(t, ref random, noisy);
-            if (d < 0) continue;
+            if (d < 0)
+            {
+                if (_heavy.Count < MostHeavy) _heavy.Add(t);
+                else if (noisy && random.Next(4) == 0) _heavy[random.Next(MostHeavy)] = t;
+                continue;
+            }
+
+            foreach (var heavy in _heavy) if (MoveWithRoom(b, heavy, Covered(b, t) / p.Cost[t], ref random, noisy)) return true;
             at.Move(t, d);
             return true;
         }
+
+        foreach (var heavy in _heavy) if (MoveWithRoom(b, heavy, 0, ref random, noisy)) return true;
 
         // Nothing fits anywhere: push into the broker that suffers least and let it pass the excess on, as long as the sum falls.
         tries = 0;
@@ -194,6 +206,127 @@ internal sealed class Repair(Problem p, Placement at, Preferences preferences)
         at.Move(bestTopic, bestBroker);
         if (brokers is not null && !brokers.Contains(bestBroker)) brokers.Add(bestBroker);
         return true;
+    }
+
+    /// <summary>Excess of a broker that a topic's leaving takes away.</summary>
+    private double Covered(int b, int t)
+    {
+        double covered = 0;
+        int w = t * p.R;
+        for (int i = b * p.R, end = i + p.R; i < end; i++, w++)
+        {
+            var excess = at.Load[i] - p.Limit[i];
+            if (excess > Problem.Tolerance) covered += Math.Min(p.W[w], excess);
+        }
+
+        return covered;
+    }
+
+    /// <summary>
+    /// Moves a topic that fits nowhere onto a broker that in turn sends one of its own elsewhere, or back in exchange, if the two moves cover more per cost than
+    /// <paramref name="efficiency"/>, the best single move.
+    /// </summary>
+    private bool MoveWithRoom(int b, int t, double efficiency, ref DeterministicRandom random, bool noisy)
+    {
+        var covered = Covered(b, t);
+        int roomMaker = -1, roomAt = -1, exchanged = -1, exchangeAt = -1;
+        double lightest = double.PositiveInfinity, bestExchange = efficiency;
+        for (var d = 0; d < p.B; d++)
+        {
+            if (d == b || d == p.Home[t] || !at.MayPut(t, d) || at.Excess[d] > Problem.Tolerance) continue;
+            var x = RoomMaker(t, d, covered, efficiency);
+            if (x < 0) continue;
+            var noise = noisy ? 1 + (.5 * random.NextDouble()) : 1;
+            if (Size(x) * noise < lightest)
+            {
+                lightest = Size(x) * noise;
+                roomMaker = x;
+                roomAt = d;
+            }
+
+            var net = CoveredByExchange(b, t, x) / (p.Cost[t] + p.Cost[x]);
+            if (net / noise <= bestExchange || !at.MayPut(x, b)) continue;
+            bestExchange = net / noise;
+            exchanged = x;
+            exchangeAt = d;
+        }
+
+        if (roomMaker < 0) return false;
+        var mark = at.Mark;
+        at.Move(t, roomAt);
+        var elsewhere = Receiver(roomMaker, ref random, noisy);
+        if (elsewhere >= 0 && elsewhere != b)
+        {
+            at.Move(roomMaker, elsewhere);
+            return true;
+        }
+
+        at.Revert(mark);
+        if (exchanged < 0) return false;
+        at.Move(t, exchangeAt);
+        at.Move(exchanged, b);
+        return true;
+    }
+
+    /// <summary>Excess of a broker that goes away when one topic leaves and another comes; 0 when the other brings new excess.</summary>
+    private double CoveredByExchange(int b, int t, int x)
+    {
+        double covered = 0;
+        int w = t * p.R, v = x * p.R;
+        for (int i = b * p.R, end = i + p.R; i < end; i++, w++, v++)
+        {
+            var excess = at.Load[i] - p.Limit[i];
+            var leaves = p.W[w] - p.W[v];
+            if (excess > Problem.Tolerance) covered += Math.Min(leaves, excess);
+            else if (leaves < 0 && excess - leaves > Problem.Tolerance) return 0;
+        }
+
+        return covered;
+    }
+
+    /// <summary>The lightest topic at home on a broker whose leaving makes room for another, -1 when none is worth its cost.</summary>
+    private int RoomMaker(int t, int d, double covered, double efficiency)
+    {
+        var topics = p.HomeTopics(d);
+        var best = -1;
+        double bestSize = double.PositiveInfinity;
+        int from = 0, to = topics.Length;
+        if (p.R == 1)
+        {
+            // The heaviest come first: the last one that is heavy enough, and a few before it in case that has moved.
+            var need = at.Load[d] + p.W[t] - p.Limit[d] - Problem.Tolerance;
+            int low = 0, high = topics.Length;
+            while (low < high)
+            {
+                var middle = (low + high) >>> 1;
+                if (p.W[topics[middle]] >= need) low = middle + 1;
+                else high = middle;
+            }
+
+            to = low;
+            from = Math.Max(0, low - 4);
+        }
+        else
+        {
+            to = Math.Min(to, 4 * Shortlist);
+        }
+
+        Work += to - from + 4;
+        for (var k = from; k < to; k++)
+        {
+            var x = topics[k];
+            if (at.At[x] != d || p.Fixed[x] is not null || x == Held || covered / (p.Cost[t] + p.Cost[x]) <= efficiency) continue;
+            var size = Size(x);
+            if (size >= bestSize) continue;
+            var enough = true;
+            for (var r = 0; r < p.R && enough; r++)
+                enough = at.Load[(d * p.R) + r] + p.W[(t * p.R) + r] - p.W[(x * p.R) + r] <= p.Limit[(d * p.R) + r] + Problem.Tolerance;
+            if (!enough) continue;
+            best = x;
+            bestSize = size;
+        }
+
+        return best;
     }
 
     /// <summary>What can leave an overloaded broker, the best first: what covers the whole excess (the cheapest, then the lightest), else what covers most per cost.</summary>

@@ -14,6 +14,9 @@ internal sealed class FaultyStore(TimeProvider time) : IStateStore
     /// <summary>Writes with these numbers fail: true with the write done nevertheless.</summary>
     public Dictionary<int, bool> Fail { get; } = [];
 
+    /// <summary>The most operations of one write.</summary>
+    public int LargestWrite { get; private set; }
+
     public int Writes => Volatile.Read(ref _writes);
 
     public Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken) => _inner.GetAsync(key, cancellationToken);
@@ -23,6 +26,7 @@ internal sealed class FaultyStore(TimeProvider time) : IStateStore
     public async Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
     {
         Assert.True(operations.Select(static o => o.Key).Distinct().Count() == operations.Count, "etcd refuses a transaction that names a key twice");
+        LargestWrite = Math.Max(LargestWrite, operations.Count);
         var number = Interlocked.Increment(ref _writes);
         if (number > DieAfter) throw new IOException("the process died");
         if (Fail.TryGetValue(number, out var done))

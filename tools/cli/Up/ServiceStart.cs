@@ -30,6 +30,7 @@ internal static class ServiceStart
             .. Seeds("Collector", seeds),
             ("Collector:IntervalSeconds", "1"),
             ("Collector:ProbeIntervalSeconds", "1"),
+            .. settings.Simulated ? [("Collector:Targets:0:Kind", "host")] : Array.Empty<(string, string)>(),
         ],
         DaprNames.Apps.Ranking =>
         [

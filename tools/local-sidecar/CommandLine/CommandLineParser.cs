@@ -61,7 +61,7 @@ public static class CommandLineParser
             EnableHealth, HealthPath, HealthInterval, HealthTimeout, HealthThreshold, version, .. ignoredOptions]) root.Options.Add(option);
 
         var result = root.Parse([.. args.Select(TwoDashes)], new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        ignored = [.. ignoredOptions.Where(o => result.GetResult(o) is not null).Select(static o => o.Name)];
+        ignored = [.. ignoredOptions.Where(o => result.GetResult(o) is { Implicit: false }).Select(static o => o.Name)];
         if (result.Errors is [var error, ..]) throw new CommandLineException(error.Message.TrimEnd('.'));
         if (result.GetValue(version))
         {
@@ -110,7 +110,7 @@ public static class CommandLineParser
         else
         {
             foreach (var (given, name) in ((Option, string)[])[(AppId, "--app-id"), (AppPort, "--app-port"), (HttpPort, "--dapr-http-port"), (GrpcPort, "--dapr-grpc-port")])
-                if (result.GetResult(given) is not null) throw new CommandLineException($"{name} and --app cannot be used together");
+                if (result.GetResult(given) is { Implicit: false }) throw new CommandLineException($"{name} and --app cannot be used together");
             apps.AddRange(many.Select(text => OneApp(text, defaults)));
         }
         Check(apps);

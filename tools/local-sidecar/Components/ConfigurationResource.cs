@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Danube.Dapr.LocalSidecar.Workflows;
 
 namespace Danube.Dapr.LocalSidecar.Components;
 
@@ -7,7 +8,8 @@ namespace Danube.Dapr.LocalSidecar.Components;
 /// <param name="SamplingRate">The share of traces that is recorded, 0 to 1, or null when it is not given.</param>
 /// <param name="ZipkinEndpoint">Where spans go, or null.</param>
 /// <param name="Features">Feature flags by name.</param>
-internal sealed partial record ConfigurationResource(double? SamplingRate, Uri? ZipkinEndpoint, IReadOnlyDictionary<string, bool> Features)
+/// <param name="Retention">How long finished workflows stay.</param>
+internal sealed partial record ConfigurationResource(double? SamplingRate, Uri? ZipkinEndpoint, IReadOnlyDictionary<string, bool> Features, WorkflowRetention Retention)
 {
     public bool IsEnabled(string feature) => Features.TryGetValue(feature, out var enabled) && enabled;
 
@@ -16,6 +18,7 @@ internal sealed partial record ConfigurationResource(double? SamplingRate, Uri? 
     {
         double? rate = null;
         Uri? zipkin = null;
+        var retention = new WorkflowRetention();
         var features = new Dictionary<string, bool>(StringComparer.Ordinal) { ["HotReload"] = true, ["WorkflowsRemoteActivityReminder"] = true };
         foreach (var file in files)
         {
@@ -38,10 +41,12 @@ internal sealed partial record ConfigurationResource(double? SamplingRate, Uri? 
                             ? uri : throw tracing.Wrong("zipkin.endpointAddress", $"'{address}' is not a URL such as http://localhost:9411/api/v2/spans");
                     }
                 }
+                if (spec?.Mapping("workflow")?.Mapping("stateRetentionPolicy") is { } policy)
+                    retention = new WorkflowRetention(policy.Duration("anyTerminal"), policy.Duration("completed"), policy.Duration("failed"), policy.Duration("terminated"));
                 foreach (var feature in spec?.Mappings("features") ?? []) features[feature.RequiredText("name")] = feature.Boolean("enabled") ?? false;
             }
         }
-        return new ConfigurationResource(rate, zipkin, features);
+        return new ConfigurationResource(rate, zipkin, features, retention);
     }
 
     [GeneratedRegex(@"\$\{(\w+)\}")]

@@ -16,6 +16,9 @@ internal sealed partial class WorkflowEngine
     // After so many turns that could not be committed daprd's watchers give up, 6 s after the first.
     private const int FailedTurnsUntilWatchersFail = 6;
 
+    // Few enough to be written again after each delivery, so many that a turn that starts a thousand children is one write of etcd's 128 operations.
+    private const int MessagesPerRow = 32;
+
     private readonly ConcurrentDictionary<string, byte> _stalled = new(StringComparer.Ordinal);
 
     /// <summary>A worker's answer to a turn. When this returns the turn is saved.</summary>
@@ -207,10 +210,10 @@ internal sealed partial class WorkflowEngine
         if (customStatus != instance.CustomStatus) operations.Add(new(_keys.CustomStatus(instance.Id), customStatus is null ? null : Encoding.UTF8.GetBytes(customStatus)));
     }
 
-    private List<(long Row, OutboxMessage Message)> AddMessages(WorkflowInstance instance, List<OutboxMessage> messages, List<StateOperation> operations)
+    private List<(long Row, OutboxChunk Chunk)> AddMessages(WorkflowInstance instance, List<OutboxMessage> messages, List<StateOperation> operations)
     {
-        var rows = messages.Select((m, i) => (instance.NextOutboxRow + i, m)).ToList();
-        operations.AddRange(rows.Select(r => new StateOperation(_keys.Outbox(instance.Id, r.Item1), r.m.ToByteArray())));
+        var rows = messages.Chunk(MessagesPerRow).Select((m, i) => (Row: instance.NextOutboxRow + i, Chunk: new OutboxChunk { Messages = { m } })).ToList();
+        operations.AddRange(rows.Select(r => new StateOperation(_keys.Outbox(instance.Id, r.Row), r.Chunk.ToByteArray())));
         return rows;
     }
 

@@ -39,7 +39,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         _time = time;
         _logger = loggers.CreateLogger<WorkflowEngine>();
         _options = options ?? new WorkflowEngineOptions();
-        _keys = new WorkflowKeys(appId);
+        _keys = new WorkflowKeys(appId, _options.Namespace);
         _cache = new InstanceCache(store, _keys, _options);
         _timers = new TimerQueue(time, _logger);
         _dispatcher = new WorkItemDispatcher(_options, time, _logger, StartWaitingTurnAsync);
@@ -214,6 +214,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private void Dispatch(WorkflowInstance instance, HistoryEvent scheduled)
     {
         var task = scheduled.TaskScheduled;
+        // Its failure is on its way to the inbox.
+        if (scheduled.Router is { HasTargetAppID: true } router && router.TargetAppID != AppId) return;
         _dispatcher.Send(new ActivityWork(new ActivityRequest
         {
             Name = task.Name,
