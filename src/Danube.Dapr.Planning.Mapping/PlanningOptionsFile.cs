@@ -67,6 +67,9 @@ public sealed record PlanningOptionsFile
     /// <summary>See <see cref="PlanLimits.CoolDown"/>, in seconds.</summary>
     public double? CoolDownSeconds { get; init; }
 
+    /// <summary>See <see cref="PlanLimits.NoReturnWithin"/>, in seconds.</summary>
+    public double? NoReturnWithinSeconds { get; init; }
+
     /// <summary>See <see cref="PlanLimits.MinTopicAge"/>, in seconds.</summary>
     public double? MinTopicAgeSeconds { get; init; }
 
@@ -133,6 +136,7 @@ public sealed record PlanningOptionsFile
                 MaxMovesPerNamespace = MaxMovesPerNamespace ?? limits.MaxMovesPerNamespace,
                 NamespaceBudgets = NamespaceBudgets ?? limits.NamespaceBudgets,
                 CoolDown = Seconds(CoolDownSeconds, limits.CoolDown, "coolDownSeconds"),
+                NoReturnWithin = Seconds(NoReturnWithinSeconds, limits.NoReturnWithin, "noReturnWithinSeconds"),
                 MinTopicAge = Seconds(MinTopicAgeSeconds, limits.MinTopicAge, "minTopicAgeSeconds"),
                 MaxReportAge = Seconds(MaxReportAgeSeconds, limits.MaxReportAge, "maxReportAgeSeconds"),
                 MinBrokers = MinBrokers ?? limits.MinBrokers,

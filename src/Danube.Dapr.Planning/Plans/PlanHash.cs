@@ -26,7 +26,7 @@ internal static class PlanHash
         All(options.Brokers);
         All(options.Resources);
         var limits = options.Limits;
-        All<object>([limits.MaxMovesPerCycle, limits.MaxMovesPerBroker, limits.MaxMovesPerHour, limits.MaxMovesPerNamespace, limits.CoolDown.Ticks,
+        All<object>([limits.MaxMovesPerCycle, limits.MaxMovesPerBroker, limits.MaxMovesPerHour, limits.MaxMovesPerNamespace, limits.CoolDown.Ticks, limits.NoReturnWithin.Ticks,
             limits.MinTopicAge.Ticks, limits.MaxReportAge.Ticks, limits.MinBrokers, limits.MoveNonReliable]);
         All(limits.NamespaceBudgets.OrderBy(n => n.Key, StringComparer.Ordinal).Select(n => $"{n.Key} {n.Value}"));
         All(limits.QuietHours.Select(q => FormattableString.Invariant($"{q.From.Ticks} {q.To.Ticks}")));
