@@ -1,1 +1,33 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using Danube.Dapr.Contracts;
+using Danube.Dapr.History;
+using Danube.Dapr.History.Actors;
+using Danube.Dapr.History.Api;
+using Danube.Dapr.History.Storage;
+using Danube.Dapr.ServiceDefaults;
+using Microsoft.Extensions.Options;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults(DaprNames.Apps.History);
+builder.Services.AddSingleton<IValidateOptions<HistoryOptions>, HistoryOptionsValidator>();
+builder.Services.AddOptionsWithValidateOnStart<HistoryOptions>().BindConfiguration(HistoryOptions.SectionName);
+builder.Services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
+builder.Services.AddDaprClient(dapr => dapr.UseJsonSerializationOptions(ContractsJson.Wire));
+builder.Services.AddActors(actors =>
+{
+    actors.UseJsonSerialization = true;
+    actors.JsonSerializerOptions = ContractsJson.Wire;
+    actors.Actors.RegisterActor<HistoryActor>(DaprNames.Actors.History);
+});
+builder.Services.AddSingleton<IHistoryStore, DaprHistoryStore>();
+builder.Services.AddSingleton<HistoryReader>();
+builder.Services.AddSingleton<HistoryWriter>();
+builder.Services.AddHostedService(services => services.GetRequiredService<HistoryWriter>());
+
+var app = builder.Build();
+app.MapServiceDefaults();
+app.UseCloudEvents();
+app.MapSubscribeHandler();
+app.MapActorsHandlers();
+app.MapHistorySubscriptions();
+app.MapHistoryApi();
+return await app.RunServiceAsync();

@@ -4,6 +4,7 @@ using Danube.Dapr.Contracts;
 using Danube.Dapr.MetricsCollector.Cluster;
 using Danube.Dapr.MetricsCollector.Publishing;
 using Danube.Dapr.MetricsCollector.Resources;
+using Danube.Dapr.MetricsCollector.Resources.Linux;
 using Danube.Dapr.MetricsCollector.Rounds;
 using Microsoft.Extensions.Options;
 
@@ -25,7 +26,7 @@ internal static class CollectorServices
         services.AddSingleton<IReportPublisher, DaprReportPublisher>();
         services.AddSingleton(p => new SequenceNumbers(p.GetRequiredService<TimeProvider>(), RandomNumberGenerator.GetInt32(SequenceNumbers.Tags)));
         services.AddSingleton(p => Reachability(p, p.GetRequiredService<IOptions<CollectorOptions>>().Value));
-        services.AddSingleton<ITargetResolver, TargetResolver>();
+        services.AddSingleton<ITargetResolver>(p => new LinuxTargetResolver(new SystemFiles(p.GetRequiredService<IOptions<CollectorOptions>>().Value.HostRoot), LocalMachine.Has));
         services.AddSingleton<ResourceMonitor>();
         services.AddSingleton<CollectorMetrics>();
         services.AddSingleton<Collector>();

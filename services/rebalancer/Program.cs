@@ -1,1 +1,14 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer;
+using Danube.Dapr.Rebalancer.Apis;
+using Danube.Dapr.ServiceDefaults;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults(DaprNames.Apps.Rebalancer);
+builder.AddRebalancer();
+
+var app = builder.Build();
+app.MapServiceDefaults();
+app.MapActorsHandlers();
+app.MapRebalancerApi();
+return await app.RunServiceAsync();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Danube.Dapr.BrokerClient.Protocol.Admin;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -11,13 +12,19 @@ namespace Danube.Dapr.BrokerClient;
 /// </summary>
 public sealed partial class DanubeCluster : IDisposable
 {
+    private static readonly TimeSpan SilenceRemembered = TimeSpan.FromSeconds(3);
+
     private readonly DanubeClientOptions _options;
     private readonly TimeProvider _time;
     private readonly RpcChannels _channels;
     private readonly MetricsFetcher _metrics;
     private readonly AddressRewriter _rewriter;
     private readonly SemaphoreSlim _discovering = new(1, 1);
+    private readonly ConcurrentDictionary<Uri, DateTimeOffset> _silentSince = new();
     private volatile ClusterTopology? _topology;
+
+    // The old topology is kept when it has become doubtful: its addresses are the best ones to ask for a new one.
+    private volatile bool _stale;
 
     /// <summary>Opens nothing yet: the first call does.</summary>
     /// <param name="options">Addresses and limits.</param>
@@ -80,9 +87,6 @@ public sealed partial class DanubeCluster : IDisposable
     private ClusterTopology? Fresh() =>
         _topology is { } known && !_stale && _time.GetUtcNow() - known.ReadAt < _options.TopologyMaxAge ? known : null;
 
-    // The old topology is kept when it has become doubtful: its addresses are the best ones to ask for a new one.
-    private volatile bool _stale;
-
     private async Task<ClusterTopology> ReadTopologyAsync(CancellationToken cancellationToken)
     {
         DanubeUnreachableException? last = null;
@@ -101,6 +105,7 @@ public sealed partial class DanubeCluster : IDisposable
             catch (DanubeUnreachableException error)
             {
                 last = error;
+                _silentSince[address] = _time.GetUtcNow();
             }
         }
 
@@ -108,8 +113,10 @@ public sealed partial class DanubeCluster : IDisposable
             null, "ListBrokers", StatusCode.Unavailable, $"none of {string.Join(", ", AdminAddresses())} answers", last);
     }
 
+    /// <summary>The leader first; last those that were silent a moment ago: a dead leader stays named for seconds, and every question would wait for it.</summary>
     private List<Uri> AdminAddresses()
     {
+        var now = _time.GetUtcNow();
         var known = _topology?.Brokers ?? [];
         return
         [
@@ -117,7 +124,8 @@ public sealed partial class DanubeCluster : IDisposable
                 .Concat(known.Where(broker => broker.Role != BrokerRole.Leader))
                 .Select(broker => broker.AdminAddress)
                 .Concat(_options.Seeds)
-                .Distinct(),
+                .Distinct()
+                .OrderBy(address => _silentSince.TryGetValue(address, out var since) && now - since < SilenceRemembered),
         ];
     }
 
@@ -200,6 +208,7 @@ public sealed partial class DanubeCluster : IDisposable
             {
                 last = error;
                 _stale = true;
+                _silentSince[address] = _time.GetUtcNow();
             }
         }
 

@@ -52,8 +52,23 @@ public sealed record RebalancerStatus
     /// <summary>What opened it.</summary>
     public string? CircuitReason { get; init; }
 
+    /// <summary>True while the kill switch is on: nothing moves, not even by hand.</summary>
+    public bool KillSwitch { get; init; }
+
     /// <summary>The plan that runs now, or null.</summary>
     public string? RunningPlanId { get; init; }
+
+    /// <summary>The plan that waits for approval, or null.</summary>
+    public string? PendingPlanId { get; init; }
+
+    /// <summary>Since when the balance has been out of its band; null inside.</summary>
+    public DateTimeOffset? OutOfBandSince { get; init; }
+
+    /// <summary>Brokers that are masked at this moment, so that a topic lands where it should.</summary>
+    public IReadOnlyList<string> MaskedBrokers { get; init; } = [];
+
+    /// <summary>Brokers that left the plans because an unload stuck there.</summary>
+    public IReadOnlyList<string> StuckBrokers { get; init; } = [];
 
     /// <summary>The last cycle.</summary>
     public CycleRecord? LastCycle { get; init; }
@@ -89,7 +104,14 @@ public enum PlanRunState
 /// <param name="Failed">Moves failed, stuck or landed elsewhere.</param>
 /// <param name="Skipped">Moves skipped or cancelled.</param>
 /// <param name="FinishedAt">When it ended, or null.</param>
-public sealed record PlanRun(RebalancePlan Plan, PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt);
+public sealed record PlanRun(RebalancePlan Plan, PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt)
+{
+    /// <summary>Until when it waits for approval; null when it needs none.</summary>
+    public DateTimeOffset? ApprovalDeadline { get; init; }
+
+    /// <summary>Who approved it or asked for it; null when nobody had to.</summary>
+    public string? ApprovedBy { get; init; }
+}
 
 /// <summary>One entry of <c>GET /history</c>, newest first.</summary>
 public sealed record HistoryEntry
@@ -146,3 +168,132 @@ public sealed record HistoryStatistics
     /// <summary>Topics that went back to the broker that they came from within the statistics' time.</summary>
     public int PingPongs { get; init; }
 }
+
+/// <summary>Body of <c>POST /kill-switch</c> and <c>POST /circuit/close</c>.</summary>
+/// <param name="On">Kill switch: true stops everything, false lets it go on. Not looked at when the circuit breaker is closed.</param>
+/// <param name="Reason">Why, for the record; up to 500 characters.</param>
+public sealed record SwitchRequest(bool On = true, string? Reason = null);
+
+/// <summary>Body of <c>POST /plans/{id}/approve</c>.</summary>
+/// <param name="Approver">Who approves, 1 to 100 characters; recorded.</param>
+/// <param name="Hash">Hash of the plan that was looked at; the approval is refused when the plan has another. Null approves it as it is.</param>
+public sealed record ApproveRequest(string Approver = "", string? Hash = null);
+
+/// <summary>Body of <c>POST /moves</c>: move one topic.</summary>
+public sealed record MoveRequest
+{
+    /// <summary>The topic, <c>/namespace/topic</c>.</summary>
+    public string Topic { get; init; } = "";
+
+    /// <summary>The broker that shall own it.</summary>
+    public string To { get; init; } = "";
+
+    /// <summary>True: say what would be done, and do nothing.</summary>
+    public bool DryRun { get; init; }
+
+    /// <summary>True: pin, cool-down, minimum age and an earlier double load do not hold it back. Needs a reason.</summary>
+    public bool Force { get; init; }
+
+    /// <summary>Why, for the record; up to 500 characters.</summary>
+    public string? Reason { get; init; }
+}
+
+/// <summary>Body of <c>POST /brokers/{id}/drain</c>.</summary>
+/// <param name="DryRun">True: say what would be done, and do nothing.</param>
+/// <param name="Reason">Why, for the record; up to 500 characters.</param>
+public sealed record DrainRequest(bool DryRun = false, string? Reason = null);
+
+/// <summary>Body of <c>POST /topics/{topic}/pin</c>.</summary>
+/// <param name="BrokerId">The broker that the topic belongs on; null frees it.</param>
+public sealed record PinRequest(string? BrokerId = null);
+
+/// <summary>Body of <c>POST /topics/repair</c> and <c>POST /topics/{namespace}/{topic}/repair</c>.</summary>
+/// <param name="DryRun">True: say what would be done, and do nothing.</param>
+/// <param name="Reason">Why, for the record; up to 500 characters.</param>
+public sealed record RepairRequest(bool DryRun = false, string? Reason = null);
+
+/// <summary>Something about the cluster that an operator should know.</summary>
+public sealed record Finding
+{
+    /// <summary>What it is.</summary>
+    public required FindingKind Kind { get; init; }
+
+    /// <summary>How bad it is.</summary>
+    public required FindingSeverity Severity { get; init; }
+
+    /// <summary>What it is about.</summary>
+    public required SubjectKind About { get; init; }
+
+    /// <summary>Broker id or topic name; empty for the cluster.</summary>
+    public string Subject { get; init; } = "";
+
+    /// <summary>What was seen, with figures.</summary>
+    public required string Evidence { get; init; }
+
+    /// <summary>What to do.</summary>
+    public required string Advice { get; init; }
+
+    /// <summary>Since when, where known.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>True when <c>POST /topics/{namespace}/{topic}/repair</c> may put it right.</summary>
+    public bool CanRepair { get; init; }
+}
+
+/// <summary>How bad a finding is.</summary>
+public enum FindingSeverity
+{
+    /// <summary>To know.</summary>
+    Info,
+
+    /// <summary>To look at soon.</summary>
+    Warning,
+
+    /// <summary>Clients are affected, or data is at risk.</summary>
+    Critical,
+}
+
+/// <summary>Kinds of findings.</summary>
+public enum FindingKind
+{
+    /// <summary>A topic that nobody owns.</summary>
+    StrandedTopic,
+
+    /// <summary>A broker may hold a dead copy of a topic.</summary>
+    DeadCopy,
+
+    /// <summary>Danube resolves a topic's name to another broker than its owner.</summary>
+    NameCollision,
+
+    /// <summary>A topic is loaded by two brokers, or a broker has loaded more topics than it owns.</summary>
+    LoadedTwice,
+
+    /// <summary>A broker's unload did not finish: its watcher may hang.</summary>
+    WatcherHangs,
+
+    /// <summary>Consumers are attached and get nothing, while the topic is written to.</summary>
+    ConsumerStalled,
+
+    /// <summary>Danube's own rebalancer moves topics, and destroys their history.</summary>
+    BuiltInRebalancing,
+
+    /// <summary>Another broker came up under the address of one that is gone.</summary>
+    BrokerReplaced,
+
+    /// <summary>A broker takes no topics.</summary>
+    BrokerDrained,
+
+    /// <summary>A broker does not answer.</summary>
+    BrokerUnreachable,
+
+    /// <summary>A topic is too heavy for any placement.</summary>
+    UnsplittableTopic,
+}
+
+/// <summary>Answer to a command: taken, and where to look what becomes of it.</summary>
+/// <param name="Started">True when something was started.</param>
+/// <param name="Detail">One sentence.</param>
+/// <param name="PlanId">The plan that it became, or null.</param>
+/// <param name="Plan">The plan, for a dry run.</param>
+/// <param name="Refusals">What cannot be done, each with its reason.</param>
+public sealed record CommandResponse(bool Started, string Detail, string? PlanId = null, RebalancePlan? Plan = null, IReadOnlyList<Refusal>? Refusals = null);

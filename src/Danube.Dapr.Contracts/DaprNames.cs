@@ -76,5 +76,11 @@ public static class DaprNames
 
         /// <summary>In rebalancer: one per topic, the gate in front of every move.</summary>
         public const string Topic = "TopicActor";
+
+        /// <summary>In rebalancer: one per plan, what became of it.</summary>
+        public const string Plan = "PlanActor";
+
+        /// <summary>In rebalancer: the one mask window.</summary>
+        public const string Mask = "MaskActor";
     }
 }

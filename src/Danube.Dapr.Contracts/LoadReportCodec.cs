@@ -3,41 +3,97 @@ using System.Text.Json;
 
 namespace Danube.Dapr.Contracts;
 
-/// <summary>Packs and unpacks load reports.</summary>
+/// <summary>
+/// Packs and unpacks load reports. A report that is too large for one message travels in several; they carry the same sequence number and are put together by
+/// <see cref="Decode"/>. See <c>docs/load-report.md</c> for the encodings.
+/// </summary>
 public static class LoadReportCodec
 {
-    /// <summary>Encoding <c>json-br</c>: the report as JSON, compressed with Brotli.</summary>
+    /// <summary>Encoding <c>json-br</c>: the report as JSON, compressed with Brotli, in one message. Exact; read, no longer written.</summary>
     public const string JsonBrotli = "json-br";
 
+    /// <summary>Encoding <c>columns-br</c>: the head as JSON and the topics as quantised columns, compressed with Brotli. Messages per second within 1 percent, bytes per second within 2, counts exact.</summary>
+    public const string ColumnsBrotli = "columns-br";
+
+    /// <summary>Largest body of one message in bytes: with Base64 and its head the message stays below 10,240 bytes of JSON.</summary>
+    public const int MaxBodyBytes = 7_440;
+
+    /// <summary>Largest report that is unpacked, in bytes: more can only be a fault or an attack.</summary>
+    internal const int MaxUnpackedBytes = 256 * 1024 * 1024;
+
+    /// <summary>Brotli's quality, 0 to 11: above 9 it takes ten times the time for 3 percent less.</summary>
+    private const int Quality = 9;
+
     /// <summary>Packs <paramref name="report"/> into one or more messages.</summary>
+    /// <param name="report">The report; topics ordered by name pack best.</param>
     public static IReadOnlyList<LoadReportMessage> Encode(LoadReport report)
     {
         ArgumentNullException.ThrowIfNull(report);
-        using var packed = new MemoryStream();
-        using (var brotli = new BrotliStream(packed, CompressionLevel.Optimal, leaveOpen: true))
-            JsonSerializer.Serialize(brotli, report, ContractsJson.Default.LoadReport);
-        return [new LoadReportMessage(report.BrokerId, report.Sequence, JsonBrotli, packed.ToArray())];
+        var body = Pack(LoadReportColumns.Write(report));
+        var chunks = (body.Length + MaxBodyBytes - 1) / MaxBodyBytes;
+        return
+        [
+            .. Enumerable.Range(0, chunks).Select(i => new LoadReportMessage(
+                report.BrokerId, report.Sequence, ColumnsBrotli, body[(i * MaxBodyBytes)..Math.Min(body.Length, (i + 1) * MaxBodyBytes)], i, chunks)),
+        ];
     }
 
     /// <summary>Unpacks the messages of one report; they may be in any order.</summary>
-    /// <exception cref="InvalidDataException">A chunk is missing, the encoding is unknown or the body is not a load report.</exception>
+    /// <param name="messages">Every message of the report, once.</param>
+    /// <exception cref="InvalidDataException">A chunk is missing or of another report, the encoding is unknown or the body is not a load report.</exception>
     public static LoadReport Decode(IReadOnlyList<LoadReportMessage> messages)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        if (messages.Count != 1)
-            throw new InvalidDataException($"A '{JsonBrotli}' load report is one message, but {messages.Count} were given.");
-        var message = messages[0];
-        if (message.Encoding != JsonBrotli)
-            throw new InvalidDataException($"Load report encoding '{message.Encoding}' is not known; known: '{JsonBrotli}'.");
+        if (messages.Count == 0)
+            throw new InvalidDataException("A load report is at least one message, but none was given.");
+        var first = messages[0];
+        var body = Join(messages);
         try
         {
-            using var brotli = new BrotliStream(new MemoryStream(message.Body), CompressionMode.Decompress);
-            return JsonSerializer.Deserialize(brotli, ContractsJson.Default.LoadReport)
-                ?? throw new InvalidDataException("The load report's body is empty.");
+            return first.Encoding switch
+            {
+                ColumnsBrotli => LoadReportColumns.Read(Unpack(body)),
+                JsonBrotli => JsonSerializer.Deserialize(Unpack(body), ContractsJson.Default.LoadReport) ?? throw new InvalidDataException("it is empty"),
+                _ => throw new InvalidDataException($"its encoding '{first.Encoding}' is not known; known are '{ColumnsBrotli}' and '{JsonBrotli}'"),
+            };
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or InvalidDataException or IOException)
         {
-            throw new InvalidDataException($"The body of load report {message.Sequence} of broker {message.BrokerId} cannot be read: {e.Message}", e);
+            throw new InvalidDataException($"Load report {first.Sequence} of broker {first.BrokerId} cannot be read: {e.Message}", e);
         }
+    }
+
+    private static byte[] Join(IReadOnlyList<LoadReportMessage> messages)
+    {
+        var first = messages[0];
+        if (messages.Any(m => m.BrokerId != first.BrokerId || m.Sequence != first.Sequence || m.Encoding != first.Encoding || m.Chunks != first.Chunks))
+            throw new InvalidDataException("The messages are not of one load report: broker, sequence, encoding or number of chunks differ.");
+        if (messages.Count != first.Chunks || messages.Select(m => m.Chunk).Order().Where((chunk, i) => chunk != i).Any())
+            throw new InvalidDataException(
+                $"Load report {first.Sequence} of broker {first.BrokerId} is {first.Chunks} messages, but {messages.Count} were given: {string.Join(", ", messages.Select(m => m.Chunk).Order())}.");
+        return messages.Count == 1 ? first.Body : [.. messages.OrderBy(m => m.Chunk).SelectMany(m => m.Body)];
+    }
+
+    private static byte[] Pack(byte[] plain)
+    {
+        using var packed = new MemoryStream();
+        using (var brotli = new BrotliStream(packed, new BrotliCompressionOptions { Quality = Quality }, leaveOpen: true))
+            brotli.Write(plain);
+        return packed.ToArray();
+    }
+
+    private static byte[] Unpack(byte[] body)
+    {
+        using var brotli = new BrotliStream(new MemoryStream(body), CompressionMode.Decompress);
+        using var plain = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        for (int read; (read = brotli.Read(buffer)) > 0;)
+        {
+            if (plain.Length + read > MaxUnpackedBytes)
+                throw new InvalidDataException($"it unpacks to more than {MaxUnpackedBytes} bytes");
+            plain.Write(buffer, 0, read);
+        }
+
+        return plain.ToArray();
     }
 }

@@ -69,6 +69,9 @@ public enum PlanTrigger
 
     /// <summary>A broker is to be emptied.</summary>
     Drain,
+
+    /// <summary>Topics that nobody owns are to get an owner again.</summary>
+    Repair,
 }
 
 /// <summary>One planned move.</summary>
@@ -85,6 +88,9 @@ public sealed record PlannedMove
 
     /// <summary>Why, from the closed list.</summary>
     public MoveCause Cause { get; init; }
+
+    /// <summary>True when an operator insists: pin, cool-down, minimum age and an earlier double load do not hold it back.</summary>
+    public bool Force { get; init; }
 
     /// <summary>Why, in one sentence with figures.</summary>
     public string Reason { get; init; } = "";
@@ -128,6 +134,9 @@ public enum MoveCause
 
     /// <summary>An operator asked for it.</summary>
     Manual,
+
+    /// <summary>Nobody owns it.</summary>
+    Repair,
 }
 
 /// <summary>Another target and why it was not taken.</summary>

@@ -165,7 +165,7 @@ public sealed class DaprWorkflowClient : IDaprWorkflowClient
     public async Task<IReadOnlyList<WorkflowHistoryEvent>> GetInstanceHistoryAsync(string instanceId, CancellationToken cancellation = default) =>
         [.. (await ReadHistoryAsync(instanceId, cancellation)).Select(HistoryEvents.ToPublic)];
 
-    /// <summary>Reads the history of an instance's present run with all its payloads, for <see cref="Testing.WorkflowReplayer"/>.</summary>
+    /// <summary>Reads the history of an instance's present run with all its payloads, for <c>WorkflowReplayer</c> of Danube.Dapr.Workflow.Testing.</summary>
     /// <param name="instanceId">The instance.</param>
     /// <param name="cancellation">Gives up.</param>
     /// <returns>JSON, to be kept beside a test.</returns>

@@ -90,6 +90,20 @@ public sealed class TopologyTests
     }
 
     [Fact]
+    public void Kubernetes_Deployments_AreThoseThatRunStarts()
+    {
+        foreach (var service in Started)
+        {
+            var deployment = Repository.Yaml($"k8s/base/{service.AppId}.yaml")[0];
+            Assert.Equal(service.AppId, deployment.Text("metadata", "name"));
+            Assert.Equal(service.AppId, deployment.Text("spec", "template", "metadata", "annotations", "dapr.io/app-id"));
+        }
+        Assert.Equal(DaprNames.StateStore, Repository.Yaml("k8s/dapr/statestore.yaml")[0].Text("metadata", "name"));
+        Assert.Equal(DaprNames.PubSub, Repository.Yaml("k8s/dapr/pubsub.yaml")[0].Text("metadata", "name"));
+        Assert.Equal(Repository.Read("components/dapr/resiliency.yaml"), Repository.Read("k8s/dapr/resiliency.yaml"));
+    }
+
+    [Fact]
     public void EtcdComponent_Schema_IsTheOneThatActorsCanRead() =>
         Assert.Equal("v1", Repository.Yaml("components/etcd/statestore.yaml")[0].Text("spec", "version"));
 

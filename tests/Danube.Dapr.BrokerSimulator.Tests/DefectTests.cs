@@ -246,4 +246,78 @@ public sealed class DefectTests
         Assert.Equal(lossy ? 50 : 80, Placed());
         Assert.Equal(lossy ? 30 : 0, cluster.Truth().Stranded.Count);
     }
+
+    [Fact]
+    public async Task BrokerDrained_ReliableTopicsMoveAndTheNonReliableOneIsOrphaned()
+    {
+        await using var arena = await Arena.StartAsync();
+        var source = arena.Ids[0];
+        await arena.CreateOnAsync(source, "/default/t1");
+        await arena.CreateOnAsync(source, "/default/n1", TopicDelivery.NonReliable);
+        await new BrokerAdmin.BrokerAdminClient(arena.Channel(arena.Broker(source).Admin)).UnloadBrokerAsync(new UnloadBrokerRequest { BrokerId = source });
+
+        await arena.UntilAsync(async () => (await arena.Client.DiscoverAsync()).Find(source)!.Status == BrokerStatus.Drained, "drained");
+        await arena.UntilAsync(() => arena.Topic("/default/t1").ServedBy is not null, "the Reliable one is served");
+        Assert.Equal(["/default/n1"], (await arena.Client.GetOwnershipAsync()).Stranded);
+    }
+
+    [Fact]
+    public async Task TargetMaskedBeforeItLoads_TopicBouncesToAnother()
+    {
+        await using var arena = await Arena.StartAsync();
+        var (source, target, other) = (arena.Ids[0], arena.Ids[1], arena.Ids[2]);
+        await arena.CreateOnAsync(source, "/default/t1");
+        arena.Cluster.SetFault(Fault.HangingWatcher, on: true, target);
+        await arena.WithMaskAsync([source, target], async () =>
+        {
+            await arena.Client.UnloadTopicAsync("/default/t1");
+            await arena.UntilAsync(() => arena.Topic("/default/t1").AssignedTo.SequenceEqual([target]), "assigned");
+        });
+        await arena.WithMaskAsync([other], async () =>
+        {
+            arena.Cluster.SetFault(Fault.HangingWatcher, on: false, target);
+            await arena.UntilServedByAsync("/default/t1", other);
+        });
+
+        Assert.Contains(arena.Cluster.Events(), entry => entry is { Event: "bounce", Topic: "/default/t1" });
+    }
+
+    [Fact]
+    public async Task Disturbances_OfAdminAndMetrics_AreWhatTheClientSees()
+    {
+        await using var arena = await Arena.StartAsync("steady", 2, 4);
+        using var impatient = new DanubeCluster(new DanubeClientOptions
+        {
+            Seeds = arena.Cluster.Seeds,
+            CallTimeout = TimeSpan.FromMilliseconds(500),
+            MetricsTimeout = TimeSpan.FromMilliseconds(500),
+            TopologyMaxAge = TimeSpan.FromMinutes(1),
+            MaxAttempts = 1,
+        });
+        var id = arena.Ids[0];
+        await arena.UntilAsync(async () =>
+        {
+            try
+            {
+                await impatient.DiscoverAsync();
+                return true;
+            }
+            catch (DanubeUnreachableException)
+            {
+                return false;
+            }
+        }, "found");
+
+        arena.Cluster.SetFault(Fault.SlowMetrics, on: true, id, 60_000);
+        await Assert.ThrowsAsync<DanubeUnreachableException>(() => impatient.GetMetricsTextAsync(id));
+        arena.Cluster.SetFault(Fault.SlowMetrics, on: false, id);
+        arena.Cluster.SetFault(Fault.GarbledMetrics, on: true, id);
+        Assert.Contains("<html>", (await arena.Client.GetMetricsTextAsync(id))!.Decode(), StringComparison.Ordinal);
+        arena.Cluster.SetFault(Fault.SlowAdmin, on: true, value: 60_000);
+        await Assert.ThrowsAsync<DanubeUnreachableException>(() => impatient.GetRaftStatusAsync(id));
+        arena.Cluster.SetFault(Fault.SlowAdmin, on: false);
+        arena.Cluster.SetFault(Fault.DroppedAdmin, on: true, value: 1);
+        var dropped = await Assert.ThrowsAsync<DanubeUnreachableException>(() => impatient.GetRaftStatusAsync(id));
+        Assert.Contains("dropped", dropped.Message, StringComparison.Ordinal);
+    }
 }

@@ -50,9 +50,7 @@ root.SetAction(async (parsed, stop) =>
     try
     {
         await using var cluster = await SimulatedCluster.StartAsync(options, stop);
-        var truth = cluster.Truth();
-        Console.WriteLine(JsonSerializer.Serialize(
-            new StartLine(options.Case, cluster.Seed, truth.Topics.Count, cluster.Brokers, cluster.ControlAddress, options.EventLogPath), SimulatorJson.Default.StartLine));
+        Console.WriteLine(JsonSerializer.Serialize(StartLine.Of(CaseCatalog.Find(options.Case), options, cluster), SimulatorJson.Default.StartLine));
         if (parsed.GetValue(printAddresses))
         {
             foreach (var broker in cluster.Brokers)

@@ -74,8 +74,8 @@ public sealed class SimulatedCluster : IAsyncDisposable
 
         foreach (var fault in simulated.Faults.Concat(options.Faults))
             running.SetFault(fault, on: true);
-        _ = cluster.ReportAsync();
-        _ = running.PlayAsync(simulated.Steps(brokers));
+        cluster.Run("reports", cluster.ReportAsync);
+        cluster.Run("case", () => running.PlayAsync(simulated.Steps(brokers)));
         return running;
     }
 
@@ -312,23 +312,14 @@ public sealed class SimulatedCluster : IAsyncDisposable
 
     private async Task PlayAsync(IReadOnlyList<CaseStep> steps)
     {
-        try
+        foreach (var step in steps)
         {
-            foreach (var step in steps)
-            {
-                while (_cluster.Now < step.AfterSeconds && !(step.AfterMoves is { } moves && Moves() >= moves))
-                    await Task.Delay(TimeSpan.FromMilliseconds(50), _cluster.Time, _cluster.Ended);
-                _cluster.Log.Add("case", detail: step.What);
-                await step.Do(this);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The cluster has ended before its case.
+            while (_cluster.Now < step.AfterSeconds && !(step.AfterMoves is { } moves && _cluster.UnloadsEnded >= moves))
+                await Task.Delay(TimeSpan.FromMilliseconds(50), _cluster.Time, _cluster.Ended);
+            _cluster.Log.Add("case", detail: step.What);
+            await step.Do(this);
         }
     }
-
-    private int Moves() => _cluster.Log.After(0).Count(entry => entry.Event == "unload-end");
 
     private static int InRange(int value, int least, int most, string name) => value >= least && value <= most
         ? value

@@ -6,10 +6,14 @@ namespace Danube.Dapr.LocalSidecar;
 /// <param name="appId">The Dapr app-id.</param>
 /// <param name="actorStateStore">The store of actors, reminders and workflows, or null when no component that this app may use is marked <c>actorStateStore</c>.</param>
 /// <param name="time">The clock of timers and time-outs.</param>
-public sealed class AppRuntime(string appId, IStateStore? actorStateStore, TimeProvider time)
+/// <param name="namespace">The namespace of the app.</param>
+public sealed class AppRuntime(string appId, IStateStore? actorStateStore, TimeProvider time, string @namespace = "default")
 {
     /// <summary>The Dapr app-id.</summary>
     public string AppId { get; } = appId;
+
+    /// <summary>The namespace of the app.</summary>
+    public string Namespace { get; } = @namespace;
 
     /// <summary>The store of actors, reminders and workflows, or null when none is configured.</summary>
     public IStateStore? ActorStateStore { get; } = actorStateStore;

@@ -15,14 +15,3 @@ internal interface ITargetResolver
 {
     ResolvedTarget Resolve(BrokerNode broker, TargetOptions target);
 }
-
-/// <summary>Chooses by what the machine shows.</summary>
-internal sealed class TargetResolver : ITargetResolver
-{
-    private readonly Linux.SystemFiles _files = new("");
-
-    public ResolvedTarget Resolve(BrokerNode broker, TargetOptions target) =>
-        LocalMachine.Has(broker.ClientAddress.Host)
-            ? new ResolvedTarget(target.Kind, new Linux.HostReader(_files), "host", false, target.StoragePath)
-            : new ResolvedTarget(target.Kind, null, "remote", false, "");
-}

@@ -7,12 +7,12 @@ internal sealed class UsageWindow
 {
     private const int RecentSamples = 3;
 
-    private readonly Series _cpu = new(10);
-    private readonly Series _throttled = new(10);
-    private readonly Series _memory = new(5);
+    private readonly Series _cpu = new(10, isPercent: true);
+    private readonly Series _throttled = new(10, isPercent: true);
+    private readonly Series _memory = new(5, isPercent: true);
     private readonly Series _diskRead = new(1e6);
     private readonly Series _diskWritten = new(1e6);
-    private readonly Series _diskBusy = new(10);
+    private readonly Series _diskBusy = new(10, isPercent: true);
     private readonly Series _networkIn = new(1e6);
     private readonly Series _networkOut = new(1e6);
     private readonly Series[] _all;
@@ -26,13 +26,13 @@ internal sealed class UsageWindow
     {
         var seconds = (at - _lastAt).TotalSeconds;
         if (reading.MemoryBytes is { } used && reading.MemoryLimitBytes is > 0 and var limit)
-            _memory.Add(Percent(used / limit), _last is null ? 1 : seconds);
+            _memory.Add(100 * used / limit, _last is null ? 1 : seconds);
         if (_last is { } last && seconds > 0)
         {
             if (Increase(last.CpuSeconds, reading.CpuSeconds) is { } cpu && reading.CpuCores is > 0 and var cores)
-                _cpu.Add(Percent(cpu / (seconds * cores)), seconds);
+                _cpu.Add(100 * cpu / (seconds * cores), seconds);
             if (Increase(last.CpuPeriods, reading.CpuPeriods) is { } periods && Increase(last.CpuThrottledPeriods, reading.CpuThrottledPeriods) is { } throttled)
-                _throttled.Add(periods > 0 ? Percent(throttled / periods) : 0, seconds);
+                _throttled.Add(periods > 0 ? 100 * throttled / periods : 0, seconds);
             _diskRead.AddRate(last.DiskReadBytes, reading.DiskReadBytes, seconds);
             _diskWritten.AddRate(last.DiskWrittenBytes, reading.DiskWrittenBytes, seconds);
             _networkIn.AddRate(last.NetworkInBytes, reading.NetworkInBytes, seconds);
@@ -81,18 +81,17 @@ internal sealed class UsageWindow
         }
 
         if (busiest is { } most)
-            _diskBusy.Add(Percent(most / seconds), seconds);
+            _diskBusy.Add(100 * most / seconds, seconds);
     }
 
     /// <summary>A counter that went back began anew: what it shows is what was added since.</summary>
     private static double? Increase(double? before, double? now) =>
         before is { } b && now is { } n ? (n >= b ? n - b : n) : null;
 
-    private static double Percent(double share) => Math.Clamp(share * 100, 0, 100);
-
     /// <summary>One figure's samples.</summary>
     /// <param name="floor">Changes below this share of this value do not count as changes: noise of small figures.</param>
-    private sealed class Series(double floor)
+    /// <param name="isPercent">Reported within 0 to 100. Single samples may lie above, when a quota's periods do not fall on the samples' ends; cutting those would bend the mean.</param>
+    private sealed class Series(double floor, bool isPercent = false)
     {
         private readonly List<(double Value, double Seconds)> _samples = [];
         private Figure? _reported;
@@ -135,9 +134,11 @@ internal sealed class UsageWindow
 
             var sorted = _samples.Select(s => s.Value).Order().ToArray();
             var p95 = sorted[(int)Math.Ceiling(0.95 * sorted.Length) - 1];
-            _reported = new Figure(seconds > 0 ? sum / seconds : sorted.Average(), p95, sorted[^1]);
+            _reported = new Figure(Bounded(seconds > 0 ? sum / seconds : sorted.Average()), Bounded(p95), Bounded(sorted[^1]));
             _samples.Clear();
             return _reported;
         }
+
+        private double Bounded(double value) => isPercent ? Math.Clamp(value, 0, 100) : value;
     }
 }

@@ -43,10 +43,10 @@ public sealed record ImbalancePolicy
         Name = "balanced", TriggerCoefficientOfVariation = .30, TriggerMaxOverMean = 1.5, TargetCoefficientOfVariation = .20, TargetMaxOverMean = 1.2,
     };
 
-    /// <summary>CV 0.20 or max/mean 1.25; target CV 0.12, max/mean 1.12; sustained 30 s.</summary>
+    /// <summary>CV 0.20 or max/mean 1.2; target CV 0.12, max/mean 1.12; sustained 30 s.</summary>
     public static ImbalancePolicy Aggressive { get; } = new()
     {
-        Name = "aggressive", TriggerCoefficientOfVariation = .20, TriggerMaxOverMean = 1.25, TargetCoefficientOfVariation = .12,
+        Name = "aggressive", TriggerCoefficientOfVariation = .20, TriggerMaxOverMean = 1.2, TargetCoefficientOfVariation = .12,
         TargetMaxOverMean = 1.12, SustainedFor = TimeSpan.FromSeconds(30),
     };
 

@@ -50,7 +50,7 @@ internal sealed class OpenTask(TaskKind kind, WorkflowAction action, string name
         _source.TrySetException(new WorkflowTaskFailedException($"{kind} '{Name}' (#{Id}) failed: {details.ErrorType}: {details.ErrorMessage}", details));
     }
 
-    public void Cancel() => _source.TrySetCanceled();
+    public void Cancel(CancellationToken token) => _source.TrySetCanceled(token);
 
     public override string ToString() => Describe(Kind, Name);
 

@@ -55,12 +55,11 @@ internal sealed class TurnContext(TurnSteps steps, string name) : WorkflowContex
         steps.CheckCaller();
         cancellationToken.ThrowIfCancellationRequested();
         OpenTask timer = steps.StartTimer(fireAt, new CreateTimerAction { CreateTimer = new TimerOriginCreateTimer() });
-        using CancellationTokenRegistration registration = cancellationToken.Register(() =>
+        steps.CancelWith(timer.Result, () =>
         {
-            steps.CheckCaller();
             steps.GiveUp(timer);
-            timer.Cancel();
-        });
+            timer.Cancel(cancellationToken);
+        }, cancellationToken);
         await timer.Result;
     }
 
@@ -72,12 +71,11 @@ internal sealed class TurnContext(TurnSteps steps, string name) : WorkflowContex
             return ReadEvent<T>(eventName, raised.EventRaised.Input);
         cancellationToken.ThrowIfCancellationRequested();
         EventInbox.Waiter waiter = steps.Events.Wait(eventName);
-        using CancellationTokenRegistration registration = cancellationToken.Register(() =>
+        steps.CancelWith(waiter.Data, () =>
         {
-            steps.CheckCaller();
-            if (steps.Events.GiveUp(waiter))
-                waiter.Cancel(cancellationToken);
-        });
+            steps.Events.GiveUp(waiter);
+            waiter.Cancel(cancellationToken);
+        }, cancellationToken);
         return ReadEvent<T>(eventName, await waiter.Data);
     }
 

@@ -15,6 +15,7 @@ internal sealed partial class TurnSteps(WorkflowRequest request, WorkflowEnviron
     private readonly HashSet<string> _savedPatches =
         [.. request.PastEvents.Concat(request.NewEvents).SelectMany(e => e.WorkflowStarted?.Version?.Patches ?? [])];
     private readonly Dictionary<string, bool> _patchAnswers = [];
+    private readonly List<(CancellationToken Token, Task Task, Action Cancel)> _cancellable = [];
 
     private ExecutionStartedEvent _started = new();
     private string _appId = "";
@@ -99,6 +100,28 @@ internal sealed partial class TurnSteps(WorkflowRequest request, WorkflowEnviron
     {
         step.IsWithdrawn = true;
         _open.Remove(step.Id);
+    }
+
+    /// <summary>Lets a token end a wait.</summary>
+    public void CancelWith(Task task, Action cancel, CancellationToken token)
+    {
+        if (token.CanBeCanceled)
+            _cancellable.Add((token, task, cancel));
+    }
+
+    /// <summary>
+    /// Ends the waits whose tokens were cancelled. Tokens are looked at between events instead of being registered with, because a
+    /// registered callback may run on another thread, and when it does the order of the code's steps is up to chance.
+    /// </summary>
+    public void CancelWaits()
+    {
+        while (_cancellable.FindIndex(wait => wait.Token.IsCancellationRequested) is var index and >= 0)
+        {
+            (CancellationToken _, Task task, Action cancel) = _cancellable[index];
+            _cancellable.RemoveAt(index);
+            if (!task.IsCompleted)
+                cancel();
+        }
     }
 
     /// <summary>The history says that a step was taken: the code must have asked for the same one, by number, kind and name.</summary>

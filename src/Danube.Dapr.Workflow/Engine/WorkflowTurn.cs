@@ -140,6 +140,7 @@ internal sealed partial class WorkflowTurn
                     _steps.Complete(next);
                 break;
         }
+        _steps.CancelWaits();
     }
 
     private void Start(HistoryEvent first)

@@ -22,33 +22,42 @@ internal sealed class EngineHost : IAsyncDisposable
     private readonly GrpcChannel _channel;
     private readonly ConcurrentBag<ScriptedWorker> _workers = [];
 
-    private EngineHost(WebApplication app, WorkflowEngine engine, GrpcChannel channel)
+    private readonly string _address;
+
+    private EngineHost(WebApplication app, WorkflowEngine engine, GrpcChannel channel, string address)
     {
         _app = app;
+        _address = address;
         _channel = channel;
         Engine = engine;
         Client = new TaskHubSidecarService.TaskHubSidecarServiceClient(channel);
     }
 
+    public GrpcChannel Channel => _channel;
+
     public WorkflowEngine Engine { get; }
 
     public TaskHubSidecarService.TaskHubSidecarServiceClient Client { get; }
 
-    public static async Task<EngineHost> StartAsync(IStateStore? store = null, TimeProvider? time = null, WorkflowEngineOptions? options = null)
+    public static async Task<EngineHost> StartAsync(IStateStore? store = null, TimeProvider? time = null, WorkflowEngineOptions? options = null, int port = 0)
     {
         time ??= TimeProvider.System;
         var engine = new WorkflowEngine("app", store ?? new InMemoryStateStore(time), time, NullLoggerFactory.Instance, options);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
+        builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddGrpc();
-        builder.Services.AddSingleton<WorkflowEngineResolver>(_ => engine);
+        builder.Services.AddWorkflows(_ => engine);
         var app = builder.Build();
-        app.MapGrpcService<TaskHubService>();
+        app.MapWorkflows();
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        return new EngineHost(app, engine, GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null }));
+        return new EngineHost(app, engine, GrpcChannel.ForAddress(address, new GrpcChannelOptions { MaxReceiveMessageSize = null, MaxSendMessageSize = null }), address);
     }
+
+    public int Port => new Uri(_address).Port;
+
+    public HttpClient Http() => new() { BaseAddress = new Uri(_address) };
 
     /// <summary>Connects a worker that runs <paramref name="workflows"/> and <paramref name="activities"/>.</summary>
     public async Task<ScriptedWorker> WorkerAsync(
@@ -60,6 +69,14 @@ internal sealed class EngineHost : IAsyncDisposable
         _workers.Add(worker);
         await Eventually.TrueAsync(() => Engine.ConnectedWorkers > before, "the worker is connected");
         return worker;
+    }
+
+    /// <summary>A worker goes away with what it has in hand.</summary>
+    public async Task LeaveAsync(ScriptedWorker worker)
+    {
+        var before = Engine.ConnectedWorkers;
+        await worker.DisposeAsync();
+        await Eventually.TrueAsync(() => Engine.ConnectedWorkers < before, "the worker is gone");
     }
 
     public async Task<WorkflowState> RunAsync(string name, string id, string? input = null)

@@ -261,4 +261,39 @@ public sealed class WorkflowLifecycleTests
         Assert.True(worker.Turns.Count() >= 6);
         Assert.Empty(await host.HistoryAsync("a"));
     }
+
+    [Fact]
+    public async Task Activity_OfAnotherApp_Fails()
+    {
+        await using var host = await EngineHost.StartAsync();
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Cross"] = static r =>
+            {
+                if (r.All().FirstOrDefault(static e => e.TaskFailed is not null) is { } failed) return Scripts.Complete(1, failed.TaskFailed.FailureDetails.ErrorMessage);
+                var answer = Scripts.Schedule((0, "Greet", "x"));
+                answer.Actions[0].Router = new TaskRouter { SourceAppID = "app", TargetAppID = "other" };
+                return answer;
+            },
+        });
+
+        Assert.Equal("App 'other' cannot be reached: workflows of this sidecar stay in their app 'app'.", (await host.RunAsync("Cross", "a")).Output);
+    }
+
+    [Fact]
+    public async Task Children_ManyInOneTurn_AllRunAndFitIntoOneTransactionOfEtcd()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await using var host = await EngineHost.StartAsync(store);
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>(Scripts.Workflows)
+        {
+            ["Many"] = static r => r.PastEvents.Count == 0
+                ? Scripts.Answer([.. Enumerable.Range(0, 300).Select(i => new WorkflowAction { Id = i, CreateChildWorkflow = new CreateChildWorkflowAction { Name = "NoTasks", Input = $"{i}" } })])
+                : r.All().Count(static e => e.ChildWorkflowInstanceCompleted is not null) == 300 ? Scripts.Complete(300, "300") : Scripts.Answer(),
+        });
+
+        Assert.Equal("300", (await host.RunAsync("Many", "a")).Output);
+        Assert.Equal("done 299", (await host.StateAsync("a:012b"))!.Output);
+        Assert.InRange(store.LargestWrite, 1, 128);
+    }
 }

@@ -24,7 +24,9 @@ internal sealed record ClusterPlan(IReadOnlyList<(PlannedTopic Topic, int Broker
 /// <param name="What">What it does, for the event log.</param>
 /// <param name="Do">Does it.</param>
 /// <param name="AfterMoves">Does it already when so many unloads have ended; null waits for the time.</param>
-internal sealed record CaseStep(double AfterSeconds, string What, Func<SimulatedCluster, Task> Do, int? AfterMoves = null);
+/// <param name="SettlesAfterSeconds">How much longer it takes until its consequences show, at most.</param>
+internal sealed record CaseStep(
+    double AfterSeconds, string What, Func<SimulatedCluster, Task> Do, int? AfterMoves = null, double SettlesAfterSeconds = 0);
 
 /// <summary>A named situation: its start, what happens, and what must have become of it.</summary>
 internal abstract class SimulationCase
@@ -52,6 +54,9 @@ internal abstract class SimulationCase
     public virtual IReadOnlyList<Fault> Faults => [];
 
     public virtual IReadOnlyList<CaseStep> Steps(int brokers) => [];
+
+    /// <summary>Seconds after the start at which the last event of the case has shown its consequences, at most; 0 when nothing happens.</summary>
+    public double SettledAfterSeconds(int brokers) => Steps(brokers).Select(step => step.AfterSeconds + step.SettlesAfterSeconds).DefaultIfEmpty().Max();
 
     public abstract ClusterPlan Plan(Random random, int brokers, int topics);
 

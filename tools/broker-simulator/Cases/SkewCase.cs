@@ -28,7 +28,11 @@ internal sealed class BrokerLossCase : SkewCase
 
     public override IReadOnlyList<CaseStep> Steps(int brokers) => brokers <= Victim
         ? []
-        : [new CaseStep(20, "a broker dies while moves run", cluster => cluster.KillSlotAsync(Victim), AfterMoves: 10)];
+        :
+        [
+            new CaseStep(
+                15, "a broker dies while moves run", cluster => cluster.KillSlotAsync(Victim), AfterMoves: 10, SettlesAfterSeconds: BrokerTtl.TotalSeconds),
+        ];
 
     public override IEnumerable<string> Wrong(ClusterTruth truth, IReadOnlyList<SimulatedEvent> events) =>
         events.Any(entry => entry.Event == "deregister") ? base.Wrong(truth, events) : ["the broker has not been lost yet"];

@@ -16,20 +16,13 @@ internal sealed class BrokerWatcher(Cluster cluster, BrokerInstance self)
 
     public async Task RunAsync(CancellationToken life)
     {
-        try
+        await foreach (var change in _events.Reader.ReadAllAsync(life))
         {
-            await foreach (var change in _events.Reader.ReadAllAsync(life))
-            {
-                await HangAsync(change, life);
-                if (change.IsPut)
-                    await LoadAsync(change.Topic, life);
-                else
-                    await UnloadAsync(change.Topic, life);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The broker was killed in the middle: what it was doing stays half done, as it would.
+            await HangAsync(change, life);
+            if (change.IsPut)
+                await LoadAsync(change.Topic, life);
+            else
+                await UnloadAsync(change.Topic, life);
         }
     }
 
@@ -169,6 +162,7 @@ internal sealed class BrokerWatcher(Cluster cluster, BrokerInstance self)
         }
 
         cluster.RemoveCopy(self, copy);
+        cluster.UnloadsEnded++;
         cluster.Log.Add("unload-end", name, self.Id);
         if (!cluster.Unassigned.TryGetValue(name, out var marker) || marker.Reason != MarkerReason.Unload)
             return;

@@ -14,8 +14,8 @@ internal sealed partial class Cluster
             Voters.Add(broker.Id);
         Wrote();
         Log.Add("register", broker: broker.Id, detail: $"slot {broker.Slot.Index}");
-        _ = broker.Watcher.RunAsync(broker.Life.Token);
-        _ = broker.Manager.RunAsync(broker.Life.Token);
+        Run("watcher", () => broker.Watcher.RunAsync(broker.Life.Token));
+        Run("load manager", () => broker.Manager.RunAsync(broker.Life.Token));
         // The new broker reads the others' reports from the metadata.
         if (AliveLeader is { } leader && leader != broker)
             broker.Manager.CopyReports(leader.Manager);

@@ -8,22 +8,15 @@ internal sealed partial class Cluster
     /// <summary>Sends every living broker's report to every living broker, now and at each interval. Takes the gate itself.</summary>
     public async Task ReportAsync()
     {
-        try
+        while (true)
         {
-            while (true)
-            {
-                lock (Gate)
-                    ReportAll();
-                await Task.Delay(Options.LoadReportInterval, Time, Ended);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The cluster has ended.
+            lock (Gate)
+                ReportAll();
+            await Task.Delay(Options.LoadReportInterval, Time, Ended);
         }
     }
 
-    public void ReportAll()
+    private void ReportAll()
     {
         foreach (var broker in Registered.Values.Where(broker => broker.Alive).ToList())
         {

@@ -64,6 +64,9 @@ internal sealed partial class Cluster : IDisposable
 
     public List<string> Voters { get; } = [];
 
+    /// <summary>Unloads that ended with the topic given away.</summary>
+    public int UnloadsEnded { get; set; }
+
     public BrokerInstance? AliveLeader =>
         LeaderKey is not null && Registered.TryGetValue(LeaderKey, out var leader) && leader.Alive ? leader : null;
 
@@ -186,21 +189,33 @@ internal sealed partial class Cluster : IDisposable
         Brokers.Find(broker => broker.Copies.TryGetValue(copy.Topic.Name, out var held) && held == copy);
 
     /// <summary>Runs something later, unless the cluster has ended by then. Takes the gate itself.</summary>
-    public void Later(TimeSpan delay, Action action) => _ = LaterAsync(delay, action);
+    public void Later(TimeSpan delay, Action action) => Run("later", async () =>
+    {
+        await Task.Delay(delay, Time, Ended);
+        lock (Gate)
+            action();
+    });
 
-    private async Task LaterAsync(TimeSpan delay, Action action)
+    /// <summary>Runs a loop of a broker or of the cluster until it is cancelled. A mistake in the simulator itself must not look like one of Danube's.</summary>
+    public void Run(string what, Func<Task> loop) => _ = RunAsync(what, loop);
+
+    private async Task RunAsync(string what, Func<Task> loop)
     {
         try
         {
-            await Task.Delay(delay, Time, Ended);
+            await loop();
         }
         catch (OperationCanceledException)
         {
-            return;
+            // The broker was killed, or the cluster has ended: what was half done stays half done.
         }
-
-        lock (Gate)
-            action();
+#pragma warning disable CA1031 // Reported, whatever it is: nobody awaits this.
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            Log.Add("simulator-error", detail: $"{what}: {error}");
+            await Console.Error.WriteLineAsync($"broker-simulator: {what}: {error}");
+        }
     }
 
     public void Dispose()

@@ -51,29 +51,22 @@ internal sealed class LoadManager(Cluster cluster, BrokerInstance self)
 
     public async Task RunAsync(CancellationToken life)
     {
-        try
+        await foreach (var topic in _events.Reader.ReadAllAsync(life))
         {
-            await foreach (var topic in _events.Reader.ReadAllAsync(life))
+            MarkerReason reason;
+            lock (cluster.Gate)
             {
-                MarkerReason reason;
-                lock (cluster.Gate)
-                {
-                    if (topic is null || !cluster.Unassigned.TryGetValue(topic, out var marker))
-                        continue;
-                    if (marker.Reason == MarkerReason.Unload && !marker.Ready)
-                        continue;
-                    reason = marker.Reason;
-                }
-
-                // An unload takes 30 to 60 ms in all; topics of a lost broker and new ones take 10 to 15 ms each.
-                await Task.Delay(reason == MarkerReason.None ? cluster.Between(8, 13) : cluster.Between(3, 8), cluster.Time, life);
-                lock (cluster.Gate)
-                    Assign(topic);
+                if (topic is null || !cluster.Unassigned.TryGetValue(topic, out var marker))
+                    continue;
+                if (marker.Reason == MarkerReason.Unload && !marker.Ready)
+                    continue;
+                reason = marker.Reason;
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // The leader was killed: markers stay, and nobody looks at them again unless the next leader does.
+
+            // An unload takes 30 to 60 ms in all; topics of a lost broker and new ones take 10 to 15 ms each.
+            await Task.Delay(reason == MarkerReason.None ? cluster.Between(8, 13) : cluster.Between(3, 8), cluster.Time, life);
+            lock (cluster.Gate)
+                Assign(topic);
         }
     }
 

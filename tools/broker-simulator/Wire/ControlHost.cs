@@ -28,6 +28,7 @@ internal sealed class ControlHost : IAsyncDisposable
         builder.Services.AddRouting();
         builder.Services.AddSingleton<IConfigureOptions<JsonOptions>>(new ConfigureOptions<JsonOptions>(
             json => json.SerializerOptions.TypeInfoResolver = SimulatorJson.Default));
+        builder.Services.Configure<RouteHandlerOptions>(routing => routing.ThrowOnBadRequest = true);
         var app = builder.Build();
         app.Use(ExplainErrorsAsync);
         app.UseRouting();

@@ -16,6 +16,8 @@ internal static class UpCommand
         var forSeconds = new Option<int?>("--for") { Description = "Run this many seconds whatever happens, 1 to 86400." };
         var seeds = new Option<string[]>("--seeds") { Description = "Admin addresses of a real Danube cluster, http://host:50051[,...]; no simulator then.", AllowMultipleArgumentsPerToken = true };
         var move = new Option<bool>("--move") { Description = "With --seeds: move topics. Without it plans are only shown." };
+        var storage = new Option<string>("--storage-mode") { Description = "With --seeds: storage mode of the brokers; a topic moves without loss only with shared_fs and object_store.", DefaultValueFactory = _ => "unknown" };
+        storage.AcceptOnlyFromAmong("shared_fs", "object_store", "local", "unknown");
         var dapr = ServiceCommand.Choice("--dapr", "Sidecar: an installed Dapr if there is one (auto), daprd, or the embedded one (local).", SidecarKind.Auto);
         var state = ServiceCommand.Choice("--state", "State store: sqlite, memory or etcd.", StateKind.Sqlite);
         var etcd = new Option<string?>("--etcd") { Description = "With --state etcd: host:port of a running etcd; without it one is started for the run." };
@@ -27,7 +29,7 @@ internal static class UpCommand
 
         var command = new Command("up", "Start a cluster (simulated, or your own with --seeds) with all services and watch it become balanced.")
         {
-            caseName, listCases, untilBalanced, timeout, forSeconds, ServiceCommand.JsonOption, seeds, move, dapr, state, etcd, zipkin, portBase, logs, stateDir, seed,
+            caseName, listCases, untilBalanced, timeout, forSeconds, ServiceCommand.JsonOption, seeds, move, storage, dapr, state, etcd, zipkin, portBase, logs, stateDir, seed,
         };
         Within(timeout, 1, 86400);
         Within(portBase, 0, 65000);
@@ -52,6 +54,7 @@ internal static class UpCommand
                 Case = parsed.GetValue(caseName)!,
                 Seeds = ParseSeeds(parsed.GetValue(seeds) ?? []),
                 Move = parsed.GetValue(move),
+                StorageMode = parsed.GetValue(storage)!,
                 UntilBalanced = parsed.GetValue(untilBalanced),
                 Timeout = TimeSpan.FromSeconds(parsed.GetValue(timeout)),
                 For = parsed.GetValue(forSeconds) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,

@@ -53,8 +53,8 @@ internal sealed class RunState
 
     public int MovesFailed => _moves.Values.Count(m => m.State is MoveState.Failed or MoveState.Stuck or MoveState.LandedElsewhere);
 
-    /// <summary>Sum of the proven least numbers of moves of the plans that ran.</summary>
-    public int LowerBound => _plans.Values.Where(p => p.State is not PlanRunState.Proposed).Sum(p => p.Plan.LowerBoundMoves);
+    /// <summary>The proven least number of moves of the first plan that ran; 0 when none ran. Later plans answer to later changes.</summary>
+    public int LowerBound => _plans.Values.Where(p => p.State is not PlanRunState.Proposed).MinBy(p => p.Plan.CreatedAt)?.Plan.LowerBoundMoves ?? 0;
 
     public void TakeBrokers(IReadOnlyList<BrokerView> brokers) => Brokers = brokers;
 
@@ -73,6 +73,9 @@ internal sealed class RunState
 
     public void TakeBalance(BalanceReport balance)
     {
+        // While a plan masks brokers they look drained and take no part: what is left then says nothing about the cluster.
+        if (Status is { RunningPlanId: not null } && balance.Brokers < Brokers.Count(b => b.Reachable))
+            return;
         Balance = balance;
         if (balance.Brokers == 0 || (_samples.Count > 0 && _samples[^1].Time >= balance.Time))
             return;

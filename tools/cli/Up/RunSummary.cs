@@ -28,7 +28,7 @@ internal sealed record RunSummary
     /// <summary>Moves that failed, got stuck or landed elsewhere.</summary>
     public required int MovesFailed { get; init; }
 
-    /// <summary>Sum of the proven least numbers of moves of the plans that ran.</summary>
+    /// <summary>The proven least number of moves of the first plan that ran; 0 when none ran.</summary>
     public required int LowerBound { get; init; }
 
     /// <summary>Seconds from the start of the processes to the end of the run.</summary>

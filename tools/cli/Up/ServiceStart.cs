@@ -22,24 +22,42 @@ internal static class ServiceStart
         return start;
     }
 
-    /// <summary>The demonstration policy: what it changes against the services' own defaults.</summary>
-    private static IEnumerable<(string Key, string Value)> Settings(string appId, IReadOnlyList<Uri> seeds, UpSettings settings)
+    /// <summary>The demonstration policy: what it changes against the services' own defaults, which are those of production.</summary>
+    internal static IEnumerable<(string Key, string Value)> Settings(string appId, IReadOnlyList<Uri> seeds, UpSettings settings) => appId switch
     {
-        switch (appId)
-        {
-            case DaprNames.Apps.MetricsCollector:
-                yield return ("Collector:IntervalSeconds", "1");
-                foreach (var pair in Seeds("Collector", seeds))
-                    yield return pair;
-                break;
-            case DaprNames.Apps.Rebalancer:
-                foreach (var pair in Seeds("Danube", seeds))
-                    yield return pair;
-                break;
-            default:
-                break;
-        }
-    }
+        DaprNames.Apps.MetricsCollector =>
+        [
+            .. Seeds("Collector", seeds),
+            ("Collector:IntervalSeconds", "1"),
+            ("Collector:ProbeIntervalSeconds", "1"),
+            .. settings.Simulated ? [("Collector:Targets:0:Kind", "host")] : Array.Empty<(string, string)>(),
+        ],
+        DaprNames.Apps.Ranking =>
+        [
+            ("Ranking:StaleAfterSeconds", "10"),
+            ("Ranking:StrandedAfterSeconds", "5"),
+        ],
+        DaprNames.Apps.Rebalancer =>
+        [
+            .. Seeds("Danube", seeds),
+            ("Rebalancer:Mode", settings.Simulated || settings.Move ? "auto" : "advise"),
+            ("Rebalancer:StorageMode", settings.Simulated ? "shared_fs" : settings.StorageMode),
+            ("Rebalancer:Policy", "aggressive"),
+            ("Rebalancer:CheckIntervalSeconds", "2"),
+            ("Rebalancer:SustainedSeconds", "3"),
+            ("Rebalancer:MaxMovesPerCycle", "200"),
+            ("Rebalancer:MaxMovesPerHour", "5000"),
+            ("Rebalancer:MaxMovesPerBrokerPerHour", "5000"),
+            ("Rebalancer:MaxMovesPerNamespacePerHour", "5000"),
+            ("Rebalancer:CoolDownSeconds", "30"),
+            ("Rebalancer:MinTopicAgeSeconds", "0"),
+            ("Rebalancer:MaxReportAgeSeconds", "10"),
+            ("Rebalancer:StrandedAfterSeconds", "5"),
+            ("Rebalancer:Repair", settings.Simulated ? "auto" : "advise"),
+            ("Rebalancer:RepeatedCycleSeconds", "30"),
+        ],
+        _ => [],
+    };
 
     private static IEnumerable<(string Key, string Value)> Seeds(string section, IReadOnlyList<Uri> seeds) =>
         seeds.Select((seed, i) => ($"{section}:Seeds:{i.ToString(CultureInfo.InvariantCulture)}", seed.ToString().TrimEnd('/')));

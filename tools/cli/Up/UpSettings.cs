@@ -37,6 +37,9 @@ internal sealed record UpSettings
     /// <summary>With seeds: move topics, not only advise.</summary>
     public bool Move { get; init; }
 
+    /// <summary>With seeds: how the brokers store topics, which only their operator knows.</summary>
+    public string StorageMode { get; init; } = "unknown";
+
     public bool UntilBalanced { get; init; }
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(120);

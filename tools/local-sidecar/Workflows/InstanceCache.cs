@@ -75,7 +75,7 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
             else if (WorkflowKeys.RowNumber(name, WorkflowKeys.OutboxRow) is { } outboxRow)
             {
                 instance.NextOutboxRow = Math.Max(instance.NextOutboxRow, outboxRow + 1);
-                instance.UndeliveredOutbox.Add((outboxRow, OutboxMessage.Parser.ParseFrom(entry.Value)));
+                instance.UndeliveredOutbox.Add((outboxRow, OutboxChunk.Parser.ParseFrom(entry.Value)));
             }
             else if (name is "customStatus")
             {

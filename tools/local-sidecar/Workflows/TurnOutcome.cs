@@ -46,7 +46,8 @@ internal sealed class TurnOutcome
             started.WorkflowStarted.Version = version;
             outcome.Events[0] = started;
         }
-        foreach (var action in response.Actions)
+        // An end is the last event, whatever the order of the answer.
+        foreach (var action in response.Actions.OrderBy(static a => a.WorkflowActionTypeCase == ActionKind.CompleteWorkflow))
         {
             outcome.Apply(action, turn);
             if (outcome.Refused is not null || outcome.Stalled is not null || outcome.NextGeneration is not null) break;
@@ -57,11 +58,6 @@ internal sealed class TurnOutcome
     private void Apply(WorkflowAction action, Turn turn)
     {
         var started = _instance.Started ?? throw new InvalidOperationException($"Instance '{_instance.Id}' has no start event.");
-        if (action.Router is { HasTargetAppID: true } router && router.TargetAppID != _appId)
-        {
-            Refused = $"it asks for app '{router.TargetAppID}', and workflows here cannot reach into another app";
-            return;
-        }
         switch (action.WorkflowActionTypeCase)
         {
             case ActionKind.ScheduleTask:
@@ -77,6 +73,7 @@ internal sealed class TurnOutcome
                         ParentTraceContext = TraceContexts.OfWorkflow(started),
                     },
                 });
+                if (OtherApp(action) is { } noTask) TellSelf(new HistoryEvent { TaskFailed = new TaskFailedEvent { TaskScheduledId = action.Id, FailureDetails = noTask, TaskExecutionId = Events[^1].TaskScheduled.TaskExecutionId } });
                 break;
             case ActionKind.CreateTimer:
                 Add(action, new HistoryEvent { TimerCreated = TimerCreated(action.CreateTimer) });
@@ -106,6 +103,19 @@ internal sealed class TurnOutcome
                 Refused = $"action {action.WorkflowActionTypeCase} cannot be carried out";
                 break;
         }
+    }
+
+    /// <summary>Why an action that names another app fails, or null.</summary>
+    private TaskFailureDetails? OtherApp(WorkflowAction action) => action.Router is { HasTargetAppID: true } router && router.TargetAppID != _appId
+        ? new TaskFailureDetails { ErrorType = "CrossAppNotSupported", ErrorMessage = $"App '{router.TargetAppID}' cannot be reached: workflows of this sidecar stay in their app '{_appId}'.", IsNonRetriable = true }
+        : null;
+
+    private void TellSelf(HistoryEvent e)
+    {
+        e.EventId = -1;
+        e.Timestamp = _now;
+        e.Router = Router();
+        Messages.Add(new OutboxMessage { TargetInstanceId = _instance.Id, TargetExecutionId = _instance.ExecutionId, Event = e });
     }
 
     private static TimerCreatedEvent TimerCreated(CreateTimerAction timer)
@@ -139,6 +149,11 @@ internal sealed class TurnOutcome
                 RetryParentInstanceInfo = child.RetryParentInstanceInfo,
             },
         });
+        if (OtherApp(action) is { } noChild)
+        {
+            TellSelf(new HistoryEvent { ChildWorkflowInstanceFailed = new ChildWorkflowInstanceFailedEvent { TaskScheduledId = action.Id, FailureDetails = noChild } });
+            return;
+        }
         Messages.Add(new OutboxMessage { TargetInstanceId = childId, Event = ChildStarted(childId, action.Id, child.Name, child.Version, child.Input, trace) });
     }
 
@@ -259,7 +274,7 @@ internal sealed class TurnOutcome
         e.EventId = action.Id;
         e.Timestamp = _now;
         e.Router = Router();
-        if (action.Router is { HasTargetAppID: true }) e.Router.TargetAppID = _appId;
+        if (action.Router is { HasTargetAppID: true } router) e.Router.TargetAppID = router.TargetAppID;
         Events.Add(e);
     }
 

@@ -158,7 +158,7 @@ internal sealed partial class WorkflowEngine
     private string? InvalidInstanceId(string instanceId)
     {
         if (instanceId.AsSpan().IndexOfAny("/\\#?") >= 0)
-            return $"job name is invalid \"actorreminder||default||dapr.internal.default.{AppId}.workflow||{instanceId}||start-{Guid.NewGuid().ToString("N")[..8]}\": must not contain '/', '\\', '#' or '?'";
+            return $"job name is invalid \"actorreminder||{_options.Namespace}||dapr.internal.{_options.Namespace}.{AppId}.workflow||{instanceId}||start-{Guid.NewGuid().ToString("N")[..8]}\": must not contain '/', '\\', '#' or '?'";
         return instanceId.Contains("||", StringComparison.Ordinal) ? $"workflow instance ID '{instanceId}' is invalid: it must not contain '||'" : null;
     }
 

@@ -1,6 +1,7 @@
 using Danube.Dapr.LocalSidecar.State;
 using Danube.Dapr.LocalSidecar.Workflows.Storage;
 using Danube.Dapr.TaskHub;
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Kind = Danube.Dapr.TaskHub.HistoryEvent.EventTypeOneofCase;
 
@@ -13,37 +14,67 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 internal sealed partial class WorkflowEngine
 {
     /// <summary>Delivers in order, in the background; the sender stays in memory until all have arrived.</summary>
-    private void Deliver(InstanceCache.Lease lease, List<(long Row, OutboxMessage Message)> messages)
+    private void Deliver(InstanceCache.Lease lease, List<(long Row, OutboxChunk Chunk)> messages)
     {
         if (messages.Count == 0) return;
         var sender = lease.Instance;
         sender.Outbox = DeliverAsync(sender, messages, sender.Outbox, lease.Pin());
     }
 
-    private async Task DeliverAsync(WorkflowInstance sender, List<(long Row, OutboxMessage Message)> messages, Task before, IDisposable pin)
+    private async Task DeliverAsync(WorkflowInstance sender, List<(long Row, OutboxChunk Chunk)> messages, Task before, IDisposable pin)
     {
         using var _ = pin;
         await Task.Yield();
         await before;
-        foreach (var (row, message) in messages)
+        foreach (var (row, chunk) in messages)
         {
-            while (true)
+            for (var i = 0; i < chunk.Messages.Count; i++)
             {
-                try
-                {
-                    await DeliverAsync(sender, message, new StateOperation(_keys.Outbox(sender.Id, row), null));
-                    break;
-                }
-                catch (OperationCanceledException)
-                {
-                    return;
-                }
-                catch (Exception e)
-                {
-                    _logger.LogError(e, "A message of workflow instance '{InstanceId}' to '{Target}' could not be delivered; it is tried again.", sender.Id, message.TargetInstanceId);
-                    await Task.Delay(_options.RetryDelay, _time, _stop.Token);
-                }
+                var left = new OutboxChunk { Messages = { chunk.Messages.Skip(i + 1) } };
+                var delivered = new StateOperation(_keys.Outbox(sender.Id, row), left.Messages.Count == 0 ? null : left.ToByteArray());
+                if (!await TryDeliverAsync(sender, chunk.Messages[i], delivered)) return;
             }
+        }
+        await FinishAsync(sender);
+    }
+
+    /// <summary>Tries until it has arrived.</summary>
+    /// <returns>False when the engine stops before.</returns>
+    private async Task<bool> TryDeliverAsync(WorkflowInstance sender, OutboxMessage message, StateOperation delivered)
+    {
+        while (true)
+        {
+            try
+            {
+                await DeliverAsync(sender, message, delivered);
+                return true;
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+            catch (Exception e)
+            {
+                _logger.LogError(e, "A message of workflow instance '{InstanceId}' to '{Target}' could not be delivered; it is tried again.", sender.Id, message.TargetInstanceId);
+                await Task.Delay(_options.RetryDelay, _time, _stop.Token);
+            }
+        }
+    }
+
+    /// <summary>A finished instance that has told everything needs no looking after any more.</summary>
+    private async Task FinishAsync(WorkflowInstance sender)
+    {
+        if (!sender.IsTerminal) return;
+        try
+        {
+            using var lease = await AcquireAsync(sender.Id, _stop.Token);
+            // Started anew or deleted meanwhile: then this is over.
+            if (lease.Instance.ExecutionId != sender.ExecutionId || !lease.Instance.IsTerminal || !lease.Instance.Exists) return;
+            await ApplyAsync(lease, [FinishedIndex(lease.Instance, PurgeAt(lease.Instance.History[^1]))]);
+        }
+        catch (Exception e) when (e is WorkflowException or OperationCanceledException)
+        {
+            // Done again when the instance is next activated.
         }
     }
 
@@ -57,6 +88,12 @@ internal sealed partial class WorkflowEngine
                 return;
             }
             using var child = await AcquireAsync(message.TargetInstanceId, _stop.Token);
+            if (child.Instance.Exists && child.Instance.ExecutionId == message.Event.ExecutionStarted.WorkflowInstance.ExecutionId)
+            {
+                // An earlier try was written although it seemed to fail.
+                await ApplyAsync(child, [delivered]);
+                return;
+            }
             if (!child.Instance.IsActive)
             {
                 await CreateAsync(child, message.Event, delivered);

@@ -16,6 +16,9 @@ internal sealed partial class WorkflowEngine
     // After so many turns that could not be committed daprd's watchers give up, 6 s after the first.
     private const int FailedTurnsUntilWatchersFail = 6;
 
+    // Few enough to be written again after each delivery, so many that a turn that starts a thousand children is one write of etcd's 128 operations.
+    private const int MessagesPerRow = 32;
+
     private readonly ConcurrentDictionary<string, byte> _stalled = new(StringComparer.Ordinal);
 
     /// <summary>A worker's answer to a turn. When this returns the turn is saved.</summary>
@@ -121,16 +124,16 @@ internal sealed partial class WorkflowEngine
     {
         var instance = lease.Instance;
         var bytes = Row(outcome.Events);
-        var ended = outcome.Events.Exists(static e => e.EventTypeCase == Kind.ExecutionCompleted);
+        var ended = outcome.Events[^1].EventTypeCase == Kind.ExecutionCompleted;
         var operations = new List<StateOperation> { new(_keys.History(instance.Id, instance.NextHistoryRow), bytes) };
         // A finished instance takes no more events: those that came during its last turn go too, as many as fit.
         var emptied = ended ? Math.Min(instance.Inbox.Count, Math.Max(turn.InboxEvents, _options.EventsPerTurn)) : turn.InboxEvents;
         AddDeleted(instance, instance.Inbox.Take(emptied), operations);
         AddCustomStatus(instance, customStatus, operations);
         var messages = AddMessages(instance, outcome.Messages, operations);
-        var status = ended ? outcome.Events.Find(static e => e.EventTypeCase == Kind.ExecutionCompleted)!.ExecutionCompleted.WorkflowStatus : default;
-        var purgeAt = ended ? Now + _options.Retention.For(status) : null;
-        if (ended) operations.Add(new(_keys.Index(instance.Id), new IndexEntry { CreatedTicks = instance.Metadata!.CreatedTicks, PurgeAtTicks = purgeAt?.UtcTicks ?? 0 }.ToByteArray()));
+        // One that has something to tell stays in the index of those to look after until it has told it.
+        var purgeAt = PurgeAt(outcome.Events[^1]);
+        if (ended && messages.Count == 0) operations.Add(FinishedIndex(instance, purgeAt));
         await ApplyAsync(lease, operations);
 
         End(instance, turn);
@@ -193,6 +196,12 @@ internal sealed partial class WorkflowEngine
         QueueTurn(lease);
     }
 
+    private DateTimeOffset? PurgeAt(HistoryEvent last) =>
+        last.EventTypeCase == Kind.ExecutionCompleted ? last.Timestamp.ToDateTimeOffset() + _options.Retention.For(last.ExecutionCompleted.WorkflowStatus) : null;
+
+    private StateOperation FinishedIndex(WorkflowInstance instance, DateTimeOffset? purgeAt) =>
+        new(_keys.Index(instance.Id), new IndexEntry { CreatedTicks = instance.Metadata!.CreatedTicks, PurgeAtTicks = purgeAt?.UtcTicks ?? 0 }.ToByteArray());
+
     private void AddDeleted(WorkflowInstance instance, IEnumerable<InboxEntry> entries, List<StateOperation> operations) =>
         operations.AddRange(entries.Select(static e => e.Row).Distinct().Select(row => new StateOperation(_keys.Inbox(instance.Id, row), null)));
 
@@ -201,10 +210,10 @@ internal sealed partial class WorkflowEngine
         if (customStatus != instance.CustomStatus) operations.Add(new(_keys.CustomStatus(instance.Id), customStatus is null ? null : Encoding.UTF8.GetBytes(customStatus)));
     }
 
-    private List<(long Row, OutboxMessage Message)> AddMessages(WorkflowInstance instance, List<OutboxMessage> messages, List<StateOperation> operations)
+    private List<(long Row, OutboxChunk Chunk)> AddMessages(WorkflowInstance instance, List<OutboxMessage> messages, List<StateOperation> operations)
     {
-        var rows = messages.Select((m, i) => (instance.NextOutboxRow + i, m)).ToList();
-        operations.AddRange(rows.Select(r => new StateOperation(_keys.Outbox(instance.Id, r.Item1), r.m.ToByteArray())));
+        var rows = messages.Chunk(MessagesPerRow).Select((m, i) => (Row: instance.NextOutboxRow + i, Chunk: new OutboxChunk { Messages = { m } })).ToList();
+        operations.AddRange(rows.Select(r => new StateOperation(_keys.Outbox(instance.Id, r.Row), r.Chunk.ToByteArray())));
         return rows;
     }
 

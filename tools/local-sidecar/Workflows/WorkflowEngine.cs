@@ -39,7 +39,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         _time = time;
         _logger = loggers.CreateLogger<WorkflowEngine>();
         _options = options ?? new WorkflowEngineOptions();
-        _keys = new WorkflowKeys(appId);
+        _keys = new WorkflowKeys(appId, _options.Namespace);
         _cache = new InstanceCache(store, _keys, _options);
         _timers = new TimerQueue(time, _logger);
         _dispatcher = new WorkItemDispatcher(_options, time, _logger, StartWaitingTurnAsync);
@@ -51,6 +51,12 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
 
     /// <summary>Workers whose work item stream is open.</summary>
     public int ConnectedWorkers => _dispatcher.Streams;
+
+    /// <summary>Instances held in memory now.</summary>
+    public int CachedInstances => _cache.Count;
+
+    /// <summary>Instances that wait for a worker which can go on with them.</summary>
+    public int StalledInstances => _stalled.Count;
 
     /// <summary>Ends when everything that an earlier process left has been set going again.</summary>
     public Task Recovered => _recovered;
@@ -174,6 +180,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         _timers.Cancel(instance.Id);
         Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow));
         instance.UndeliveredOutbox.Clear();
+        _waiters.Changed(instance);
+        if (instance.IsTerminal) _ = Task.Run(() => FinishAsync(instance));
         if (!instance.IsActive) return;
         foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer);
         foreach (var task in instance.OpenTasks.Values) Dispatch(instance, task);
@@ -206,6 +214,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private void Dispatch(WorkflowInstance instance, HistoryEvent scheduled)
     {
         var task = scheduled.TaskScheduled;
+        // Its failure is on its way to the inbox.
+        if (scheduled.Router is { HasTargetAppID: true } router && router.TargetAppID != AppId) return;
         _dispatcher.Send(new ActivityWork(new ActivityRequest
         {
             Name = task.Name,

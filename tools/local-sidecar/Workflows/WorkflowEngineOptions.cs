@@ -5,6 +5,9 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 /// <summary>Limits and switches of a <see cref="WorkflowEngine"/>.</summary>
 internal sealed record WorkflowEngineOptions
 {
+    /// <summary>The app's namespace, a part of the keys in the store.</summary>
+    public string Namespace { get; init; } = "default";
+
     /// <summary>Inbox events that one turn takes at most; the rest comes with the next turn. Keeps a turn's batch of writes below the limit of etcd (128).</summary>
     public int EventsPerTurn { get; init; } = 64;
 
@@ -12,10 +15,10 @@ internal sealed record WorkflowEngineOptions
     public int TurnsPerStream { get; init; } = 512;
 
     /// <summary>Stored bytes of idle instances kept parsed in memory.</summary>
-    public long CacheBytes { get; init; } = 24 * 1024 * 1024;
+    public long CacheBytes { get; init; } = 8 * 1024 * 1024;
 
     /// <summary>Idle instances kept parsed in memory.</summary>
-    public int CacheInstances { get; init; } = 4096;
+    public int CacheInstances { get; init; } = 1024;
 
     /// <summary>Largest turn that is sent to a worker, in bytes; above it the instance is STALLED. daprd: 95 % of its body limit of 4 MiB.</summary>
     public int LargestTurnBytes { get; init; } = 4 * 1024 * 1024 / 100 * 95;

@@ -64,7 +64,7 @@ internal sealed class WorkflowInstance(string id)
     public Task Outbox { get; set; } = Task.CompletedTask;
 
     /// <summary>What an earlier process had not delivered; taken up when the instance is activated.</summary>
-    public List<(long Row, OutboxMessage Message)> UndeliveredOutbox { get; } = [];
+    public List<(long Row, OutboxChunk Chunk)> UndeliveredOutbox { get; } = [];
 
     public bool IsTerminal => Completed is not null;
 

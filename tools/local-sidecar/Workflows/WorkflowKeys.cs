@@ -3,16 +3,16 @@ using System.Globalization;
 namespace Danube.Dapr.LocalSidecar.Workflows;
 
 /// <summary>Names of the rows of one app's workflows: daprd's actor keys, with an outbox and an index beside them.</summary>
-internal sealed class WorkflowKeys(string appId)
+internal sealed class WorkflowKeys(string appId, string @namespace)
 {
     public const string HistoryRow = "history-";
     public const string InboxRow = "inbox-";
     public const string OutboxRow = "outbox-";
 
-    private readonly string _instances = $"{appId}||dapr.internal.default.{appId}.workflow||";
+    private readonly string _instances = $"{appId}||dapr.internal.{@namespace}.{appId}.workflow||";
 
     /// <summary>Prefix of the index rows, which are beside the instances' rows so that listing them reads no history.</summary>
-    public string IndexPrefix { get; } = $"{appId}||dapr.internal.default.{appId}.workflow.index||";
+    public string IndexPrefix { get; } = $"{appId}||dapr.internal.{@namespace}.{appId}.workflow.index||";
 
     public string Index(string instanceId) => IndexPrefix + instanceId;
 

@@ -6,6 +6,9 @@ namespace Danube.Dapr.MetricsCollector.Resources.Linux;
 /// <param name="root">Empty for the real root, else a folder without a slash at its end.</param>
 internal sealed class SystemFiles(string root)
 {
+    /// <summary>The mounts as those see them whose file system this is: the collector's own below the real root, else those of the first process.</summary>
+    public string MountTable() => (root.Length == 0 ? null : Read("/proc/1/mountinfo")) ?? Read("/proc/self/mountinfo") ?? "";
+
     /// <summary>The whole text, or null when there is no such file or it may not be read.</summary>
     public string? Read(string path)
     {

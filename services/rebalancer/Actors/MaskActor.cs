@@ -1,0 +1,147 @@
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Execution;
+using Danube.Dapr.Rebalancer.Options;
+using Dapr.Actors.Runtime;
+using Microsoft.Extensions.Options;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
+
+namespace Danube.Dapr.Rebalancer.Actors;
+
+/// <summary>
+/// Holds the one mask window. Masking and unmasking happen inside its turns, so they never overlap; what will be masked is stored before the first broker
+/// is, and a reminder closes a window whose holder did not come back.
+/// </summary>
+internal sealed partial class MaskActor(ActorHost host, DanubeCluster danube, IOptionsMonitor<RebalancerOptions> options, TimeProvider time, ILogger<MaskActor> logger)
+    : Actor(host), IMaskActor, IRemindable
+{
+    private const string StateKey = "window";
+    private const string ExpiryReminder = "expiry";
+    private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(5);
+
+    public async Task<MaskWindow?> GetAsync()
+    {
+        var stored = await StateManager.TryGetStateAsync<MaskWindow>(StateKey);
+        return stored.HasValue ? stored.Value : null;
+    }
+
+    public async Task<MaskAnswer> OpenAsync(MaskRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var window = await GetAsync();
+        if (window is not null && window.BatchId != request.BatchId)
+        {
+            await CloseAsync(window);
+            window = null;
+        }
+
+        var topology = await danube.DiscoverAsync();
+        if (topology.Find(request.Target) is not { Status: BrokerStatus.Active })
+        {
+            if (window is not null)
+                await CloseAsync(window);
+            return new MaskAnswer([], ReasonCode.BrokerNotActive, $"Broker {request.Target} is {topology.Find(request.Target)?.Status.ToString() ?? "not registered"}.");
+        }
+
+        var toMask = MaskRules.ToMask(topology, request.Target);
+        window = await JournalAsync(window, request, toMask);
+        foreach (var broker in toMask)
+        {
+            var result = await danube.MaskBrokerAsync(broker);
+            if (result.Outcome == MaskOutcome.Masked)
+                continue;
+            await CloseAsync(window);
+            return new MaskAnswer([], ReasonCode.Refused, result.Outcome == MaskOutcome.MovedTopics
+                ? $"Danube began to move {result.TopicsTouched} topics of broker {broker} when it was only to be masked; it was activated again."
+                : $"Danube refused to mask broker {broker}: {result.Detail}");
+        }
+
+        if (!MaskRules.InForce(await danube.DiscoverAsync(), request.Target))
+        {
+            await CloseAsync(window);
+            return new MaskAnswer([], ReasonCode.Refused, "Another broker became active while the others were masked.");
+        }
+
+        return new MaskAnswer([.. window.Masked.Select(m => m.Id)]);
+    }
+
+    public async Task CloseAsync(string batchId)
+    {
+        if (await GetAsync() is { } window && window.BatchId == batchId)
+            await CloseAsync(window);
+    }
+
+    public async Task CloseUnlessAsync(string runningPlanId)
+    {
+        if (await GetAsync() is { } window && window.PlanId != runningPlanId)
+        {
+            LeftOver(window.PlanId, string.Join(", ", window.Masked.Select(m => m.Id)));
+            await CloseAsync(window);
+        }
+    }
+
+    public async Task ReceiveReminderAsync(string reminderName, byte[] state, TimeSpan dueTime, TimeSpan period)
+    {
+        if (await GetAsync() is not { } window)
+        {
+            await UnregisterReminderAsync(ExpiryReminder);
+        }
+        else if (window.ExpiresAt <= time.GetUtcNow())
+        {
+            LeftOver(window.PlanId, string.Join(", ", window.Masked.Select(m => m.Id)));
+            await CloseAsync(window);
+        }
+    }
+
+    private async Task<MaskWindow> JournalAsync(MaskWindow? old, MaskRequest request, IReadOnlyList<string> toMask)
+    {
+        var now = time.GetUtcNow();
+        var masked = old?.Masked.ToList() ?? [];
+        foreach (var broker in toMask.Where(b => masked.All(m => m.Id != b)))
+            masked.Add(new MaskedBroker(broker, (await danube.ListBrokerTopicsAsync(broker)).Count));
+        var window = new MaskWindow
+        {
+            PlanId = request.PlanId,
+            BatchId = request.BatchId,
+            Target = request.Target,
+            Moves = request.Moves,
+            OpenedAt = old?.OpenedAt ?? now,
+            ExpiresAt = now.AddSeconds(options.CurrentValue.MaxMaskSeconds),
+            Masked = masked,
+        };
+        if (old is null)
+            await RegisterReminderAsync(ExpiryReminder, null, TimeSpan.FromSeconds(options.CurrentValue.MaxMaskSeconds), RetryPeriod);
+        await StateManager.SetStateAsync(StateKey, window);
+        await SaveStateAsync();
+        return window;
+    }
+
+    private async Task CloseAsync(MaskWindow window)
+    {
+        var topology = await danube.DiscoverAsync();
+        foreach (var masked in window.Masked)
+        {
+            var node = topology.Find(masked.Id);
+            var topics = node is { Status: BrokerStatus.Drained } ? (await danube.ListBrokerTopicsAsync(masked.Id)).Count : 0;
+            switch (MaskRules.Decide(masked, window, node, topics))
+            {
+                case UnmaskDecision.Activate:
+                    await danube.ActivateBrokerAsync(masked.Id, "rebalancer_unmask");
+                    break;
+                case UnmaskDecision.DrainedByOperator:
+                    LeftDrained(masked.Id);
+                    break;
+            }
+        }
+
+        await StateManager.RemoveStateAsync(StateKey);
+        await SaveStateAsync();
+        await UnregisterReminderAsync(ExpiryReminder);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A mask window of plan {PlanId} was left over; activating {Brokers} again")]
+    private partial void LeftOver(string planId, string brokers);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} was drained by somebody else while it was masked; it stays drained")]
+    private partial void LeftDrained(string broker);
+}

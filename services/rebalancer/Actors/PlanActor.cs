@@ -1,0 +1,119 @@
+using System.Globalization;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Plans;
+using Dapr.Actors.Runtime;
+
+namespace Danube.Dapr.Rebalancer.Actors;
+
+/// <summary>
+/// Keeps a plan, its sums and the last record of each move, one small value per move, so that a step writes little. Stores first and publishes after;
+/// a caller whose publishing failed calls again, and history knows a record by its move and state.
+/// </summary>
+internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvider time) : Actor(host), IPlanActor
+{
+    private const string PlanKey = "plan";
+    private const string RunKey = "run";
+
+    private Dictionary<string, int>? _positions;
+
+    public async Task CreateAsync(PlanRun run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        if (await GetAsync() is null)
+        {
+            await StateManager.SetStateAsync(PlanKey, run.Plan);
+            await StateManager.SetStateAsync(RunKey, Sums(run));
+            await SaveStateAsync();
+        }
+
+        await events.PublishAsync(run.Plan);
+    }
+
+    public async Task<PlanRun?> GetAsync()
+    {
+        var sums = await StateManager.TryGetStateAsync<PlanSums>(RunKey);
+        if (!sums.HasValue)
+            return null;
+        var plan = await StateManager.GetStateAsync<RebalancePlan>(PlanKey);
+        var s = sums.Value;
+        return new PlanRun(plan, s.State, s.Reason, s.Done, s.Failed, s.Skipped, s.FinishedAt) { ApprovedBy = s.ApprovedBy, ApprovalDeadline = s.ApprovalDeadline };
+    }
+
+    public async Task<IReadOnlyList<MoveRecord>> GetMovesAsync()
+    {
+        var plan = await StateManager.TryGetStateAsync<RebalancePlan>(PlanKey);
+        if (!plan.HasValue)
+            return [];
+        var moves = new MoveRecord[plan.Value.Moves.Count];
+        for (var i = 0; i < moves.Length; i++)
+            moves[i] = await LoadMoveAsync(plan.Value, i);
+        return moves;
+    }
+
+    public async Task RecordAsync(IReadOnlyList<MoveRecord> steps)
+    {
+        ArgumentNullException.ThrowIfNull(steps);
+        var run = await GetAsync() ?? throw new InvalidOperationException($"Plan {Id} is not known.");
+        var publish = new List<MoveRecord>(steps.Count);
+        foreach (var step in steps)
+        {
+            var position = Position(run.Plan, step.Topic);
+            var last = await LoadMoveAsync(run.Plan, position);
+            if (last.State == step.State)
+            {
+                publish.Add(last with { Attempt = Math.Max(last.Attempt, step.Attempt) });
+                continue;
+            }
+
+            if (!PlanProgress.MayFollow(last.State, step.State))
+                continue;
+            await StateManager.SetStateAsync(MoveKey(position), step);
+            if (PlanProgress.IsEnd(step.State))
+                run = PlanProgress.Count(run, step.State);
+            publish.Add(step);
+        }
+
+        await StateManager.SetStateAsync(RunKey, Sums(run));
+        await SaveStateAsync();
+        foreach (var step in publish.Where(s => s.State != MoveState.Planned))
+            await events.PublishAsync(step);
+    }
+
+    public async Task ChangeAsync(PlanChange change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        var run = await GetAsync() ?? throw new InvalidOperationException($"Plan {Id} is not known.");
+        if (run.State is PlanRunState.Finished or PlanRunState.Stopped)
+            return;
+        var ends = change.State is PlanRunState.Finished or PlanRunState.Stopped;
+        await StateManager.SetStateAsync(RunKey, Sums(run) with
+        {
+            State = change.State,
+            Reason = change.Reason,
+            ApprovedBy = change.ApprovedBy ?? run.ApprovedBy,
+            FinishedAt = ends ? time.GetUtcNow() : null,
+        });
+        await SaveStateAsync();
+    }
+
+    private async Task<MoveRecord> LoadMoveAsync(RebalancePlan plan, int position)
+    {
+        var stored = await StateManager.TryGetStateAsync<MoveRecord>(MoveKey(position));
+        return stored.HasValue ? stored.Value : PlanProgress.FirstRecord(plan, plan.Moves[position]);
+    }
+
+    private int Position(RebalancePlan plan, string topic)
+    {
+        _positions ??= plan.Moves.Select((m, i) => (m.Topic, i)).ToDictionary(p => p.Topic, p => p.i, StringComparer.Ordinal);
+        return _positions.TryGetValue(topic, out var position)
+            ? position
+            : throw new InvalidOperationException($"Plan {plan.Id} has no move of {topic}.");
+    }
+
+    private static string MoveKey(int position) => string.Create(CultureInfo.InvariantCulture, $"move-{position}");
+
+    private static PlanSums Sums(PlanRun run) => new(run.State, run.Reason, run.Done, run.Failed, run.Skipped, run.FinishedAt, run.ApprovedBy, run.ApprovalDeadline);
+
+    private sealed record PlanSums(
+        PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt, string? ApprovedBy, DateTimeOffset? ApprovalDeadline);
+}

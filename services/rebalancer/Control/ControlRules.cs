@@ -1,0 +1,191 @@
+using System.Globalization;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Options;
+
+namespace Danube.Dapr.Rebalancer.Control;
+
+/// <summary>A refusal with its reason and one sentence.</summary>
+public sealed record Denial(ReasonCode Reason, string Detail);
+
+/// <summary>The rules of the control loop as functions of its state: what may start, what may go on, what is published.</summary>
+internal static class ControlRules
+{
+    private const int MaxRefusals = 20;
+
+    /// <summary>Why an automatic plan may not start now; null when it may.</summary>
+    public static Denial? WhyNotStart(ControlState state, RebalancerOptions options, DateTimeOffset now)
+    {
+        if (WhyStopped(state) is { } stopped)
+            return stopped;
+        if (options.ModeValue == RebalancerMode.Observe)
+            return new Denial(ReasonCode.ObserveMode, "Mode is observe: plans are made and shown, nothing is moved.");
+        if (state.Pause is { } pause && !IsOver(pause, now))
+            return new Denial(ReasonCode.Paused, Describe(pause));
+        foreach (var text in options.QuietHours)
+        {
+            if (QuietHours.TryParse(text, out var quiet) && quiet.Contains(now))
+                return new Denial(ReasonCode.QuietHours, $"Quiet hours {quiet}: nothing starts by itself.");
+        }
+
+        if (state.BuiltIn?.SeenAt is { } seen && now - seen < BuiltInRest)
+        {
+            return new Denial(ReasonCode.BuiltInRebalancing, string.Create(CultureInfo.InvariantCulture,
+                $"Danube's own rebalancer moved topics at {seen:u}: switch it off. Moves rest for {BuiltInRest.TotalMinutes:0} minutes."));
+        }
+
+        return options.StorageKeepsHistory ? null : StorageDenial(options);
+    }
+
+    /// <summary>Why topics may not be repaired by itself now; null when they may.</summary>
+    public static Denial? WhyNotRepair(ControlState state, RebalancerOptions options, DateTimeOffset now)
+    {
+        if (options.RepairValue != RepairPolicy.Auto)
+            return new Denial(ReasonCode.PolicyForbids, $"Rebalancer:Repair is {options.Repair}.");
+        if (options.ModeValue == RebalancerMode.Observe)
+            return new Denial(ReasonCode.ObserveMode, "Mode is observe: nothing is changed.");
+        return WhyStopped(state) ?? (state.Pause is { } pause && !IsOver(pause, now) ? new Denial(ReasonCode.Paused, Describe(pause)) : null);
+    }
+
+    /// <summary>How long after Danube's own rebalancer was seen to move nothing starts by itself.</summary>
+    public static readonly TimeSpan BuiltInRest = TimeSpan.FromMinutes(10);
+
+    /// <summary>Takes in the counter of Danube's own rebalancer, as its leader shows it. It counts from 0 on each leader.</summary>
+    public static BuiltInWatch Watch(BuiltInWatch? before, string leader, double moves, DateTimeOffset now) =>
+        before is { } was && was.Leader == leader && moves > was.Moves ? new BuiltInWatch(leader, moves, now) : new BuiltInWatch(leader, moves, before?.SeenAt);
+
+    /// <summary>Why an operator's command may not start now; null when it may. Pause, quiet hours and mode are the operator's own and do not hold it back.</summary>
+    public static Denial? WhyNotStartManually(ControlState state, RebalancerOptions options)
+    {
+        if (state.KillSwitch is { } kill)
+            return new Denial(ReasonCode.KillSwitch, Describe(kill));
+        if (state.Active is { } active)
+        {
+            return active.AwaitsApproval
+                ? new Denial(ReasonCode.AwaitingApproval, $"Plan {active.PlanId} waits for approval: approve or cancel it first.")
+                : new Denial(ReasonCode.PlanRunning, $"Plan {active.PlanId} is running.");
+        }
+
+        return options.StorageKeepsHistory ? null : StorageDenial(options);
+    }
+
+    /// <summary>Whether the running plan may take its next step.</summary>
+    public static Continuation MayContinue(ControlState state, string planId, DateTimeOffset now)
+    {
+        if (state.KillSwitch is { } kill)
+            return Continuation.Stop(ReasonCode.KillSwitch, Describe(kill));
+        if (state.Active is not { } active || active.PlanId != planId)
+            return Continuation.Stop(ReasonCode.Cancelled, $"Plan {planId} no longer has the floor.");
+        if (active.Cancelled)
+            return Continuation.Stop(ReasonCode.Cancelled, "An operator cancelled the plan.");
+        if (state.Circuit is { } circuit && !active.Manual)
+            return Continuation.Stop(ReasonCode.CircuitOpen, circuit.Detail);
+        if (state.Pause is { } pause && !active.Manual && !IsOver(pause, now))
+            return Continuation.Wait(ReasonCode.Paused, Describe(pause));
+        return Continuation.Go;
+    }
+
+    /// <summary>Why a plan may not be approved; null when it may.</summary>
+    public static Denial? WhyNotApprove(ControlState state, Approval approval, DateTimeOffset now)
+    {
+        if (state.Active is not { ApprovalDeadline: { } deadline } active || active.PlanId != approval.PlanId)
+            return new Denial(ReasonCode.Cancelled, $"Plan {approval.PlanId} does not wait for approval.");
+        if (approval.Hash is { } hash && hash != active.Hash)
+            return new Denial(ReasonCode.Drift, $"The approval is for hash {hash}, the plan's is {active.Hash}: look at the plan again.");
+        if (active.ApprovedBy is null && now > deadline)
+            return new Denial(ReasonCode.ApprovalExpired, string.Create(CultureInfo.InvariantCulture, $"It waited for approval until {deadline:u}."));
+        return active.ApprovedBy is { } other && other != approval.Approver
+            ? new Denial(ReasonCode.PlanRunning, $"{other} has approved it already.")
+            : null;
+    }
+
+    /// <summary>The state after an operator turned a switch.</summary>
+    public static ControlState Switch(ControlState state, SwitchCommand command, DateTimeOffset now) => command.Switch switch
+    {
+        ControlSwitch.Pause => state with { Pause = new Pause(command.Minutes is { } minutes ? now.AddMinutes(minutes) : null, command.Reason) },
+        ControlSwitch.Resume => state with { Pause = null },
+        ControlSwitch.Kill => state with { KillSwitch = state.KillSwitch ?? new Switched(now, command.Reason) },
+        ControlSwitch.Revive => state with { KillSwitch = null },
+        ControlSwitch.CloseCircuit => state with { Circuit = null, StuckBrokers = [], RepairFailed = [] },
+        _ => throw new ArgumentOutOfRangeException(nameof(command), command.Switch, "Unknown switch."),
+    };
+
+    /// <summary>True once a pause with an end has ended.</summary>
+    public static bool IsOver(Pause pause, DateTimeOffset now) => pause.Until is { } until && until <= now;
+
+    /// <summary>Since when the balance is out of its band, given what the planner just found; null inside the band.</summary>
+    public static DateTimeOffset? Breach(ControlState state, bool outOfBand, DateTimeOffset now) => outOfBand ? state.BreachSince ?? now : null;
+
+    /// <summary>Why the imbalance has not lasted long enough; null when it has.</summary>
+    public static Denial? WhyNotSustained(DateTimeOffset? breachSince, RebalancerOptions options, DateTimeOffset now)
+    {
+        var lasted = breachSince is { } since ? (now - since).TotalSeconds : 0;
+        return lasted >= options.SustainedValue
+            ? null
+            : new Denial(ReasonCode.NotSustained, string.Create(CultureInfo.InvariantCulture,
+                $"Out of band for {lasted:0} s of the {options.SustainedValue:0} s that it must last."));
+    }
+
+    /// <summary>Moves that the hourly limit leaves.</summary>
+    public static int MovesLeft(ControlState state, RebalancerOptions options, DateTimeOffset now) =>
+        Math.Max(0, options.MaxMovesPerHour - state.Ledger.Total(now));
+
+    /// <summary>
+    /// Whether a cycle is worth publishing: everything that is not a repetition of the last published one, and a repetition only after
+    /// <see cref="RebalancerOptions.RepeatedCycleSeconds"/>, so that an idle cluster does not fill the history.
+    /// </summary>
+    public static bool IsWorthPublishing(ControlState state, CycleRecord cycle, RebalancerOptions options) =>
+        cycle.PlanId is not null
+        || state.Published is not { } last
+        || last.Signature != Signature(cycle)
+        || (cycle.Time - last.At).TotalSeconds >= options.RepeatedCycleSeconds;
+
+    /// <summary>What makes two cycles the same decision.</summary>
+    public static string Signature(CycleRecord cycle) =>
+        $"{cycle.Outcome}|{cycle.Reason}|{string.Join(',', cycle.Refusals.Where(r => IsFinding(r.Reason)).Select(r => $"{r.Subject}:{r.Reason}"))}";
+
+    /// <summary>The refusals worth naming with a cycle: those that an operator can do something about first, and not too many.</summary>
+    public static IReadOnlyList<Refusal> WorthNaming(IReadOnlyList<Refusal> refusals) =>
+        [.. refusals.OrderByDescending(r => IsFinding(r.Reason)).ThenBy(r => r.Kind).Take(MaxRefusals)];
+
+    private static bool IsFinding(ReasonCode reason) => reason is ReasonCode.Unsplittable or ReasonCode.Stranded or ReasonCode.Infeasible
+        or ReasonCode.LoadedTwice or ReasonCode.DeadCopy or ReasonCode.BrokerStuck or ReasonCode.BrokerUnreachable or ReasonCode.BuiltInRebalancing;
+
+    private static Denial? WhyStopped(ControlState state)
+    {
+        if (state.KillSwitch is { } kill)
+            return new Denial(ReasonCode.KillSwitch, Describe(kill));
+        if (state.Circuit is { } circuit)
+            return new Denial(ReasonCode.CircuitOpen, circuit.Detail);
+        return null;
+    }
+
+    private static Denial StorageDenial(RebalancerOptions options) => options.StorageValue == StorageMode.Local
+        ? new Denial(ReasonCode.StorageMode, "Storage mode local: unread history would stay behind on the old broker. Set Rebalancer:AllowLocalStorage to accept that.")
+        : new Denial(ReasonCode.StorageMode, "Rebalancer:StorageMode is unknown: set it to the cluster's mode (shared_fs, object_store or local) first.");
+
+    private static string Describe(Pause pause) =>
+        $"Paused {(pause.Until is { } until ? string.Create(CultureInfo.InvariantCulture, $"until {until:u}") : "until told")}{Because(pause.Reason)}.";
+
+    private static string Describe(Switched kill) => string.Create(CultureInfo.InvariantCulture, $"Kill switch on since {kill.Since:u}{Because(kill.Reason)}.");
+
+    private static string Because(string? reason) => string.IsNullOrEmpty(reason) ? "" : ": " + reason;
+}
+
+/// <summary>Answer to a running plan that asks whether it may take its next step.</summary>
+public enum ContinuationKind
+{
+    Go,
+    Wait,
+    Stop,
+}
+
+/// <summary>Answer with its reason.</summary>
+public sealed record Continuation(ContinuationKind Kind, ReasonCode? Reason = null, string Detail = "")
+{
+    public static Continuation Go { get; } = new(ContinuationKind.Go);
+
+    public static Continuation Wait(ReasonCode reason, string detail) => new(ContinuationKind.Wait, reason, detail);
+
+    public static Continuation Stop(ReasonCode reason, string detail) => new(ContinuationKind.Stop, reason, detail);
+}

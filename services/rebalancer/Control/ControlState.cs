@@ -1,0 +1,129 @@
+using Danube.Dapr.Contracts;
+
+namespace Danube.Dapr.Rebalancer.Control;
+
+/// <summary>All that the control loop must not forget, as its actor stores it. Immutable.</summary>
+public sealed record ControlState
+{
+    /// <summary>Set while moves are paused.</summary>
+    public Pause? Pause { get; init; }
+
+    /// <summary>Set while the kill switch is on.</summary>
+    public Switched? KillSwitch { get; init; }
+
+    /// <summary>Set while the circuit breaker is open.</summary>
+    public OpenCircuit? Circuit { get; init; }
+
+    /// <summary>The plan that runs or waits for approval.</summary>
+    public ActivePlan? Active { get; init; }
+
+    /// <summary>Since when the balance has been out of its band; null inside.</summary>
+    public DateTimeOffset? BreachSince { get; init; }
+
+    /// <summary>Moves of the last hour.</summary>
+    public MoveLedger Ledger { get; init; } = new();
+
+    /// <summary>Moves of the cool-down time, newest last.</summary>
+    public IReadOnlyList<RecentMove> RecentMoves { get; init; } = [];
+
+    /// <summary>Topics that a broker must never get again: a failed unload left a dead copy there.</summary>
+    public IReadOnlyList<TopicPin> Banned { get; init; } = [];
+
+    /// <summary>Topics bound to a broker by an operator.</summary>
+    public IReadOnlyList<TopicPin> Pins { get; init; } = [];
+
+    /// <summary>Topics that were loaded twice: no automatic move.</summary>
+    public IReadOnlyList<string> LoadedTwice { get; init; } = [];
+
+    /// <summary>Brokers that left the plans because an unload stuck there, until an operator closes the circuit breaker.</summary>
+    public IReadOnlyList<string> StuckBrokers { get; init; } = [];
+
+    /// <summary>Brokers that an operator drains or drained through this service.</summary>
+    public IReadOnlyList<string> DrainedBrokers { get; init; } = [];
+
+    /// <summary>Topics whose repair failed: not tried again by itself.</summary>
+    public IReadOnlyList<string> RepairFailed { get; init; } = [];
+
+    /// <summary>What is known of Danube's own rebalancer.</summary>
+    public BuiltInWatch? BuiltIn { get; init; }
+
+    /// <summary>The last plans, newest first.</summary>
+    public IReadOnlyList<PlanEntry> Plans { get; init; } = [];
+
+    /// <summary>Plans that commands with an idempotency key made, newest first.</summary>
+    public IReadOnlyList<KeyedCommand> Commands { get; init; } = [];
+
+    /// <summary>The last cycle.</summary>
+    public CycleRecord? LastCycle { get; init; }
+
+    /// <summary>What of the cycles was published last.</summary>
+    public PublishedCycle? Published { get; init; }
+}
+
+/// <summary>Moves are paused.</summary>
+/// <param name="Until">Until when; null until told.</param>
+/// <param name="Reason">Why, in the operator's words.</param>
+public sealed record Pause(DateTimeOffset? Until, string? Reason);
+
+/// <summary>A switch is on.</summary>
+public sealed record Switched(DateTimeOffset Since, string? Reason);
+
+/// <summary>The circuit breaker is open.</summary>
+/// <param name="Since">Since when.</param>
+/// <param name="Reason">What opened it.</param>
+/// <param name="Detail">One sentence.</param>
+public sealed record OpenCircuit(DateTimeOffset Since, ReasonCode Reason, string Detail);
+
+/// <summary>The plan that has the floor: there is never more than one.</summary>
+public sealed record ActivePlan
+{
+    public required string PlanId { get; init; }
+
+    public required string Hash { get; init; }
+
+    /// <summary>When its moves were counted in the ledger.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>Not null while it waits for approval.</summary>
+    public DateTimeOffset? ApprovalDeadline { get; init; }
+
+    /// <summary>Who approved it, or who asked for it.</summary>
+    public string? ApprovedBy { get; init; }
+
+    /// <summary>True once an operator cancelled it.</summary>
+    public bool Cancelled { get; init; }
+
+    /// <summary>True when an operator asked for it by hand: pause, quiet hours and mode do not hold it back.</summary>
+    public bool Manual { get; init; }
+
+    /// <summary>Worst publish latency (99th percentile, milliseconds) when it started; null when unknown.</summary>
+    public double? LatencyBeforeMs { get; init; }
+
+    /// <summary>W3C traceparent of the cycle or request that made it.</summary>
+    public string? TraceParent { get; init; }
+
+    public bool AwaitsApproval => ApprovalDeadline is not null && ApprovedBy is null;
+}
+
+/// <summary>A move that was made.</summary>
+public sealed record RecentMove(string Topic, string From, string To, DateTimeOffset At);
+
+/// <summary>What a command with an idempotency key made.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Body">Hash of the command and its body: the same key with another body is refused.</param>
+/// <param name="PlanId">The plan.</param>
+public sealed record KeyedCommand(string Key, string Body, string PlanId);
+
+/// <summary>Counter of the moves of Danube's own rebalancer.</summary>
+/// <param name="Leader">The broker that counts.</param>
+/// <param name="Moves">The counter.</param>
+/// <param name="SeenAt">When it was last seen to grow; null when never.</param>
+public sealed record BuiltInWatch(string Leader, double Moves, DateTimeOffset? SeenAt);
+
+/// <summary>A plan in the index.</summary>
+/// <param name="Id">The plan.</param>
+/// <param name="Moves">How many moves it has.</param>
+public sealed record PlanEntry(string Id, int Moves);
+
+/// <summary>Signature and time of the last published cycle.</summary>
+public sealed record PublishedCycle(string Signature, DateTimeOffset At);

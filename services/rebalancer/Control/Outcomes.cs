@@ -1,0 +1,64 @@
+using System.Globalization;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Options;
+
+namespace Danube.Dapr.Rebalancer.Control;
+
+/// <summary>What the control loop learns from a plan that ended.</summary>
+internal static class Outcomes
+{
+    private const int MinMovesForShare = 3;
+    private const int MaxRemembered = 500;
+
+    /// <summary>The state without the plan, with what it taught. The same plan a second time changes nothing.</summary>
+    public static ControlState Apply(ControlState state, PlanResult result, RebalancerOptions options, DateTimeOffset now)
+    {
+        if (state.Active is not { } active || active.PlanId != result.PlanId)
+            return state;
+        // A broker that dies takes its moves along; that says nothing about how well moves go.
+        var failures = result.Ends.Where(m => m.State is MoveState.Stuck or MoveState.Failed && m.Reason != ReasonCode.BrokerUnreachable).ToList();
+        return state with
+        {
+            Active = null,
+            Ledger = state.Ledger.Remove(now, active.Since, result.NotMoved.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
+            RecentMoves = Recent(state, result, options, now),
+            Banned = [.. state.Banned.Concat(failures.Where(m => m.From.Length > 0 && LeavesDeadCopy(m)).Select(m => new TopicPin(m.Topic, m.From))).Distinct().TakeLast(MaxRemembered)],
+            LoadedTwice = [.. state.LoadedTwice.Concat(failures.Where(m => m.Reason == ReasonCode.LoadedTwice).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered)],
+            StuckBrokers = [.. state.StuckBrokers.Concat(result.Ends.Where(m => m.State == MoveState.Stuck).Select(m => m.From)).Distinct()],
+            RepairFailed =
+            [
+                .. state.RepairFailed.Except(result.Ends.Where(m => m.State == MoveState.Done).Select(m => m.Topic))
+                    .Concat(failures.Where(m => m.Cause == MoveCause.Repair).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered),
+            ],
+            Circuit = state.Circuit ?? WhyOpen(result, failures, options, now),
+        };
+    }
+
+    /// <summary>Moves of the cool-down time, and a little more so that a topic does not go straight back.</summary>
+    private static IReadOnlyList<RecentMove> Recent(ControlState state, PlanResult result, RebalancerOptions options, DateTimeOffset now)
+    {
+        var keep = now.AddSeconds(-Math.Max(options.CoolDownSeconds, 60));
+        var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => new RecentMove(m.Topic, m.From, m.To, m.Time));
+        return [.. state.RecentMoves.Concat(moved).Where(m => m.At > keep)];
+    }
+
+    /// <summary>An unload that did not finish may have left the topic, sealed, in the memory of the broker that it came from.</summary>
+    private static bool LeavesDeadCopy(MoveRecord move) => move.State == MoveState.Stuck || move.Reason is ReasonCode.DeadCopy;
+
+    private static OpenCircuit? WhyOpen(PlanResult result, List<MoveRecord> all, RebalancerOptions options, DateTimeOffset now)
+    {
+        // A repair stops at its first surprise by itself; it is no reason to stop moves.
+        var failures = all.Where(m => m.Cause != MoveCause.Repair).ToList();
+        if (failures.FirstOrDefault(m => m.State == MoveState.Stuck) is { } stuck)
+            return new OpenCircuit(now, ReasonCode.Timeout, $"Topic {stuck.Topic} is stuck between {stuck.From} and {stuck.To}: {stuck.Detail}");
+        if (failures.FirstOrDefault(m => m.Reason is ReasonCode.LoadedTwice or ReasonCode.DeadCopy) is { } bad)
+            return new OpenCircuit(now, bad.Reason!.Value, $"Topic {bad.Topic}: {bad.Detail}");
+        if (result.Reason is ReasonCode.ClientImpact)
+            return new OpenCircuit(now, ReasonCode.ClientImpact, result.Detail);
+        return result.Ends.Count >= MinMovesForShare && failures.Count > options.MaxFailureShare * result.Ends.Count
+            ? new OpenCircuit(now, ReasonCode.Fault, string.Create(CultureInfo.InvariantCulture,
+                $"{failures.Count} of {result.Ends.Count} moves of plan {result.PlanId} failed; the limit is {options.MaxFailureShare:P0}."))
+            : null;
+    }
+}

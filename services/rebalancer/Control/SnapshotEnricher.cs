@@ -1,0 +1,41 @@
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Options;
+
+namespace Danube.Dapr.Rebalancer.Control;
+
+/// <summary>Adds to ranking's snapshot what only the rebalancer knows: rules, recent moves, topics and brokers that went wrong.</summary>
+internal static class SnapshotEnricher
+{
+    public static ClusterSnapshot Enrich(ClusterSnapshot snapshot, ControlState state, RebalancerOptions options)
+    {
+        var moved = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        foreach (var move in state.RecentMoves)
+            moved[move.Topic] = move.At;
+        var twice = state.LoadedTwice.ToHashSet(StringComparer.Ordinal);
+        var topics = snapshot.Topics;
+        if (moved.Count > 0 || twice.Count > 0)
+        {
+            topics =
+            [
+                .. snapshot.Topics.Select(topic => !moved.ContainsKey(topic.Name) && !twice.Contains(topic.Name)
+                    ? topic
+                    : topic with
+                    {
+                        LastMoved = moved.TryGetValue(topic.Name, out var at) && !(topic.LastMoved > at) ? at : topic.LastMoved,
+                        LoadedTwice = topic.LoadedTwice || twice.Contains(topic.Name),
+                    }),
+            ];
+        }
+
+        return snapshot with { Topics = topics, Rules = Rules(snapshot.Rules ?? new PlacementRules(), state, options) };
+    }
+
+    private static PlacementRules Rules(PlacementRules rules, ControlState state, RebalancerOptions options) => rules with
+    {
+        DeniedTopics = [.. rules.DeniedTopics, .. options.DeniedTopics],
+        Pins = [.. rules.Pins, .. state.Pins],
+        Banned = [.. rules.Banned, .. state.Banned],
+        ExcludedBrokers = [.. rules.ExcludedBrokers, .. options.ExcludedBrokers, .. state.StuckBrokers],
+        MaxPartitionsPerBroker = rules.MaxPartitionsPerBroker ?? options.MaxPartitionsPerBroker,
+    };
+}

@@ -1,0 +1,184 @@
+using System.Globalization;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Planning;
+using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Findings;
+using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Telemetry;
+using Microsoft.Extensions.Options;
+using Refusal = Danube.Dapr.Contracts.Refusal;
+
+namespace Danube.Dapr.Rebalancer.Cycle;
+
+/// <summary>What a cycle found, and the plan to start or to propose, if any.</summary>
+/// <param name="State">The state with what the cycle learned.</param>
+/// <param name="Record">The decision.</param>
+/// <param name="Plan">The plan to start or propose; null for none.</param>
+internal sealed record CycleResult(ControlState State, CycleRecord Record, RebalancePlan? Plan);
+
+/// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
+internal sealed class CycleRunner(
+    RankingClient ranking, PlanMaker planner, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
+{
+    public async Task<CycleResult> RunAsync(ControlState state, string? traceId, CancellationToken cancellationToken = default)
+    {
+        var options = monitor.CurrentValue;
+        var started = time.GetTimestamp();
+        var now = time.GetUtcNow();
+        var result = await DecideAsync(state, options, now, cancellationToken);
+        var record = result.Record with
+        {
+            DurationMs = time.GetElapsedTime(started).TotalMilliseconds,
+            TraceId = traceId,
+            Refusals = ControlRules.WorthNaming(result.Record.Refusals),
+        };
+        metrics.Cycle(record);
+        return result with { Record = record, State = result.State with { LastCycle = record } };
+    }
+
+    /// <summary>A plan on an operator's request. A dry run shows all moves; a real one keeps the limits.</summary>
+    public async Task<PlanMade> MakeManualAsync(ControlState state, RebalanceRequest request, CancellationToken cancellationToken = default)
+    {
+        var options = monitor.CurrentValue;
+        var now = time.GetUtcNow();
+        var left = ControlRules.MovesLeft(state, options, now);
+        if (!request.DryRun && left == 0)
+            return new PlanMade(null, ReasonCode.HourlyLimit, UsedUp(state, options, now), null, false, []);
+        ClusterSnapshot snapshot;
+        try
+        {
+            snapshot = await EnrichedSnapshotAsync(state, cancellationToken);
+        }
+        catch (SnapshotUnavailableException error)
+        {
+            return new PlanMade(null, ReasonCode.StaleReports, error.Message, null, false, []);
+        }
+
+        return planner.Make(snapshot, new PlanRequest
+        {
+            Policy = request.Policy ?? options.Policy,
+            MaxMoves = request.DryRun ? request.MaxMoves ?? 10_000 : Math.Min(request.MaxMoves ?? options.MaxMovesPerCycle, Math.Min(options.MaxMovesPerCycle, left)),
+            UntilTarget = true,
+            Trigger = PlanTrigger.Manual,
+            Ledger = state.Ledger,
+            WithoutHourlyLimit = request.DryRun,
+            Now = now,
+        });
+    }
+
+    /// <summary>Ranking's snapshot with what only the control loop knows.</summary>
+    public async Task<ClusterSnapshot> EnrichedSnapshotAsync(ControlState state, CancellationToken cancellationToken = default) =>
+        SnapshotEnricher.Enrich(await ranking.GetSnapshotAsync(cancellationToken), state, monitor.CurrentValue);
+
+    /// <summary>Topics that nobody owns are named with every cycle, whatever the planner had to look at.</summary>
+    private static IEnumerable<Refusal> Stranded(ClusterSnapshot snapshot, IReadOnlyList<Refusal> named) => snapshot.Topics
+        .Where(t => t.BrokerId is null && named.All(r => r.Subject != t.Name))
+        .Select(t => new Refusal(Contracts.SubjectKind.Topic, t.Name, ReasonCode.Stranded, "Nobody owns it."));
+
+    private static string UsedUp(ControlState state, RebalancerOptions options, DateTimeOffset now) =>
+        string.Create(CultureInfo.InvariantCulture, $"{state.Ledger.Total(now)} moves in the last hour; the limit is {options.MaxMovesPerHour}.");
+
+    private async Task<CycleResult> DecideAsync(ControlState state, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (state.Active is { } active)
+        {
+            return active.AwaitsApproval
+                ? new CycleResult(state, Record(now, CycleOutcome.Skipped, ReasonCode.AwaitingApproval, $"Plan {active.PlanId} waits for approval."), null)
+                : new CycleResult(state, Record(now, CycleOutcome.Skipped, ReasonCode.PlanRunning, $"Plan {active.PlanId} is running."), null);
+        }
+
+        ClusterSnapshot snapshot;
+        try
+        {
+            snapshot = await EnrichedSnapshotAsync(state, cancellationToken);
+        }
+        catch (SnapshotUnavailableException error)
+        {
+            return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.StaleReports, error.Message), null);
+        }
+
+        metrics.Findings(FindingRules.Of(snapshot, [], state, []));
+        if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
+            return repair;
+        state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
+        var made = planner.Make(snapshot, new PlanRequest
+        {
+            Policy = options.Policy,
+            MaxMoves = Math.Min(options.MaxMovesPerCycle, ControlRules.MovesLeft(state, options, now)),
+            // Once out of the band, plans go on until the target is reached, not only until the trigger is no longer exceeded.
+            UntilTarget = state.BreachSince is not null,
+            Trigger = PlanTrigger.Imbalance,
+            Ledger = state.Ledger,
+            Now = now,
+        });
+        var breach = ControlRules.Breach(state, made.OutOfBand, now);
+        state = state with { BreachSince = breach };
+        var record = Record(now, CycleOutcome.NoAction, made.Reason, made.Detail) with
+        {
+            Balance = made.Balance,
+            Refusals = [.. Stranded(snapshot, made.Refusals), .. made.Refusals],
+            LowerBoundMoves = made.Plan?.LowerBoundMoves ?? 0,
+        };
+        if (made.Plan is not { Moves.Count: > 0 } plan)
+            return new CycleResult(state, record with { Outcome = Outcome(made.Reason) }, null);
+
+        record = record with { Moves = plan.Moves.Count };
+        if (ControlRules.WhyNotSustained(breach, options, now) is { } early)
+            return new CycleResult(state, record with { Outcome = CycleOutcome.Skipped, Reason = early.Reason, Detail = early.Detail }, null);
+        if (ControlRules.MovesLeft(state, options, now) == 0)
+            return new CycleResult(state, record with { Outcome = CycleOutcome.Skipped, Reason = ReasonCode.HourlyLimit, Detail = UsedUp(state, options, now) }, null);
+
+        if (ControlRules.WhyNotStart(state, options, now) is { } denial)
+            return new CycleResult(state, record with { Outcome = CycleOutcome.Skipped, Reason = denial.Reason, Detail = $"{denial.Detail} {plan.Summary}" }, null);
+
+        return options.ModeValue == RebalancerMode.Advise
+            ? new CycleResult(state, record with { Outcome = CycleOutcome.Proposed, Reason = ReasonCode.AwaitingApproval, Detail = plan.Summary, PlanId = plan.Id }, plan)
+            : new CycleResult(state, record with { Outcome = CycleOutcome.Started, Reason = null, Detail = plan.Summary, PlanId = plan.Id }, plan);
+    }
+
+    /// <summary>Topics that nobody owns come first, where the policy lets them be repaired by itself.</summary>
+    private async Task<CycleResult?> RepairAsync(
+        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (ControlRules.WhyNotRepair(state, options, now) is not null)
+            return null;
+        IReadOnlyList<UnownedTopic> unowned;
+        try
+        {
+            unowned = await ranking.GetUnownedAsync(cancellationToken);
+        }
+        catch (SnapshotUnavailableException)
+        {
+            return null;
+        }
+
+        var due = unowned.Where(t => (now - t.Since).TotalSeconds >= options.StrandedAfterSeconds && !state.RepairFailed.Contains(t.Name)).ToList();
+        if (due.Count == 0)
+            return null;
+        try
+        {
+            var plan = PlanMaker.Repair(snapshot, due, now, options.Policy);
+            return new CycleResult(state, Record(now, CycleOutcome.Started, null, plan.Summary) with { PlanId = plan.Id, Moves = plan.Moves.Count, Balance = plan.Before }, plan);
+        }
+        catch (SnapshotException error)
+        {
+            return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.InvalidSnapshot, error.Message), null);
+        }
+    }
+
+    private static CycleOutcome Outcome(ReasonCode? reason) => reason switch
+    {
+        null or ReasonCode.Balanced or ReasonCode.NoBenefit => CycleOutcome.NoAction,
+        ReasonCode.InvalidSnapshot or ReasonCode.Fault => CycleOutcome.Failed,
+        _ => CycleOutcome.Skipped,
+    };
+
+    private static CycleRecord Record(DateTimeOffset now, CycleOutcome outcome, ReasonCode? reason, string detail) => new()
+    {
+        Id = $"c-{Guid.CreateVersion7(now):n}",
+        Time = now,
+        Outcome = outcome,
+        Reason = reason,
+        Detail = detail,
+    };
+}

@@ -1,0 +1,119 @@
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Topics;
+using Danube.Dapr.Rebalancer.Workflows;
+using Microsoft.Extensions.Options;
+
+namespace Danube.Dapr.Rebalancer.Execution;
+
+/// <summary>Looks at the cluster before a batch, refuses what must not move and reserves the rest.</summary>
+internal sealed class BatchPreflight(
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, IOptionsMonitor<RebalancerOptions> monitor)
+{
+    private const int AtOnce = 4;
+
+    public async Task<PreflightResult> RunAsync(BatchInput batch, CancellationToken cancellationToken = default)
+    {
+        var options = monitor.CurrentValue;
+        var facts = await ReadAsync(batch, cancellationToken);
+        var leader = facts.Topology.Leader?.Id ?? "";
+        if (PreflightRules.WhyNotBatch(facts, batch.Target, options) is { } denial)
+            return await RefuseBatchAsync(batch, denial, leader, facts.Raft.Term);
+
+        var found = new (MoveTask Move, Denial? Denial)[batch.Moves.Count];
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, found.Length),
+            new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
+            async (i, stop) => found[i] = (batch.Moves[i], await WhyNotAsync(batch, batch.Moves[i], facts, options, stop)));
+
+        await recorder.RecordAsync(batch.PlanId,
+        [
+            .. found.Select(f => f.Denial is { } why
+                ? recorder.At(batch.PlanId, f.Move, MoveState.Skipped, why.Reason, why.Detail)
+                : recorder.At(batch.PlanId, f.Move, MoveState.Reserved)),
+        ]);
+        var reserved = found.Where(f => f.Denial is null).Select(f => f.Move).ToList();
+        var mask = reserved.Count > 1 || (reserved.Count == 1 && !Landing.IsCertain(facts.Topology, facts.Balance, reserved[0].From, batch.Target));
+        return new PreflightResult(reserved, mask, leader, facts.Raft.Term, await BaselineAsync(batch.Target, reserved, facts, cancellationToken), null);
+    }
+
+    private async Task<ClusterFacts> ReadAsync(BatchInput batch, CancellationToken cancellationToken)
+    {
+        var topology = await danube.DiscoverAsync(cancellationToken);
+        var raft = await danube.GetRaftStatusAsync(cancellationToken);
+        var balance = await danube.GetClusterBalanceAsync(cancellationToken);
+        var owners = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
+        var delivery = new Dictionary<string, TopicDelivery>(StringComparer.Ordinal);
+        foreach (var broker in topology.Brokers)
+        {
+            foreach (var topic in await danube.ListBrokerTopicsAsync(broker.Id, cancellationToken))
+            {
+                owners[topic.Name] = owners.TryGetValue(topic.Name, out var others) ? [.. others, broker.Id] : [broker.Id];
+                delivery[topic.Name] = topic.Delivery;
+            }
+        }
+
+        var unreachable = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var broker in batch.Moves.Select(m => m.From).Append(batch.Target).Distinct(StringComparer.Ordinal).Where(b => topology.Find(b) is not null))
+        {
+            if (!await Liveness.IsAliveAsync(danube, broker, cancellationToken))
+                unreachable.Add(broker);
+        }
+
+        return new ClusterFacts(topology, raft, balance, owners, delivery, unreachable);
+    }
+
+    private async Task<PreflightResult> RefuseBatchAsync(BatchInput batch, Denial denial, string leader, ulong term)
+    {
+        // A missing leader comes back; a target that takes no topics does not, as far as this plan is concerned.
+        if (denial.Reason == ReasonCode.LeaderChanged)
+            return new PreflightResult([], false, leader, term, TargetBaseline.Unknown, new BatchResult(ContinuationKind.Wait, denial.Reason, denial.Detail));
+        await recorder.RecordAsync(batch.PlanId, [.. batch.Moves.Select(m => recorder.At(batch.PlanId, m, MoveState.Skipped, denial.Reason, denial.Detail))]);
+        return new PreflightResult([], false, leader, term, TargetBaseline.Unknown, null);
+    }
+
+    private async Task<Denial?> WhyNotAsync(BatchInput batch, MoveTask move, ClusterFacts facts, RebalancerOptions options, CancellationToken cancellationToken)
+    {
+        var described = await danube.DescribeTopicAsync(move.Topic, cancellationToken);
+        var topic = actors.Topic(move.Topic);
+        if (PreflightRules.WhyNotTopic(facts, move.Topic, move.From, move.To, described) is { } denial)
+        {
+            // A topic whose unload this very move has sent before a crash is not where it was: that is no reason to let it down.
+            var held = await topic.GetAsync();
+            return held?.Lease is { Step: LeaseStep.Unloading } lease && lease.MoveId == move.MoveId(batch.PlanId) ? null : denial;
+        }
+
+        var answer = await topic.ReserveAsync(new Reservation
+        {
+            MoveId = move.MoveId(batch.PlanId),
+            Topic = move.Topic,
+            From = move.From,
+            To = move.To,
+            LeaseSeconds = LeaseSeconds(batch, options),
+            CoolDownSeconds = options.CoolDownSeconds,
+            MinTopicAgeSeconds = options.MinTopicAgeSeconds,
+            Force = move.Force,
+        });
+        return answer.Denial;
+    }
+
+    /// <summary>Long enough for the whole batch with one slow move in it.</summary>
+    private static double LeaseSeconds(BatchInput batch, RebalancerOptions options) => (options.MoveTimeoutSeconds * 2) + (batch.Moves.Count * 5);
+
+    private async Task<TargetBaseline> BaselineAsync(string target, List<MoveTask> reserved, ClusterFacts facts, CancellationToken cancellationToken)
+    {
+        if (reserved.Count == 0)
+            return TargetBaseline.Unknown;
+        var listed = facts.Owners.Values.Count(o => o.Contains(target));
+        var scan = await TargetScan.ReadAsync(danube, target, cancellationToken);
+        if (scan is null)
+            return TargetBaseline.Unknown;
+        return new TargetBaseline(
+            scan.Owned - listed,
+            reserved.Where(m => scan.Refused.ContainsKey(m.Topic)).ToDictionary(m => m.Topic, m => scan.Refused[m.Topic], StringComparer.Ordinal),
+            scan.WorstLatencyP99Ms);
+    }
+}

@@ -1,0 +1,21 @@
+using Danube.Dapr.BrokerClient;
+
+namespace Danube.Dapr.Rebalancer.Execution;
+
+/// <summary>The cluster as one preflight saw it.</summary>
+/// <param name="Topology">Registered brokers.</param>
+/// <param name="Raft">Raft as the leader sees it.</param>
+/// <param name="Balance">The leader's ranking.</param>
+/// <param name="Owners">Owners of each topic by the brokers' own lists.</param>
+/// <param name="Delivery">Delivery mode of each owned topic.</param>
+/// <param name="Unreachable">Brokers of this batch that are registered but do not answer: Danube lists a dead one for half a minute.</param>
+internal sealed record ClusterFacts(
+    ClusterTopology Topology,
+    RaftStatus Raft,
+    ClusterBalance Balance,
+    IReadOnlyDictionary<string, IReadOnlyList<string>> Owners,
+    IReadOnlyDictionary<string, TopicDelivery> Delivery,
+    IReadOnlySet<string> Unreachable)
+{
+    public IReadOnlyList<string> OwnersOf(string topic) => Owners.TryGetValue(topic, out var owners) ? owners : [];
+}

@@ -1,0 +1,79 @@
+using System.Globalization;
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Plans;
+using Danube.Dapr.Rebalancer.Telemetry;
+using Danube.Dapr.Rebalancer.Workflows;
+using Microsoft.Extensions.Options;
+
+namespace Danube.Dapr.Rebalancer.Execution;
+
+/// <summary>Begin, continuation and end of a plan.</summary>
+internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, IOptionsMonitor<RebalancerOptions> monitor)
+{
+    /// <summary>What was shown is what runs: same hash, and not too many topics elsewhere than the plan assumes.</summary>
+    public async Task<BatchResult> BeginAsync(PlanStep step)
+    {
+        using var span = RebalancerTracing.Start("begin plan", step.TraceParent);
+        var plan = actors.Plan(step.PlanId);
+        var run = await plan.GetAsync() ?? throw new InvalidOperationException($"Plan {step.PlanId} is not known.");
+        if (run.Plan.Hash != step.Hash)
+            return new BatchResult(ContinuationKind.Stop, ReasonCode.Drift, $"The plan's hash is {run.Plan.Hash}, but {step.Hash} was to run.");
+        if (step.Approved && await DriftAsync(run.Plan) is { } drift)
+            return drift;
+        await plan.ChangeAsync(new PlanChange(PlanRunState.Running));
+        return new BatchResult(ContinuationKind.Go);
+    }
+
+    public async Task<NextBatch> NextAsync(PlanStep step)
+    {
+        var go = await actors.Control.MayContinueAsync(step.PlanId);
+        if (go.Kind != ContinuationKind.Go)
+            return new NextBatch(go.Kind, go.Reason, go.Detail, []);
+        var plan = actors.Plan(step.PlanId);
+        var batch = PlanProgress.NextBatch(await plan.GetMovesAsync(), monitor.CurrentValue.MaxMovesPerMask);
+        if (batch.Count == 0)
+            return new NextBatch(ContinuationKind.Go, null, "", []);
+        var forced = (await plan.GetAsync())!.Plan.Moves.Where(m => m.Force).Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
+        var repair = batch[0].Cause == MoveCause.Repair;
+        return new NextBatch(ContinuationKind.Go, null, "", [.. batch.Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, forced.Contains(m.Topic)))], repair);
+    }
+
+    /// <summary>Ends moves that were not made, the plan, and the plan's claim to the floor, in this order: each part may be repeated.</summary>
+    public async Task<bool> FinishAsync(FinishInput input)
+    {
+        using var span = RebalancerTracing.Start("finish plan", input.TraceParent);
+        var plan = actors.Plan(input.PlanId);
+        var open = (await plan.GetMovesAsync()).Where(m => !PlanProgress.IsEnd(m.State)).ToList();
+        foreach (var move in open.Where(m => m.State >= MoveState.Unloading))
+        {
+            var task = new MoveTask(move.Topic, move.From, move.To, move.Cause);
+            await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, task, MoveState.Failed, ReasonCode.Fault, $"The plan ended before the move did: {input.Detail}"));
+        }
+
+        open.RemoveAll(m => m.State >= MoveState.Unloading);
+        var state = input.Reason is ReasonCode.Cancelled or ReasonCode.KillSwitch ? MoveState.Cancelled : MoveState.Skipped;
+        foreach (var move in open)
+            await actors.Topic(move.Topic).ReleaseAsync(move.MoveId);
+        await recorder.RecordAsync(input.PlanId,
+        [
+            .. open.Select(m => recorder.At(input.PlanId, new MoveTask(m.Topic, m.From, m.To, m.Cause), state, input.Reason ?? ReasonCode.Fault, input.Detail)),
+        ]);
+        await plan.ChangeAsync(new PlanChange(input.Reason is null ? PlanRunState.Finished : PlanRunState.Stopped, input.Reason));
+        await actors.Control.FinishedAsync(PlanResults.Of(input.PlanId, input.Reason, input.Detail, await plan.GetMovesAsync()));
+        return true;
+    }
+
+    private async Task<BatchResult?> DriftAsync(RebalancePlan plan)
+    {
+        var owners = (await danube.GetOwnershipAsync()).OwnersByTopic;
+        var drifted = plan.Moves.Count(m => !owners.TryGetValue(m.Topic, out var now) || now.Count != 1 || now[0] != m.From);
+        return drifted > monitor.CurrentValue.MaxDrift * plan.Moves.Count
+            ? new BatchResult(ContinuationKind.Stop, ReasonCode.Drift, string.Create(CultureInfo.InvariantCulture,
+                $"{drifted} of {plan.Moves.Count} topics are no longer where the plan takes them from; the limit is {monitor.CurrentValue.MaxDrift:P0}. Make a new plan."))
+            : null;
+    }
+}

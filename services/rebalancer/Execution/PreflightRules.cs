@@ -1,0 +1,59 @@
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Options;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
+
+namespace Danube.Dapr.Rebalancer.Execution;
+
+/// <summary>What must hold before a topic is unloaded. Each refusal has its reason.</summary>
+internal static class PreflightRules
+{
+    /// <summary>Why nothing can be moved to <paramref name="target"/> now; null when something can.</summary>
+    public static Denial? WhyNotBatch(ClusterFacts facts, string target, RebalancerOptions options)
+    {
+        if (!options.StorageKeepsHistory)
+            return new Denial(ReasonCode.StorageMode, $"Storage mode {options.StorageMode} does not keep history when a topic moves.");
+        if (facts.Topology.Leader is not { } leader || facts.Raft.LeaderId != leader.Id)
+            return new Denial(ReasonCode.LeaderChanged, "Danube has no leader, or its brokers do not agree on one.");
+        if (facts.Topology.Find(target) is not { } broker)
+            return new Denial(ReasonCode.BrokerNotActive, $"Broker {target} is not registered (any more).");
+        if (broker.Status != BrokerStatus.Active)
+            return new Denial(ReasonCode.BrokerNotActive, $"Broker {target} is {broker.Status}.");
+        if (facts.Unreachable.Contains(target))
+            return new Denial(ReasonCode.BrokerUnreachable, $"Broker {target} does not answer.");
+        if (facts.Balance.Brokers.All(b => b.Id != target))
+            return new Denial(ReasonCode.BrokerNotRanked, $"Broker {target} is not in the leader's ranking.");
+        return null;
+    }
+
+    /// <summary>Why one topic cannot be moved; null when it can.</summary>
+    /// <param name="facts">The cluster.</param>
+    /// <param name="topic">The topic.</param>
+    /// <param name="from">The owner that the plan assumes.</param>
+    /// <param name="to">The target.</param>
+    /// <param name="described">Danube's description: its owner is found by the very rule by which an unload finds it.</param>
+    public static Denial? WhyNotTopic(ClusterFacts facts, string topic, string from, string to, TopicDescription described)
+    {
+        var owners = facts.OwnersOf(topic);
+        switch (owners.Count)
+        {
+            case 0:
+                return new Denial(ReasonCode.Stranded, "No broker lists it.");
+            case > 1:
+                return new Denial(ReasonCode.LoadedTwice, $"Brokers {string.Join(" and ", owners)} list it.");
+        }
+
+        if (owners[0] == to)
+            return new Denial(ReasonCode.AlreadyThere, $"Broker {to} owns it already.");
+        if (owners[0] != from)
+            return new Denial(ReasonCode.OwnerChanged, $"The plan takes it from {from}, but {owners[0]} owns it.");
+        if (facts.Topology.Find(from) is null || facts.Unreachable.Contains(from))
+            return new Denial(ReasonCode.BrokerUnreachable, $"Broker {from} is gone or does not answer: its topics cannot be unloaded.");
+        if (described.ResolvedOwner != from)
+            return new Denial(ReasonCode.NameCollision, $"Danube resolves the name to broker {described.ResolvedOwner ?? "none"}, but {from} owns it: an unload would reach the wrong broker.");
+        if (facts.Delivery.GetValueOrDefault(topic, described.Delivery) != TopicDelivery.Reliable || described.Delivery != TopicDelivery.Reliable)
+            return new Denial(ReasonCode.NonReliable, "NonReliable: an unload would orphan it.");
+        return null;
+    }
+}

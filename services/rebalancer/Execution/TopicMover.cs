@@ -1,0 +1,230 @@
+using System.Globalization;
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Telemetry;
+using Danube.Dapr.Rebalancer.Topics;
+using Danube.Dapr.Rebalancer.Workflows;
+using Microsoft.Extensions.Options;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
+
+namespace Danube.Dapr.Rebalancer.Execution;
+
+/// <summary>
+/// Moves one topic, or finds out how far a move that was begun has come. It may run any number of times for the same move: whether the unload was sent is
+/// written down in the topic's actor before it is sent, and where the topic is decides what follows.
+/// </summary>
+internal sealed class TopicMover(
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+{
+    /// <summary>How long one call watches before it leaves the waiting to the workflow's timers.</summary>
+    private static readonly TimeSpan Watch = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(15);
+
+    /// <summary>A request that a dead process sent may still be on its way for this long; only then is it sent again.</summary>
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(3);
+
+    public async Task<MoveResult> MoveAsync(MoveInput input, CancellationToken cancellationToken = default)
+    {
+        using var span = RebalancerTracing.Start("move topic", input.TraceParent);
+        span?.SetTag("danube.topic", input.Move.Topic);
+        span?.SetTag("danube.from", input.Move.From);
+        span?.SetTag("danube.to", input.Move.To);
+
+        var moveId = input.Move.MoveId(input.PlanId);
+        var held = await actors.Topic(input.Move.Topic).GetAsync();
+        if (held?.LastEnd is { } end && end.MoveId == moveId)
+        {
+            await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs)]);
+            return new MoveResult(MoveProgress.Ended, InterruptionOf(end.State, end.Reason, end.Detail));
+        }
+
+        if (held?.Lease is not { } lease || lease.MoveId != moveId)
+        {
+            await recorder.RecordAsync(input.PlanId,
+                [recorder.At(input.PlanId, input.Move, MoveState.Skipped, ReasonCode.Reserved, "The topic is no longer held for this move.")]);
+            return new MoveResult(MoveProgress.Ended);
+        }
+
+        return lease.Step == LeaseStep.Unloading
+            ? await FollowAsync(input, lease, cancellationToken)
+            : await BeginAsync(input, cancellationToken);
+    }
+
+    private async Task<MoveResult> BeginAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        var go = await actors.Control.MayContinueAsync(input.PlanId);
+        if (go.Kind != ContinuationKind.Go)
+            return new MoveResult(MoveProgress.Interrupted, new BatchResult(go.Kind, go.Reason, go.Detail));
+        if (await WhyNotNowAsync(input, cancellationToken) is { } why)
+            return new MoveResult(MoveProgress.Interrupted, why);
+        var owner = (await danube.DescribeTopicAsync(input.Move.Topic, cancellationToken)).ResolvedOwner;
+        if (owner != input.Move.From)
+        {
+            var reason = owner is null ? ReasonCode.Stranded : owner == input.Move.To ? ReasonCode.AlreadyThere : ReasonCode.OwnerChanged;
+            await recorder.EndAsync(input.PlanId,
+                recorder.At(input.PlanId, input.Move, MoveState.Skipped, reason, $"Its owner is {owner ?? "nobody"} at the moment of its unload."), owner);
+            return new MoveResult(MoveProgress.Ended);
+        }
+
+        return await UnloadAsync(input, cancellationToken);
+    }
+
+    /// <summary>Leader and Raft term as at the preflight, and the mask in force, or the landing still certain without one.</summary>
+    private async Task<BatchResult?> WhyNotNowAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        var topology = await danube.DiscoverAsync(cancellationToken);
+        var raft = await danube.GetRaftStatusAsync(cancellationToken);
+        if (topology.Leader?.Id != input.LeaderId || raft.LeaderId != input.LeaderId || raft.Term != input.RaftTerm)
+            return new BatchResult(ContinuationKind.Wait, ReasonCode.LeaderChanged, $"Leader or Raft term changed (leader {raft.LeaderId ?? "none"}, term {raft.Term}).");
+        if (topology.Find(input.Move.To) is not { Status: BrokerStatus.Active })
+            return new BatchResult(ContinuationKind.Wait, ReasonCode.BrokerNotActive, $"Broker {input.Move.To} takes no topics (any more).");
+        // A dead target with all others masked would be the worst moment for a failover: nobody could take the dead one's topics.
+        foreach (var broker in (string[])[input.Move.To, input.Move.From])
+        {
+            if (!await Liveness.IsAliveAsync(danube, broker, cancellationToken))
+                return new BatchResult(ContinuationKind.Wait, ReasonCode.BrokerUnreachable, $"Broker {broker} does not answer.");
+        }
+
+        if (!input.Masked)
+        {
+            return Landing.IsCertain(topology, await danube.GetClusterBalanceAsync(cancellationToken), input.Move.From, input.Move.To)
+                ? null
+                : new BatchResult(ContinuationKind.Wait, ReasonCode.Drift, "The ranking changed: without a mask the topic would land elsewhere.");
+        }
+
+        if (MaskRules.InForce(topology, input.Move.To))
+            return null;
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, 1));
+        return masked.Reason is { } reason ? new BatchResult(ContinuationKind.Wait, reason, masked.Detail) : null;
+    }
+
+    private async Task<MoveResult> UnloadAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        var moveId = input.Move.MoveId(input.PlanId);
+        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(moveId))
+            return new MoveResult(MoveProgress.Interrupted, new BatchResult(ContinuationKind.Wait, ReasonCode.Reserved, "The topic is no longer held for this move."));
+        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading)]);
+        var sent = time.GetUtcNow();
+        try
+        {
+            var answer = await danube.UnloadTopicAsync(input.Move.Topic, cancellationToken);
+            if (answer.Outcome != UnloadOutcome.Accepted && await OwnerAsync(input, cancellationToken) == input.Move.From)
+            {
+                var detail = $"Danube refused the unload: {answer.Detail}";
+                await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.Refused, detail), input.Move.From);
+                return new MoveResult(MoveProgress.Ended);
+            }
+        }
+        catch (DanubeUnreachableException)
+        {
+            // It may or may not have happened: look.
+        }
+
+        return await WatchAsync(input, sent, cancellationToken) ?? new MoveResult(MoveProgress.Pending);
+    }
+
+    /// <summary>A move whose unload was sent, by this process or by one that died.</summary>
+    private async Task<MoveResult> FollowAsync(MoveInput input, Lease lease, CancellationToken cancellationToken)
+    {
+        var sent = lease.UnloadSentAt ?? time.GetUtcNow();
+        if (await WatchAsync(input, sent, cancellationToken) is { } landed)
+            return landed;
+        var elapsed = time.GetUtcNow() - sent;
+        var owner = await OwnerAsync(input, cancellationToken);
+        if (elapsed.TotalSeconds >= monitor.CurrentValue.MoveTimeoutSeconds)
+            return await GiveUpAsync(input, owner, elapsed);
+        if (elapsed > Settled && await DeadAsync(input, cancellationToken) is { } dead)
+            return await LoseAsync(input, owner, dead, elapsed);
+        if (owner == input.Move.From && elapsed > Settled)
+        {
+            // The request was lost with the process that sent it, or Danube did not take it: the topic never left.
+            return await WhyNotNowAsync(input, cancellationToken) is { Reason: not ReasonCode.Drift } why
+                ? new MoveResult(MoveProgress.Pending, why with { Kind = ContinuationKind.Go })
+                : await UnloadAsync(input, cancellationToken);
+        }
+
+        return new MoveResult(MoveProgress.Pending);
+    }
+
+    private async Task<MoveResult?> WatchAsync(MoveInput input, DateTimeOffset sent, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        do
+        {
+            if (await LandedAsync(input, (time.GetUtcNow() - sent).TotalMilliseconds, cancellationToken) is { } result)
+                return result;
+            await Task.Delay(Poll, time, cancellationToken);
+        }
+        while (time.GetElapsedTime(started) < Watch);
+
+        return null;
+    }
+
+    /// <summary>Where the topic has arrived; null while it is on its way or still at its source.</summary>
+    private async Task<MoveResult?> LandedAsync(MoveInput input, double elapsedMs, CancellationToken cancellationToken)
+    {
+        var owner = await OwnerAsync(input, cancellationToken);
+        if (owner is null || owner == input.Move.From)
+            return null;
+        if (owner != input.Move.To)
+        {
+            var detail = string.Create(CultureInfo.InvariantCulture, $"Danube gave it to broker {owner} after {elapsedMs:0} ms; it is planned again from there.");
+            await recorder.EndAsync(input.PlanId,
+                recorder.At(input.PlanId, input.Move, MoveState.LandedElsewhere, ReasonCode.LandedElsewhere, detail, elapsedMs), owner);
+            return new MoveResult(MoveProgress.Ended, null, elapsedMs);
+        }
+
+        try
+        {
+            if ((await danube.LookupTopicAsync(input.Move.To, input.Move.Topic, cancellationToken)).Outcome != LookupOutcome.Connect)
+                return null;
+        }
+        catch (Exception error) when (error is DanubeUnreachableException or DanubeUnknownBrokerException)
+        {
+            return null;
+        }
+
+        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Verifying, durationMs: elapsedMs)]);
+        return new MoveResult(MoveProgress.Landed, null, elapsedMs);
+    }
+
+    /// <summary>The broker of this move that died; null when both live.</summary>
+    private async Task<string?> DeadAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        foreach (var broker in (string[])[input.Move.From, input.Move.To])
+        {
+            if (!await Liveness.IsAliveAsync(danube, broker, cancellationToken))
+                return broker;
+        }
+
+        return null;
+    }
+
+    /// <summary>A broker died in the middle of the move. That is Danube's failover to put right, or a repair's, and no reason to stop all other moves.</summary>
+    private async Task<MoveResult> LoseAsync(MoveInput input, string? owner, string dead, TimeSpan elapsed)
+    {
+        var detail = string.Create(CultureInfo.InvariantCulture,
+            $"Broker {dead} died {elapsed.TotalSeconds:0} s after the unload; {(owner is null ? "nobody owns the topic until it is repaired" : $"broker {owner} is assigned to it")}.");
+        await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.BrokerUnreachable, detail, elapsed.TotalMilliseconds), owner);
+        return new MoveResult(MoveProgress.Ended, new BatchResult(ContinuationKind.Wait, ReasonCode.BrokerUnreachable, detail));
+    }
+
+    private async Task<MoveResult> GiveUpAsync(MoveInput input, string? owner, TimeSpan elapsed)
+    {
+        var detail = string.Create(CultureInfo.InvariantCulture,
+            $"{(owner is null ? "nobody owns it" : owner == input.Move.From ? "it never left its broker" : $"broker {owner} owns but does not serve it")} {elapsed.TotalSeconds:0} s after its unload.");
+        await recorder.EndAsync(input.PlanId,
+            recorder.At(input.PlanId, input.Move, MoveState.Stuck, ReasonCode.Timeout, detail, elapsed.TotalMilliseconds), owner, failedOn: input.Move.From);
+        return new MoveResult(MoveProgress.Ended, InterruptionOf(MoveState.Stuck, ReasonCode.Timeout, detail));
+    }
+
+    /// <summary>Danube's own lookup: exact here, because the preflight refuses names that it would confuse.</summary>
+    private async Task<string?> OwnerAsync(MoveInput input, CancellationToken cancellationToken) =>
+        (await danube.DescribeTopicAsync(input.Move.Topic, cancellationToken)).ResolvedOwner;
+
+    private static BatchResult? InterruptionOf(MoveState state, ReasonCode? reason, string detail) =>
+        state == MoveState.Stuck ? new BatchResult(ContinuationKind.Stop, reason, detail) : null;
+}

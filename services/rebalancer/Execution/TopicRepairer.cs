@@ -1,0 +1,248 @@
+using System.Globalization;
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Telemetry;
+using Danube.Dapr.Rebalancer.Topics;
+using Danube.Dapr.Rebalancer.Workflows;
+using Microsoft.Extensions.Options;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
+
+namespace Danube.Dapr.Rebalancer.Execution;
+
+/// <summary>
+/// Gives a topic that nobody owns an owner again. Danube resolves owners by the beginning of a name, so a helper topic whose name begins with the lost one's lets
+/// its broker be found: a Reliable topic is then loaded there by a producer and unloaded regularly, a NonReliable one is deleted and created again.
+/// Every step looks first, so it may run any number of times; at the first surprise it stops and says what is left to do.
+/// </summary>
+internal sealed class TopicRepairer(
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, RebalancerMetrics metrics, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+{
+    public const string HelperSuffix = "-danube-repair";
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+
+    public async Task<MoveResult> RepairAsync(MoveInput input, CancellationToken cancellationToken = default)
+    {
+        using var span = RebalancerTracing.Start("repair topic", input.TraceParent);
+        span?.SetTag("danube.topic", input.Move.Topic);
+        var go = await actors.Control.MayContinueAsync(input.PlanId);
+        if (go.Kind != ContinuationKind.Go)
+            return new MoveResult(MoveProgress.Interrupted, new BatchResult(go.Kind, go.Reason, go.Detail));
+
+        var started = time.GetTimestamp();
+        var held = await ReserveAsync(input);
+        if (held.End is { } ended)
+            return await EndAsync(input, ended.State, ended.Reason, ended.Detail, null, ended.DurationMs);
+        if (held.Denial is { } denial)
+            return await EndAsync(input, MoveState.Skipped, denial.Reason, denial.Detail, null, null);
+        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Reserved)]);
+        try
+        {
+            if (held.Step == LeaseStep.Unloading)
+            {
+                // The unload was sent before a crash: the topic may be on its way to an owner, and must not be loaded a second time meanwhile.
+                await ComesByItselfAsync(input.Move.Topic, cancellationToken);
+            }
+
+            var ownership = await danube.GetOwnershipAsync(cancellationToken);
+            if (ownership.OwnersByTopic.TryGetValue(input.Move.Topic, out var owners))
+            {
+                await RemoveHelperAsync(input.Move.Topic, ownership, cancellationToken);
+                return await EndAsync(input, MoveState.Skipped, ReasonCode.AlreadyThere, $"Broker {owners[0]} owns it: nothing to repair.", owners[0], null);
+            }
+
+            if (ownership.Topics.FirstOrDefault(t => t.Name == input.Move.Topic) is not { } listed)
+                return await EndAsync(input, MoveState.Skipped, ReasonCode.Stranded, "Danube lists no such topic: nothing to repair.", null, null);
+            var owner = listed.Delivery == TopicDelivery.Reliable
+                ? await RepairReliableAsync(input, ownership, cancellationToken)
+                : await RepairNonReliableAsync(input, ownership, cancellationToken);
+            var elapsed = time.GetElapsedTime(started).TotalMilliseconds;
+            metrics.RepairEnded(true);
+            return await EndAsync(input, MoveState.Done, null,
+                string.Create(CultureInfo.InvariantCulture, $"Owned by {owner} and served again after {elapsed:0} ms."), owner, elapsed);
+        }
+        catch (RepairException surprise)
+        {
+            metrics.RepairEnded(false);
+            await actors.Mask.CloseAsync(input.BatchId);
+            var end = await EndAsync(input, MoveState.Failed, surprise.Reason, surprise.Message, null, null);
+            return end with { Interruption = new BatchResult(ContinuationKind.Stop, surprise.Reason, $"{input.Move.Topic}: {surprise.Message}") };
+        }
+    }
+
+    private async Task<string> RepairReliableAsync(MoveInput input, TopicOwnership ownership, CancellationToken cancellationToken)
+    {
+        var topic = input.Move.Topic;
+        var unclean = await UncleanBrokersAsync(topic);
+        var carrier = await CarrierAsync(topic, unclean, cancellationToken) ?? await CreateHelperAsync(input, ownership, unclean, TopicDelivery.Reliable, cancellationToken);
+        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, $"Loaded on {carrier} through a name that begins alike.")]);
+        if ((await danube.LookupTopicAsync(carrier, topic, cancellationToken)).Outcome != LookupOutcome.Connect)
+        {
+            var producer = await danube.CreateProducerAsync(carrier, topic, $"repair-{Guid.NewGuid():n}", TopicDelivery.Reliable, cancellationToken);
+            if (producer.Outcome != CreateProducerOutcome.Created)
+                throw new RepairException(ReasonCode.Refused, $"Broker {carrier} did not load it ({producer.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
+        }
+
+        await actors.Topic(topic).BeginUnloadAsync(input.Move.MoveId(input.PlanId));
+        var unload = await danube.UnloadTopicAsync(topic, cancellationToken);
+        if (unload.Outcome != UnloadOutcome.Accepted)
+            throw new RepairException(ReasonCode.Refused, $"Danube refused to unload it from {carrier} ({unload.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
+        var owner = await OwnedAsync(topic, cancellationToken);
+        await RemoveHelperAsync(topic, await danube.GetOwnershipAsync(cancellationToken), cancellationToken);
+        return owner;
+    }
+
+    private async Task<string> RepairNonReliableAsync(MoveInput input, TopicOwnership ownership, CancellationToken cancellationToken)
+    {
+        var topic = input.Move.Topic;
+        // Danube says NonReliable also when it does not know. Only what was known to be NonReliable while it lived is deleted.
+        if (!input.KnownNonReliable)
+            throw new RepairException(ReasonCode.DeliveryUnknown, "It may be Reliable: its delivery mode was not seen while it was owned, and a NonReliable topic is repaired by deleting it.");
+        if (TopicNames.IsPartition(topic))
+            throw new RepairException(ReasonCode.IsPartition, "A single partition of a NonReliable topic cannot be created again.");
+        if ((await danube.DescribeTopicAsync(topic, cancellationToken)).SchemaSubject is { } schema)
+            throw new RepairException(ReasonCode.HasSchema, $"It has the schema {schema}, which a new creation would lose.");
+
+        var unclean = await UncleanBrokersAsync(topic);
+        if (await CarrierAsync(topic, unclean, cancellationToken) is null)
+            await CreateHelperAsync(input, ownership, unclean, TopicDelivery.NonReliable, cancellationToken);
+        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted and created again.")]);
+        var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
+        if (deleted.Outcome != DeleteTopicOutcome.Deleted)
+            throw new RepairException(ReasonCode.Refused, $"Danube refused to delete it ({deleted.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
+        await RemoveHelperAsync(topic, await danube.GetOwnershipAsync(cancellationToken), cancellationToken);
+        var created = await danube.CreateTopicAsync(topic, TopicDelivery.NonReliable, cancellationToken);
+        if (created.Outcome is not (CreateTopicOutcome.Accepted or CreateTopicOutcome.AlreadyExists))
+            throw new RepairException(ReasonCode.Refused, $"It is deleted, but Danube refused to create it again ({created.Detail}). Left to do: create {topic} (NonReliable).");
+        return await OwnedAsync(topic, cancellationToken);
+    }
+
+    /// <summary>The broker that Danube finds for the name already, by a topic whose name begins with it; null when there is none.</summary>
+    private async Task<string?> CarrierAsync(string topic, HashSet<string> unclean, CancellationToken cancellationToken)
+    {
+        if ((await danube.DescribeTopicAsync(topic, cancellationToken)).ResolvedOwner is not { } carrier)
+            return null;
+        if (unclean.Contains(carrier))
+            throw new RepairException(ReasonCode.DeadCopy, $"Danube resolves its name to broker {carrier}, which may hold a dead copy of it.");
+        return carrier;
+    }
+
+    /// <summary>Creates the helper on an active broker that never failed this topic, under a mask.</summary>
+    private async Task<string> CreateHelperAsync(
+        MoveInput input, TopicOwnership ownership, HashSet<string> unclean, TopicDelivery delivery, CancellationToken cancellationToken)
+    {
+        var topology = await danube.DiscoverAsync(cancellationToken);
+        var topics = ownership.OwnersByTopic.Values.SelectMany(o => o).CountBy(o => o).ToDictionary(o => o.Key, o => o.Value);
+        string? carrier = null;
+        foreach (var broker in topology.Brokers
+            .Where(b => b.Status == BrokerStatus.Active && !unclean.Contains(b.Id))
+            .OrderBy(b => topics.GetValueOrDefault(b.Id)).ThenBy(b => b.Id, StringComparer.Ordinal))
+        {
+            if (await Liveness.IsAliveAsync(danube, broker.Id, cancellationToken))
+            {
+                carrier = broker.Id;
+                break;
+            }
+        }
+
+        if (carrier is null)
+            throw new RepairException(ReasonCode.BrokerNotActive, "No active broker without a bad record for this topic answers.");
+        var helper = input.Move.Topic + HelperSuffix;
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, carrier, 1));
+        if (masked.Reason is { } reason)
+            throw new RepairException(reason, masked.Detail);
+        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Masked, null, $"Helper topic on {carrier}.")]);
+        var created = await danube.CreateTopicAsync(helper, delivery, cancellationToken);
+        if (created.Outcome is not (CreateTopicOutcome.Accepted or CreateTopicOutcome.AlreadyExists))
+            throw new RepairException(ReasonCode.Refused, $"Danube refused to create the helper topic {helper}: {created.Detail}");
+        var owner = await OwnedAsync(helper, cancellationToken);
+        await actors.Mask.CloseAsync(input.BatchId);
+        return owner;
+    }
+
+    private async Task RemoveHelperAsync(string topic, TopicOwnership ownership, CancellationToken cancellationToken)
+    {
+        var helper = topic + HelperSuffix;
+        if (ownership.Topics.All(t => t.Name != helper))
+            return;
+        var deleted = await danube.DeleteTopicAsync(helper, cancellationToken);
+        if (deleted.Outcome != DeleteTopicOutcome.Deleted)
+            throw new RepairException(ReasonCode.Refused, $"The helper topic {helper} could not be deleted ({deleted.Detail}). Left to do: delete it.");
+    }
+
+    private async Task<string> OwnedAsync(string topic, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        while (time.GetElapsedTime(started) < Patience)
+        {
+            // By the brokers' own lists: the resolution of names is the very thing that is bent here.
+            foreach (var broker in (await danube.GetTopologyAsync(cancellationToken)).Brokers)
+            {
+                if ((await danube.ListBrokerTopicsAsync(broker.Id, cancellationToken)).Any(t => t.Name == topic)
+                    && await ServesAsync(broker.Id, topic, cancellationToken))
+                    return broker.Id;
+            }
+
+            await Task.Delay(Poll, time, cancellationToken);
+        }
+
+        throw new RepairException(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"{topic} has no owner that serves it {Patience.TotalSeconds:0} s later. Left to do: look at the brokers' logs."));
+    }
+
+    private async Task ComesByItselfAsync(string topic, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await OwnedAsync(topic, cancellationToken);
+        }
+        catch (RepairException)
+        {
+            // It did not: it is repaired from the beginning.
+        }
+    }
+
+    private async Task<bool> ServesAsync(string broker, string topic, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await danube.LookupTopicAsync(broker, topic, cancellationToken)).Outcome == LookupOutcome.Connect;
+        }
+        catch (DanubeUnreachableException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<ReservationResult> ReserveAsync(MoveInput input) => await actors.Topic(input.Move.Topic).ReserveAsync(new Reservation
+    {
+        MoveId = input.Move.MoveId(input.PlanId),
+        Topic = input.Move.Topic,
+        From = "",
+        To = "",
+        LeaseSeconds = monitor.CurrentValue.MoveTimeoutSeconds,
+        Force = true,
+    });
+
+    private async Task<HashSet<string>> UncleanBrokersAsync(string topic)
+    {
+        var state = await actors.Topic(topic).GetAsync();
+        var banned = (await actors.Control.GetStateAsync()).Banned.Where(b => b.Topic == topic).Select(b => b.BrokerId);
+        return [.. state?.Failures.Select(f => f.BrokerId) ?? [], .. banned];
+    }
+
+    private async Task<MoveResult> EndAsync(MoveInput input, MoveState state, ReasonCode? reason, string detail, string? owner, double? durationMs)
+    {
+        await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, state, reason, detail, durationMs), owner);
+        return new MoveResult(MoveProgress.Ended, null, durationMs);
+    }
+
+    /// <summary>Something is not as a repair needs it.</summary>
+    private sealed class RepairException(ReasonCode reason, string message) : Exception(message)
+    {
+        public ReasonCode Reason => reason;
+    }
+}

@@ -1,0 +1,135 @@
+using System.Globalization;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Control;
+
+namespace Danube.Dapr.Rebalancer.Topics;
+
+/// <summary>A move asks for a topic.</summary>
+public sealed record Reservation
+{
+    public required string MoveId { get; init; }
+
+    public required string Topic { get; init; }
+
+    public required string From { get; init; }
+
+    public required string To { get; init; }
+
+    /// <summary>Time after which the holder counts as dead.</summary>
+    public required double LeaseSeconds { get; init; }
+
+    public double CoolDownSeconds { get; init; }
+
+    public double MinTopicAgeSeconds { get; init; }
+
+    /// <summary>First seen by the control plane, where known.</summary>
+    public DateTimeOffset? FirstSeen { get; init; }
+
+    /// <summary>An operator insists: cool-down, age and pin do not hold it back. A dead copy and another move do.</summary>
+    public bool Force { get; init; }
+}
+
+/// <summary>Answer to a reservation.</summary>
+/// <param name="Denial">Why not; null when the topic is held now.</param>
+/// <param name="Step">How far the move had come when it asked again.</param>
+/// <param name="End">Set when the move has already ended.</param>
+public sealed record ReservationResult(Denial? Denial, LeaseStep Step = LeaseStep.Reserved, MoveEnd? End = null);
+
+/// <summary>The gate in front of every move of one topic, as functions of the topic's state.</summary>
+internal static class TopicGate
+{
+    private const int MaxFailures = 8;
+
+    /// <summary>Gives the topic to a move, or says why not. The same move asking again gets it again.</summary>
+    public static (TopicState State, ReservationResult Result) Reserve(TopicState state, Reservation request, DateTimeOffset now)
+    {
+        if (state.LastEnd is { } end && end.MoveId == request.MoveId)
+            return (state, new ReservationResult(null, LeaseStep.Unloading, end));
+        if (state.Lease is { } lease && lease.MoveId == request.MoveId)
+        {
+            var renewed = lease with { ExpiresAt = now.AddSeconds(request.LeaseSeconds) };
+            return (state with { Lease = renewed }, new ReservationResult(null, lease.Step));
+        }
+
+        if (WhyNot(state, request, now) is { } denial)
+            return (state, new ReservationResult(denial));
+        return (state with
+        {
+            Owner = request.From,
+            FirstSeen = Earlier(state.FirstSeen, request.FirstSeen),
+            Lease = new Lease(request.MoveId, request.From, request.To, LeaseStep.Reserved, now.AddSeconds(request.LeaseSeconds)),
+        }, new ReservationResult(null));
+    }
+
+    /// <summary>Writes down that the unload is about to be sent. Null when the move does not hold the topic (any more).</summary>
+    public static TopicState? BeginUnload(TopicState state, string moveId, DateTimeOffset now) =>
+        state.Lease is { } lease && lease.MoveId == moveId
+            ? state with { Lease = lease with { Step = LeaseStep.Unloading, UnloadSentAt = lease.UnloadSentAt ?? now } }
+            : null;
+
+    /// <summary>Frees the topic of a move that did nothing to it. Null when the move does not hold it, or has sent its unload.</summary>
+    public static TopicState? Release(TopicState state, string moveId) =>
+        state.Lease is { Step: LeaseStep.Reserved } lease && lease.MoveId == moveId ? state with { Lease = null } : null;
+
+    /// <summary>Writes down how a move ended and frees the topic. Ending it again changes nothing.</summary>
+    /// <param name="state">The topic.</param>
+    /// <param name="end">How it ended.</param>
+    /// <param name="owner">Who owns it now, when known.</param>
+    /// <param name="failedOn">The broker on which it went wrong, or null.</param>
+    public static TopicState End(TopicState state, MoveEnd end, string? owner, string? failedOn)
+    {
+        if (state.LastEnd is { } last && last.MoveId == end.MoveId)
+            return state;
+        var lease = state.Lease is { } held && held.MoveId == end.MoveId ? held : null;
+        var moved = end.State is MoveState.Done or MoveState.LandedElsewhere || end.Reason == ReasonCode.LoadedTwice;
+        return state with
+        {
+            Owner = owner ?? state.Owner,
+            LastMoved = moved ? end.At : state.LastMoved,
+            LastMovedFrom = moved ? lease?.From ?? state.LastMovedFrom : state.LastMovedFrom,
+            LoadedTwice = state.LoadedTwice || end.Reason == ReasonCode.LoadedTwice,
+            Lease = lease is null ? state.Lease : null,
+            Failures = failedOn is null || end.Reason is not { } reason
+                ? state.Failures
+                : [.. state.Failures.Where(f => f.BrokerId != failedOn).TakeLast(MaxFailures - 1), new BrokerFailure(failedOn, reason, end.At)],
+            LastEnd = end,
+        };
+    }
+
+    /// <summary>Frees the topic of a holder that is overdue. Null when there is nothing to free.</summary>
+    public static TopicState? Expire(TopicState state, DateTimeOffset now)
+    {
+        if (state.Lease is not { } lease || lease.ExpiresAt > now)
+            return null;
+        var reason = lease.Step == LeaseStep.Unloading ? ReasonCode.Timeout : ReasonCode.Cancelled;
+        var detail = lease.Step == LeaseStep.Unloading
+            ? "The move did not come back after its unload was sent; the topic was freed."
+            : "The move did not come back; the topic was freed.";
+        var end = new MoveEnd(lease.MoveId, lease.Step == LeaseStep.Unloading ? MoveState.Failed : MoveState.Cancelled, reason, detail, now, null);
+        return End(state, end, null, null);
+    }
+
+    private static Denial? WhyNot(TopicState state, Reservation request, DateTimeOffset now)
+    {
+        if (state.Lease is { } lease && lease.ExpiresAt > now)
+            return new Denial(ReasonCode.Reserved, $"Move {lease.MoveId} holds it.");
+        if (state.Failures.FirstOrDefault(f => f.BrokerId == request.To) is { } failure)
+            return new Denial(ReasonCode.DeadCopy, string.Create(CultureInfo.InvariantCulture,
+                $"Broker {request.To} failed to let it go at {failure.At:u} ({failure.Reason}) and may hold a dead copy."));
+        if (state.LoadedTwice && !request.Force)
+            return new Denial(ReasonCode.LoadedTwice, "It was loaded twice: its next unload may lose what was written between. Move it by hand, with force, in a quiet moment.");
+        if (request.Force)
+            return null;
+        if (state.Pin is { } pin && pin != request.To)
+            return new Denial(ReasonCode.Pinned, $"Pinned to broker {pin}.");
+        if (state.LastMoved is { } moved && (now - moved).TotalSeconds < request.CoolDownSeconds)
+            return new Denial(ReasonCode.CoolDown, string.Create(CultureInfo.InvariantCulture,
+                $"Moved {(now - moved).TotalSeconds:0} s ago; it rests {request.CoolDownSeconds:0} s."));
+        if (Earlier(state.FirstSeen, request.FirstSeen) is { } first && (now - first).TotalSeconds < request.MinTopicAgeSeconds)
+            return new Denial(ReasonCode.TopicTooYoung, string.Create(CultureInfo.InvariantCulture,
+                $"Seen first {(now - first).TotalSeconds:0} s ago; the least age is {request.MinTopicAgeSeconds:0} s."));
+        return null;
+    }
+
+    private static DateTimeOffset? Earlier(DateTimeOffset? a, DateTimeOffset? b) => a is null || b < a ? b : a;
+}

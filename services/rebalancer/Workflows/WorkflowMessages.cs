@@ -1,0 +1,106 @@
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Control;
+
+namespace Danube.Dapr.Rebalancer.Workflows;
+
+/// <summary>Input of <see cref="ExecutePlanWorkflow"/>.</summary>
+/// <param name="PlanId">The plan; its moves stay in its actor, so that the history stays small.</param>
+/// <param name="Hash">Hash of the plan that was shown: what was approved is what runs.</param>
+/// <param name="ApprovalDeadline">Until when it waits for approval; null when it needs none.</param>
+/// <param name="TraceParent">W3C traceparent of the cycle or request that made the plan.</param>
+/// <param name="Sequence">Number of the next batch; grows over continuations.</param>
+/// <param name="Started">True once the plan was checked and begun.</param>
+internal sealed record ExecutePlanInput(string PlanId, string Hash, DateTime? ApprovalDeadline, string? TraceParent, int Sequence = 0, bool Started = false);
+
+/// <summary>What a plan's workflow shows while it runs.</summary>
+/// <param name="Phase">What it does.</param>
+/// <param name="Batch">Number of the batch.</param>
+/// <param name="Target">Target of the batch, or null.</param>
+/// <param name="Reason">What it waits for, or null.</param>
+internal sealed record PlanStatus(string Phase, int Batch, string? Target = null, ReasonCode? Reason = null);
+
+/// <summary>Names a plan to an activity.</summary>
+internal sealed record PlanStep(string PlanId, string Hash, string? TraceParent, bool Approved = false);
+
+/// <summary>What comes next in a plan.</summary>
+/// <param name="Kind">Go, wait or stop; go without moves means that all have ended.</param>
+/// <param name="Reason">Why it waits or stops.</param>
+/// <param name="Detail">One sentence.</param>
+/// <param name="Moves">The moves of the next batch, all to the same target.</param>
+/// <param name="Repair">True: the moves are repairs of topics that nobody owns.</param>
+internal sealed record NextBatch(ContinuationKind Kind, ReasonCode? Reason, string Detail, IReadOnlyList<MoveTask> Moves, bool Repair = false);
+
+/// <summary>One move, as the activities need it.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="From">Owner at the start.</param>
+/// <param name="To">Target.</param>
+/// <param name="Cause">Why.</param>
+/// <param name="Force">An operator insists.</param>
+internal sealed record MoveTask(string Topic, string From, string To, MoveCause Cause, bool Force = false)
+{
+    public string MoveId(string planId) => MoveRecord.IdOf(planId, Topic);
+}
+
+/// <summary>Input of <see cref="MoveBatchWorkflow"/>.</summary>
+internal sealed record BatchInput(string PlanId, string BatchId, string Target, IReadOnlyList<MoveTask> Moves, string? TraceParent);
+
+/// <summary>How a batch ended.</summary>
+/// <param name="Kind">Go: take the next batch. Wait: come again later for the moves that are left. Stop: the plan ends.</param>
+/// <param name="Reason">Why it waits or stops.</param>
+/// <param name="Detail">One sentence.</param>
+internal sealed record BatchResult(ContinuationKind Kind, ReasonCode? Reason = null, string Detail = "");
+
+/// <summary>What the preflight of a batch found.</summary>
+/// <param name="Reserved">The moves that may begin; their topics are held for them.</param>
+/// <param name="Mask">True when other brokers must be masked.</param>
+/// <param name="LeaderId">Danube's leader.</param>
+/// <param name="RaftTerm">Raft term.</param>
+/// <param name="Target">How the target looked before.</param>
+/// <param name="Interruption">Set when the batch as a whole cannot begin.</param>
+internal sealed record PreflightResult(
+    IReadOnlyList<MoveTask> Reserved, bool Mask, string LeaderId, ulong RaftTerm, TargetBaseline Target, BatchResult? Interruption);
+
+/// <summary>How a target looked before its batch, to tell afterwards what the batch did.</summary>
+/// <param name="Excess">Topics that it had loaded beyond those that it owns; null when not known.</param>
+/// <param name="Refused">Publishes that it had refused, of the batch's topics where there were any.</param>
+/// <param name="LatencyP99Ms">Its worst publish latency; null when not known.</param>
+internal sealed record TargetBaseline(double? Excess, IReadOnlyDictionary<string, double> Refused, double? LatencyP99Ms)
+{
+    public static TargetBaseline Unknown { get; } = new(null, new Dictionary<string, double>(), null);
+}
+
+/// <summary>Input of the activity that moves one topic.</summary>
+internal sealed record MoveInput(string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent)
+{
+    /// <summary>For a repair: the topic was seen to be NonReliable while it was owned.</summary>
+    public bool KnownNonReliable => Move.Force;
+}
+
+/// <summary>How far a move is.</summary>
+internal enum MoveProgress
+{
+    /// <summary>The target owns and serves it.</summary>
+    Landed,
+
+    /// <summary>On its way; look again.</summary>
+    Pending,
+
+    /// <summary>It ended otherwise, and that is recorded.</summary>
+    Ended,
+
+    /// <summary>It has not begun, and the batch must stop here.</summary>
+    Interrupted,
+}
+
+/// <summary>How far a move is, and what follows for its batch.</summary>
+internal sealed record MoveResult(MoveProgress Progress, BatchResult? Interruption = null, double? DurationMs = null);
+
+/// <summary>A move that landed and waits to be verified.</summary>
+internal sealed record LandedMove(MoveTask Move, double? DurationMs);
+
+/// <summary>Input of the activity that ends a batch.</summary>
+internal sealed record SettleInput(
+    string PlanId, string BatchId, string Target, TargetBaseline Baseline, IReadOnlyList<LandedMove> Landed, IReadOnlyList<MoveTask> Left, string? TraceParent);
+
+/// <summary>How a plan's end is told.</summary>
+internal sealed record FinishInput(string PlanId, ReasonCode? Reason, string Detail, string? TraceParent);

@@ -1,0 +1,105 @@
+using Danube.Dapr.LocalSidecar.PubSub;
+using Danube.Dapr.LocalSidecar.Scheduling;
+using System.Text.Json;
+
+namespace Danube.Dapr.LocalSidecar.Tests;
+
+public sealed class SchedulingTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    [Theory]
+    [InlineData("0h0m5s0ms", 5000, "5s")]
+    [InlineData("1h30m", 5400000, "1h30m0s")]
+    [InlineData("1.5s", 1500, "1.5s")]
+    [InlineData("500ms", 500, "500ms")]
+    [InlineData("0", 0, "0s")]
+    public void GoDuration_Text_ReadsAndWrites(string text, int milliseconds, string written)
+    {
+        Assert.True(Durations.TryParseGo(text, out var value));
+        Assert.Equal(milliseconds, value.TotalMilliseconds);
+        Assert.Equal(written, Durations.ToGo(value));
+    }
+
+    [Theory, InlineData(""), InlineData("5"), InlineData("s"), InlineData("5 s"), InlineData("1x"), InlineData("often")]
+    public void GoDuration_OtherText_IsRefused(string text) => Assert.False(Durations.TryParseGo(text, out _));
+
+    [Theory]
+    [InlineData("", null, null)]
+    [InlineData("0h0m10s0ms", 10, null)]
+    [InlineData("R3/PT10S", 10, 3)]
+    [InlineData("@every 1m", 60, null)]
+    [InlineData("@hourly", 3600, null)]
+    [InlineData("P1W", 604800, null)]
+    public void Period_Text_GivesDistanceAndRepetitions(string text, int? seconds, int? repetitions)
+    {
+        Assert.True(Durations.TryParsePeriod(text, out var period, out var count));
+        Assert.Equal(seconds, period?.TotalSeconds is { } s ? (int)s : null);
+        Assert.Equal(repetitions, count);
+    }
+
+    [Theory, InlineData("often"), InlineData("P1M"), InlineData("P1Y"), InlineData("Rx/PT1S")]
+    public void Period_OtherText_IsRefused(string text) => Assert.False(Durations.TryParsePeriod(text, out _, out _));
+
+    [Fact]
+    public void Ticks_TimeToLive_CountsFromTheDueTime()
+    {
+        Ticks? ticks = Ticks.Parse("1s", "1s", "4.2s", Now);
+        var fired = new List<double>();
+        while (ticks is not null)
+        {
+            fired.Add((ticks.Next - Now).TotalSeconds);
+            ticks = ticks.After(ticks.Next);
+        }
+
+        Assert.Equal([1, 2, 3, 4, 5], fired);
+    }
+
+    [Fact]
+    public void Ticks_Repetitions_AreTheNumberOfTicks()
+    {
+        var first = Ticks.Parse("1s", "R2/PT1S", "", Now);
+        var second = first.After(first.Next);
+
+        Assert.NotNull(second);
+        Assert.Null(second.After(second.Next));
+    }
+
+    [Fact]
+    public void Ticks_AfterAPause_StayOnTheGridAndLeaveOutWhatPassed()
+    {
+        var ticks = Ticks.Parse("1s", "2s", "", Now).After(Now.AddSeconds(8.5));
+
+        Assert.Equal(Now.AddSeconds(9), ticks!.Next);
+    }
+
+    [Theory]
+    [InlineData("event.type == \"a\"", true)]
+    [InlineData("event.type == 'b'", false)]
+    [InlineData("event.type != \"b\" && event.data.n > 4", true)]
+    [InlineData("event.data.n >= 6 || event.data.tags[1] == \"y\"", true)]
+    [InlineData("!(event.data.n == 5)", false)]
+    [InlineData("event.data.name.startsWith(\"Dan\") && event.data.name.endsWith(\"be\")", true)]
+    [InlineData("event.data[\"name\"].contains(\"ub\")", true)]
+    [InlineData("event.type in [\"x\", \"a\"]", true)]
+    [InlineData("\"x\" in event.data.tags", true)]
+    [InlineData("event.missing == \"a\"", false)]
+    [InlineData("event.missing != \"a\"", false)]
+    [InlineData("has(event.data.n) && !has(event.data.m)", true)]
+    [InlineData("size(event.data.tags) == 2", true)]
+    [InlineData("event.type.matches(\"^[a-c]$\")", true)]
+    public void RouteExpression_Rule_HoldsOrNot(string rule, bool expected)
+    {
+        Assert.True(RouteExpression.TryParse(rule, out var expression, out var problem), problem);
+        using var document = JsonDocument.Parse("""{"type":"a","data":{"n":5,"name":"Danube","tags":["x","y"]}}""");
+
+        Assert.Equal(expected, expression!.Matches(document.RootElement));
+    }
+
+    [Theory, InlineData("event.type = 1"), InlineData("type == 1"), InlineData("event.type =="), InlineData("(event.a == 1"), InlineData("event.a.now()"), InlineData("event.a == \"x")]
+    public void RouteExpression_OtherText_IsRefusedWithTheText(string rule)
+    {
+        Assert.False(RouteExpression.TryParse(rule, out _, out var problem));
+        Assert.Contains(rule, problem, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,167 @@
+using System.Text.Json;
+using Danube.Dapr.LocalSidecar.Hosting;
+
+namespace Danube.Dapr.LocalSidecar.Tests;
+
+public sealed class SidecarTests
+{
+    [Fact]
+    public async Task State_SaveGetDelete_AnswersAsDaprd()
+    {
+        await using var sidecar = await TestSidecar.StartAsync(("a", null));
+
+        Assert.Equal((204, ""), await sidecar.SendAsync("POST", "/v1.0/state/statestore", """[{"key":"k","value":{"n":1}}]"""));
+        Assert.Equal((200, """{"n":1}"""), await sidecar.SendAsync("GET", "//v1.0//state/statestore/k/"));
+        var (status, body) = await sidecar.SendAsync("POST", "/v1.0/state/statestore", """[{"key":"k","value":2,"etag":"old"}]""");
+        Assert.Equal(409, status);
+        Assert.Equal("""{"errorCode":"ERR_STATE_SAVE","message":"failed saving state in state store statestore: possible etag mismatch. error from state store"}""", body);
+        Assert.Equal((204, ""), await sidecar.SendAsync("DELETE", "/v1.0/state/statestore/k"));
+        Assert.Equal((204, ""), await sidecar.SendAsync("GET", "/v1.0/state/statestore/k"));
+        Assert.Contains("ERR_STATE_STORE_NOT_FOUND", (await sidecar.SendAsync("GET", "/v1.0/state/other/k")).Body, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("GET", "/", 404, "ERR_DIRECT_INVOKE")]
+    [InlineData("GET", "/v1.0/nothing", 404, "ERR_DIRECT_INVOKE")]
+    [InlineData("POST", "/v1.0/publish/pubsub/", 404, "ERR_DIRECT_INVOKE")]
+    [InlineData("POST", "/v1.0/publish/other/t", 404, "ERR_PUBSUB_NOT_FOUND")]
+    [InlineData("GET", "/v1.0/secrets/s/k", 500, "ERR_SECRET_STORES_NOT_CONFIGURED")]
+    [InlineData("GET", "/v1.0/configuration/c?key=a", 500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED")]
+    [InlineData("POST", "/v1.0-alpha1/lock/l", 500, "ERR_LOCK_STORE_NOT_CONFIGURED")]
+    [InlineData("POST", "/v1.0/bindings/b", 500, "ERR_INVOKE_OUTPUT_BINDING")]
+    [InlineData("POST", "/v1.0-alpha1/state/statestore/query", 500, "ERR_STATE_STORE_NOT_SUPPORTED")]
+    [InlineData("GET", "/v1.0/invoke/unknown/method/x", 500, "no host found with the given ID")]
+    public async Task Request_ThatCannotBeServed_AnswersAsDaprd(string method, string path, int status, string expected)
+    {
+        await using var sidecar = await TestSidecar.StartAsync(("a", null));
+
+        var answer = await sidecar.SendAsync(method, path, method == "POST" ? "{}" : null);
+
+        Assert.Equal(status, answer.Status);
+        Assert.Contains(expected, answer.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ApiToken_WrongOrMissing_IsRefusedExceptForHealth()
+    {
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with { ApiToken = "secret" }, ("a", null));
+
+        Assert.Equal((401, "invalid api token"), await sidecar.SendAsync("GET", "/v1.0/metadata"));
+        Assert.Equal(401, (await sidecar.SendAsync("GET", "/v1.0/metadata", null, 0, ("dapr-api-token", "guess"))).Status);
+        Assert.Equal(200, (await sidecar.SendAsync("GET", "/v1.0/metadata", null, 0, ("dapr-api-token", "secret"))).Status);
+        Assert.Equal(204, (await sidecar.SendAsync("GET", "/v1.0/healthz")).Status);
+    }
+
+    [Fact]
+    public async Task AppToken_Set_GoesWithEveryCallToTheApp()
+    {
+        await using var app = await new TestApp().StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with { AppToken = "secret" }, ("a", app.Port));
+
+        await sidecar.SendAsync("GET", "/v1.0/invoke/a/method/x", null, 0, ("dapr-api-token", "of the caller"));
+
+        Assert.Equal(["/dapr/config", "/dapr/subscribe", "/x"], app.Calls.Select(static c => c.Path));
+        Assert.All(app.Calls, static c => Assert.Equal("secret", c.Headers["dapr-api-token"]));
+    }
+
+    [Fact]
+    public async Task Invoke_OtherApp_PassesVerbPathQueryBodyAndSaysWhoCalls()
+    {
+        await using var app = await new TestApp { Answer = static c => Task.FromResult((418, "got " + c.Body)) }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(("caller", null), ("callee", app.Port));
+
+        Assert.Equal((418, "got hello"), await sidecar.SendAsync("PATCH", "/v1.0/invoke/callee/method/a%2Fb//c/../d?x=1", "hello", 0, ("x-mine", "yes")));
+
+        var call = app.Calls.Last();
+        Assert.Equal(("PATCH", "/a/b/d", "hello"), (call.Method, call.Path, call.Body));
+        Assert.Equal(("caller", "callee", "yes"), (call.Headers["Dapr-Caller-App-Id"], call.Headers["Dapr-Callee-App-Id"], call.Headers["x-mine"]));
+    }
+
+    [Fact]
+    public async Task Publish_Subscribed_ArrivesInAnEnvelope()
+    {
+        await using var app = await new TestApp { Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""" }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(("a", app.Port));
+
+        Assert.Equal((204, ""), await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t?metadata.cloudevent.id=mine", """{"n":1}"""));
+        await TestSidecar.Eventually(() => app.To("/events").Any());
+
+        var call = Assert.Single(app.To("/events"));
+        Assert.Equal("application/cloudevents+json", call.Headers["Content-Type"]);
+        using var envelope = JsonDocument.Parse(call.Body);
+        var names = envelope.RootElement.EnumerateObject().Select(static p => p.Name).ToList();
+        Assert.Equal(names.Order(StringComparer.Ordinal), names);
+        Assert.Equal("mine", envelope.RootElement.GetProperty("id").GetString());
+        Assert.Equal(1, envelope.RootElement.GetProperty("data").GetProperty("n").GetInt32());
+        Assert.Equal(("t", "pubsub", "a"), (envelope.RootElement.GetProperty("topic").GetString(), envelope.RootElement.GetProperty("pubsubname").GetString(), envelope.RootElement.GetProperty("source").GetString()));
+    }
+
+    [Theory]
+    [InlineData(200, "", 1, 0)]
+    [InlineData(200, """{"status":"SUCCESS"}""", 1, 0)]
+    [InlineData(200, """{"status":"DROP"}""", 1, 1)]
+    [InlineData(404, "", 1, 1)]
+    [InlineData(200, """{"status":"RETRY"}""", 3, 1)]
+    [InlineData(500, "", 3, 1)]
+    public async Task Delivery_Outcome_DecidesAboutRetryAndDeadLetter(int status, string body, int deliveries, int dead)
+    {
+        using var folder = new TempFolder();
+        folder.Write("resiliency.yaml", "kind: Resiliency\nspec: { policies: { retries: { r: { policy: constant, duration: 1ms, maxRetries: 2 } } }, targets: { components: { pubsub: { inbound: { retry: r } } } } }");
+        await using var app = await new TestApp
+        {
+            Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events","deadLetterTopic":"dead"},{"topic":"dead","pubsubName":"pubsub","route":"dead"},{"topic":"end","pubsubName":"pubsub","route":"end"}]""",
+            Answer = c => Task.FromResult(c.Path == "/events" ? (status, body) : (200, "")),
+        }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(folder, false, static o => o, ("a", app.Port));
+
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t", "1");
+        await TestSidecar.Eventually(() => app.To("/events").Count() >= deliveries && app.To("/dead").Count() >= dead);
+        // Whatever comes too much comes before a second event of the same topics is through.
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t", "2");
+        await TestSidecar.Eventually(() => app.To("/events").Count() >= 2 * deliveries && app.To("/dead").Count() >= 2 * dead);
+
+        Assert.Equal(2 * deliveries, app.To("/events").Count());
+        Assert.Equal(2 * dead, app.To("/dead").Count());
+        Assert.Single(app.To("/events").Take(deliveries).Select(static c => c.Body).Distinct());
+    }
+
+    [Fact]
+    public async Task Delivery_AppIsDown_WaitsUntilItIsBack()
+    {
+        await using var app = await new TestApp { Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""" }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(("a", app.Port), ("publisher", null));
+        await app.KillAsync();
+
+        Assert.Equal((204, ""), await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t", "1", 1));
+        await app.StartAsync();
+
+        await TestSidecar.Eventually(() => app.To("/events").Any());
+    }
+
+    [Fact]
+    public async Task PortTaken_Start_FailsWithThePort()
+    {
+        await using var first = await TestSidecar.StartAsync(("a", null));
+
+        var e = await Assert.ThrowsAsync<IOException>(() => SidecarHost.StartAsync(new() { Apps = first.Apps, LogLevel = Microsoft.Extensions.Logging.LogLevel.None }));
+
+        Assert.Contains(first.Apps[0].DaprHttpPort.ToString(System.Globalization.CultureInfo.InvariantCulture), e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Grpc_UnknownRpcAndWrongToken_AnswerAsDaprd()
+    {
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with { ApiToken = "secret" }, ("a", null));
+        using var channel = Grpc.Net.Client.GrpcChannel.ForAddress($"http://127.0.0.1:{sidecar.Apps[0].DaprGrpcPort}");
+        var client = new global::Dapr.Client.Autogen.Grpc.v1.Dapr.DaprClient(channel);
+        var token = new Grpc.Core.Metadata { { "dapr-api-token", "secret" } };
+
+        var missing = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () => await client.GetMetadataAsync(new()));
+        var unknown = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () => await client.ListActorTimersAsync(new(), token));
+        var metadata = await client.GetMetadataAsync(new(), token);
+
+        Assert.Equal((Grpc.Core.StatusCode.Unauthenticated, "missing api token in request metadata"), (missing.StatusCode, missing.Status.Detail));
+        Assert.Equal((Grpc.Core.StatusCode.Unknown, "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"), (unknown.StatusCode, unknown.Status.Detail));
+        Assert.Equal("a", metadata.Id);
+    }
+}

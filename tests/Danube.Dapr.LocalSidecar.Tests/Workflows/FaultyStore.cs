@@ -1,0 +1,50 @@
+using Danube.Dapr.LocalSidecar.State;
+
+namespace Danube.Dapr.LocalSidecar.Tests.Workflows;
+
+/// <summary>A store that can die at any write, as the process around it would, or fail with the write done or not done.</summary>
+internal sealed class FaultyStore(TimeProvider time) : IStateStore
+{
+    private readonly InMemoryStateStore _inner = new(time);
+    private int _writes;
+
+    /// <summary>The write with this number (from 1) is the last one that is done; it and all later ones fail.</summary>
+    public int? DieAfter { get; set; }
+
+    /// <summary>Writes with these numbers fail: true with the write done nevertheless.</summary>
+    public Dictionary<int, bool> Fail { get; } = [];
+
+    /// <summary>The most operations of one write.</summary>
+    public int LargestWrite { get; private set; }
+
+    public int Writes => Volatile.Read(ref _writes);
+
+    public Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken) => _inner.GetAsync(key, cancellationToken);
+
+    public Task<IReadOnlyList<StateEntry>> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
+
+    public async Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
+    {
+        Assert.True(operations.Select(static o => o.Key).Distinct().Count() == operations.Count, "etcd refuses a transaction that names a key twice");
+        LargestWrite = Math.Max(LargestWrite, operations.Count);
+        var number = Interlocked.Increment(ref _writes);
+        if (number > DieAfter) throw new IOException("the process died");
+        if (Fail.TryGetValue(number, out var done))
+        {
+            if (done) await _inner.ApplyAsync(operations, cancellationToken);
+            throw new IOException("the store failed");
+        }
+        await _inner.ApplyAsync(operations, cancellationToken);
+        if (number == DieAfter) throw new IOException("the process died");
+    }
+
+    /// <summary>Another process starts over what was written.</summary>
+    public void Revive()
+    {
+        DieAfter = null;
+        Fail.Clear();
+        Volatile.Write(ref _writes, 0);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

@@ -1,0 +1,204 @@
+using System.Diagnostics;
+using System.Globalization;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.MetricsCollector.Resources;
+using Danube.Dapr.MetricsCollector.Resources.Linux;
+
+namespace Danube.Dapr.MetricsCollector.Tests.Resources;
+
+/// <summary>Accuracy against the kernel's own counters, in a real control group with a CPU quota and a memory limit.</summary>
+public sealed class RealCgroupTests
+{
+    private const double LimitBytes = 256 * 1024 * 1024;
+    private const double HeldBytes = 96 * 1024 * 1024;
+
+    [CgroupV1Fact]
+    public async Task Cgroup_BusyProcessUnderAQuota_IsWithinTwoPointsOfTheKernel()
+    {
+        using var group = new CgroupV1();
+        using var busy = group.Start("while :; do :; done");
+        var reader = new CgroupReader(new SystemFiles(""), CgroupLocation.OfPath(new SystemFiles(""), group.Path));
+        var window = new UsageWindow();
+        var clock = Stopwatch.StartNew();
+
+        var before = group.CpuSeconds();
+        var began = clock.Elapsed;
+        window.Add(reader.Read(), clock.Elapsed);
+        using (var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(250)))
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                await timer.WaitForNextTickAsync();
+                window.Add(reader.Read(), clock.Elapsed);
+            }
+        }
+
+        var truth = 100 * (group.CpuSeconds() - before) / ((clock.Elapsed - began).TotalSeconds * 0.5);
+        var usage = window.Take(new ResourceUsage { Source = reader.Source });
+
+        Assert.Equal(0.5, usage.CpuCores);
+        Assert.Equal(Math.Min(100, truth), usage.CpuPercent!.Mean, 2.0);
+        Assert.True(usage.CpuThrottledPercent!.Mean > 0, "a busy loop under half a core must be throttled");
+    }
+
+    [CgroupV1Fact]
+    public async Task Cgroup_MemoryUnderALimit_IsWithinTwoPointsOfTheKernelAndWithoutPageCache()
+    {
+        using var group = new CgroupV1();
+        var file = Path.GetTempFileName();
+        await File.WriteAllBytesAsync(file, new byte[64 * 1024 * 1024]);
+        try
+        {
+            // tail keeps what it reads until the end comes; the file only fills the page cache.
+            using var held = group.Start(string.Create(CultureInfo.InvariantCulture, $"cat '{file}' > /dev/null; (head -c {HeldBytes} /dev/zero; exec sleep 60) | tail -c 1G > /dev/null"));
+            var deadline = Stopwatch.StartNew();
+            while (group.Rss() < HeldBytes && deadline.Elapsed < TimeSpan.FromSeconds(20))
+                await Task.Delay(50);
+            Assert.True(group.Rss() >= HeldBytes, "the process did not take its memory");
+
+            var reading = new CgroupReader(new SystemFiles(""), CgroupLocation.OfPath(new SystemFiles(""), group.Path)).Read();
+
+            Assert.Equal(LimitBytes, reading.MemoryLimitBytes);
+            Assert.Equal(100 * group.Rss() / LimitBytes, 100 * reading.MemoryBytes!.Value / LimitBytes, 2.0);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [CgroupV1Fact]
+    public async Task Auto_ProcessUnderALimit_IsFoundThroughItsPortsGroup()
+    {
+        using var group = new CgroupV1();
+        using var sleeper = group.Start("exec sleep 60");
+        var deadline = Stopwatch.StartNew();
+        while (!File.ReadAllText($"/proc/{sleeper.Id}/cgroup").Contains(group.Path, StringComparison.Ordinal) && deadline.Elapsed < TimeSpan.FromSeconds(10))
+            await Task.Delay(20);
+
+        var location = CgroupLocation.OfProcess(new SystemFiles(""), sleeper.Id);
+
+        Assert.Equal((1, group.Path), (location.Version, location.Path));
+        Assert.True(new CgroupReader(new SystemFiles(""), location).IsLimited());
+    }
+
+    [LinuxFact]
+    public async Task Process_BusyProcess_IsWithinTwoPointsOfTheKernel()
+    {
+        using var busy = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "while :; do :; done"]))!;
+        try
+        {
+            var reader = new ProcessReader(new SystemFiles(""), busy.Id);
+            var window = new UsageWindow();
+            var clock = Stopwatch.StartNew();
+            var before = busy.TotalProcessorTime;
+            window.Add(reader.Read(), clock.Elapsed);
+            var began = clock.Elapsed;
+            await Task.Delay(2000);
+            window.Add(reader.Read(), clock.Elapsed);
+            busy.Refresh();
+            var cores = reader.Read().CpuCores!.Value;
+            var truth = 100 * (busy.TotalProcessorTime - before).TotalSeconds / ((clock.Elapsed - began).TotalSeconds * cores);
+
+            Assert.Equal(truth, window.Take(new ResourceUsage { Source = "process" }).CpuPercent!.Mean, 2.0);
+        }
+        finally
+        {
+            busy.Kill();
+            await busy.WaitForExitAsync();
+        }
+    }
+
+    [LinuxFact]
+    public void Host_ThisMachine_GivesEveryBasicFigure()
+    {
+        var reading = new HostReader(new SystemFiles("")).Read();
+
+        Assert.Equal(Environment.ProcessorCount, reading.CpuCores);
+        Assert.True(reading.CpuSeconds > 0);
+        Assert.InRange(reading.MemoryBytes!.Value, 1, reading.MemoryLimitBytes!.Value);
+    }
+
+    /// <summary>A group of this test alone.</summary>
+    private sealed class CgroupV1 : IDisposable
+    {
+        private static readonly string[] Controllers = ["cpu", "cpuacct", "memory"];
+        private readonly List<Process> _processes = [];
+
+        public CgroupV1()
+        {
+            foreach (var folder in Folders())
+                Directory.CreateDirectory(folder);
+            File.WriteAllText($"/sys/fs/cgroup/cpu{Path}/cpu.cfs_quota_us", "50000");
+            File.WriteAllText($"/sys/fs/cgroup/memory{Path}/memory.limit_in_bytes", LimitBytes.ToString(CultureInfo.InvariantCulture));
+        }
+
+        public string Path { get; } = $"/danube-collector-test-{Guid.NewGuid():N}";
+
+        public double CpuSeconds() => Number($"/sys/fs/cgroup/cpuacct{Path}/cpuacct.usage") / 1e9;
+
+        public double Rss() => SystemFiles.Field(File.ReadAllText($"/sys/fs/cgroup/memory{Path}/memory.stat"), "total_rss")!.Value;
+
+        /// <summary>Runs a script inside the group.</summary>
+        public Process Start(string script)
+        {
+            var enter = string.Concat(Folders().Select(f => $"echo $$ > {f}/cgroup.procs; "));
+            var process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", enter + script]))!;
+            _processes.Add(process);
+            return process;
+        }
+
+        public void Dispose()
+        {
+            var deadline = Stopwatch.StartNew();
+            while (File.ReadAllLines($"/sys/fs/cgroup/memory{Path}/cgroup.procs") is { Length: > 0 } pids && deadline.Elapsed < TimeSpan.FromSeconds(10))
+            {
+                foreach (var pid in pids)
+                    Kill(int.Parse(pid, CultureInfo.InvariantCulture));
+                Thread.Yield();
+            }
+
+            foreach (var folder in Folders())
+                Directory.Delete(folder);
+        }
+
+        private static void Kill(int pid)
+        {
+            try
+            {
+                using var process = Process.GetProcessById(pid);
+                process.Kill();
+            }
+            catch (Exception error) when (error is ArgumentException or InvalidOperationException)
+            {
+                // It ended by itself.
+            }
+        }
+
+        private IEnumerable<string> Folders() => Controllers.Select(c => $"/sys/fs/cgroup/{c}{Path}");
+
+        private static double Number(string file) => double.Parse(File.ReadAllText(file), CultureInfo.InvariantCulture);
+    }
+}
+
+/// <summary>Runs on Linux alone.</summary>
+internal sealed class LinuxFactAttribute : FactAttribute
+{
+    public LinuxFactAttribute()
+    {
+        if (!OperatingSystem.IsLinux())
+            Skip = "reads /proc, which this system does not have";
+    }
+}
+
+/// <summary>Runs where control groups of version 1 are mounted and may be made.</summary>
+internal sealed class CgroupV1FactAttribute : FactAttribute
+{
+    public CgroupV1FactAttribute()
+    {
+        if (!OperatingSystem.IsLinux() || !File.Exists("/sys/fs/cgroup/cpuacct/cpuacct.usage") || !File.Exists("/sys/fs/cgroup/memory/memory.stat"))
+            Skip = "needs the cgroup v1 controllers cpu, cpuacct and memory mounted under /sys/fs/cgroup";
+        else if (!Environment.IsPrivilegedProcess)
+            Skip = "needs the right to make cgroups";
+    }
+}

@@ -1,0 +1,9 @@
+namespace Danube.Dapr.Rebalancer.Tests.Bench;
+
+/// <summary>The clock of the services under test: it shows what the workflows' clock shows, which jumps from timer to timer, and goes on with the real time between the jumps.</summary>
+internal sealed class BenchTime(Func<DateTime> workflowTime) : TimeProvider
+{
+    private readonly long _started = System.GetTimestamp();
+
+    public override DateTimeOffset GetUtcNow() => new DateTimeOffset(workflowTime(), TimeSpan.Zero) + System.GetElapsedTime(_started);
+}

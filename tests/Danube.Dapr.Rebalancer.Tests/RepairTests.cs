@@ -1,0 +1,106 @@
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Cycle;
+using Danube.Dapr.Rebalancer.Execution;
+using Danube.Dapr.Rebalancer.Tests.Bench;
+
+namespace Danube.Dapr.Rebalancer.Tests;
+
+/// <summary>Topics that nobody owns.</summary>
+public sealed class RepairTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task StrandedReliableTopics_WithPolicyAuto_AreOwnedAgainAfterOneCycle(bool everyTurnTwice)
+    {
+        await using var bench = await MoveBench.StartAsync(topics: 9, configure: o =>
+        {
+            o.Repair = "auto";
+            o.StrandedAfterSeconds = 2;
+        });
+        bench.Host.LoseEveryTurnOnce = everyTurnTwice;
+        var topics = new[] { bench.TopicsOf(bench.Brokers[0])[0], bench.TopicsOf(bench.Brokers[1])[0] };
+        await bench.StrandAsync(topics);
+
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunWorkflowsAsync();
+
+        var cycle = Assert.Single(bench.Events.Cycles);
+        var run = (await bench.Directory.Plan(cycle.PlanId!).GetAsync())!;
+        Assert.Equal((PlanTrigger.Repair, 2, 0), (run.Plan.Trigger, run.Done, run.Failed));
+        Assert.Empty(bench.Cluster.Truth().Stranded);
+        Assert.DoesNotContain(bench.Cluster.Truth().Topics, t => t.Name.EndsWith(TopicRepairer.HelperSuffix, StringComparison.Ordinal));
+        Assert.All(bench.States().Values, state => Assert.Equal("active", state));
+        Assert.DoesNotContain(bench.Cluster.Events(), e => e.Event is "loaded-twice" or "messages-lost");
+        Assert.Equal(0, (await bench.Directory.Control.GetStateAsync()).Ledger.Total(bench.Time.GetUtcNow()));
+    }
+
+    [Fact]
+    public async Task StrandedTopics_WithPolicyAdvise_AreLeftAndNamed()
+    {
+        await using var bench = await MoveBench.StartAsync(topics: 9, configure: o => o.StrandedAfterSeconds = 2);
+        var topic = bench.TopicsOf(bench.Brokers[0])[0];
+        await bench.StrandAsync(topic);
+
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunWorkflowsAsync();
+
+        Assert.Equal([topic], bench.Cluster.Truth().Stranded);
+        Assert.Contains(bench.Events.Cycles.Single().Refusals, r => r is { Reason: ReasonCode.Stranded } && r.Subject == topic);
+    }
+
+    [Fact]
+    public async Task OrphanedNonReliableTopic_KnownToBeNonReliable_IsCreatedAgain()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        await OrphanAsync(bench, "/default/n1");
+
+        var run = await RepairAsync(bench, "/default/n1", reliable: false);
+
+        Assert.Equal(1, run.Done);
+        Assert.Empty(bench.Cluster.Truth().Stranded);
+    }
+
+    [Fact]
+    public async Task OrphanedTopic_WithUnknownDelivery_IsNotDeletedAndTheRepairStops()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        await OrphanAsync(bench, "/default/n1");
+
+        var run = await RepairAsync(bench, "/default/n1", reliable: null);
+
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.DeliveryUnknown, 1), (run.State, run.Reason, run.Failed));
+        Assert.DoesNotContain(bench.Cluster.Events(), e => e.Event == "delete");
+        Assert.Contains("/default/n1", (await bench.Directory.Control.GetStateAsync()).RepairFailed);
+        Assert.Null((await bench.Directory.Control.GetStateAsync()).Circuit);
+    }
+
+    [Fact]
+    public async Task Topic_ThatHasAnOwner_IsSkipped()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var topic = bench.TopicsOf(bench.Brokers[0])[0];
+
+        var run = await RepairAsync(bench, topic, reliable: true);
+
+        Assert.Equal((1, 0), (run.Skipped, run.Done));
+        Assert.Empty(bench.Unloads());
+    }
+
+    private static async Task<PlanRun> RepairAsync(MoveBench bench, string topic, bool? reliable)
+    {
+        var plan = PlanMaker.Repair(bench.Snapshot(), [new UnownedTopic(topic, bench.Time.GetUtcNow().AddMinutes(-1), null, reliable)], bench.Time.GetUtcNow(), "balanced");
+        Assert.Null((await bench.Directory.Control.SubmitAsync(new(plan, "test"))).Reason);
+        await bench.RunWorkflowsAsync();
+        return (await bench.Directory.Plan(plan.Id).GetAsync())!;
+    }
+
+    private static async Task OrphanAsync(MoveBench bench, string topic)
+    {
+        await bench.Danube.CreateTopicAsync(topic, TopicDelivery.NonReliable);
+        await MoveBench.UntilAsync(() => bench.Topic(topic).ServedBy is not null || bench.Topic(topic).LoadedOn.Count == 1, $"{topic} is loaded");
+        await bench.Danube.UnloadTopicAsync(topic);
+        await MoveBench.UntilAsync(() => bench.Cluster.Events().Any(e => e.Event == "orphan" && e.Topic == topic), $"{topic} is an orphan");
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Testing;
+using Danube.Dapr.WebConsole.Components;
+using Danube.Dapr.WebConsole.Feed;
+using Microsoft.Extensions.Configuration;
+
+namespace Danube.Dapr.WebConsole.Tests;
+
+public sealed class ServicesTests : IAsyncLifetime, IDisposable
+{
+    private TestSidecar _sidecar = null!;
+    private Services _services = null!;
+
+    public async Task InitializeAsync()
+    {
+        _sidecar = await TestSidecar.StartAsync();
+        _services = new Services(new ConfigurationBuilder().AddInMemoryCollection([new("DAPR_HTTP_PORT", $"{_sidecar.HttpPort}")]).Build());
+    }
+
+    public async Task DisposeAsync() => await _sidecar.DisposeAsync();
+
+    public void Dispose() => _services.Dispose();
+
+    [Fact]
+    public async Task Rebalance_DryRun_AsksForOneAndReadsThePlan()
+    {
+        Pictures.Answer(_sidecar, "POST rebalancer/rebalance", new RebalanceResponse(false, null, "1 move.", Pictures.Plan));
+
+        var answer = await _services.RebalanceAsync(new RebalanceRequest { DryRun = true, Reason = "test" }, default);
+
+        Assert.Equal("/default/orders", answer.Plan!.Moves.Single().Topic);
+        var body = JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.RebalanceRequest);
+        Assert.Equal(new RebalanceRequest { DryRun = true, Reason = "test" }, body);
+    }
+
+    [Fact]
+    public async Task Approve_Plan_SendsItsHash()
+    {
+        Pictures.Answer(_sidecar, "POST rebalancer/plans/plan-7/approve", new CommandResponse(true, "Plan plan-7 runs.", "plan-7"), 202);
+
+        await _services.ApproveAsync(Pictures.Plan, "ada", default);
+
+        Assert.Equal(new ApproveRequest("ada", "abc"), JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.ApproveRequest));
+    }
+
+    [Theory]
+    [InlineData(409, """{"detail":"Paused by ada.","title":"Conflict"}""", "rebalancer: Paused by ada.")]
+    [InlineData(500, """{"errorCode":"ERR_DIRECT_INVOKE","message":"no host"}""", "rebalancer: no host")]
+    [InlineData(502, "<html>", "rebalancer: HTTP 502 Bad Gateway.")]
+    [InlineData(200, "rubbish", "rebalancer: ")]
+    public async Task Resume_Refused_TellsTheServicesOwnWords(int status, string body, string expected)
+    {
+        _sidecar.Answers["POST rebalancer/resume"] = (status, body);
+
+        var refused = await Assert.ThrowsAsync<ServiceException>(() => _services.ResumeAsync(default));
+
+        Assert.StartsWith(expected, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MoveSteps_Of_GroupsByMoveNewestFirst()
+    {
+        var other = Pictures.Step(9, MoveState.Planned, 9);
+        var moves = MoveSteps.Of(
+            [Pictures.Step(3, MoveState.Done, 3), other with { Move = other.Move! with { MoveId = "plan-7:/default/b" } }, Pictures.Step(1, MoveState.Unloading, 1)], 10);
+
+        Assert.Equal(["plan-7:/default/b", "plan-7:/default/orders"], moves.Select(m => m.Last.MoveId));
+        Assert.Equal([MoveState.Unloading, MoveState.Done], moves[1].Steps.Select(s => s.State));
+    }
+
+    [Theory]
+    [InlineData(0.4, false)]
+    [InlineData(2, true)]
+    [InlineData(61, false)]
+    public void Options_Refresh_IsChecked(double seconds, bool valid) =>
+        Assert.Equal(valid, new ConsoleOptionsValidator().Validate(null, new ConsoleOptions { RefreshSeconds = seconds }).Succeeded);
+}

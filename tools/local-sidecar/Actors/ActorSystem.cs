@@ -1,0 +1,356 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using System.Text;
+using Danube.Dapr.LocalSidecar.Api;
+using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Scheduling;
+using Danube.Dapr.LocalSidecar.Tracing;
+using Grpc.Core;
+
+namespace Danube.Dapr.LocalSidecar.Actors;
+
+/// <summary>No instance hosts the actor's type.</summary>
+internal sealed class NoHostException(ActorAddress address) : Exception($"did not find address for actor '{address}'");
+
+/// <summary>What the app answered to an actor call.</summary>
+internal sealed record ActorAnswer(int Status, IReadOnlyList<KeyValuePair<string, IEnumerable<string>>> Headers, byte[] Body);
+
+/// <summary>Places actors over the instances that host their types, gives each one turn at a time, and deactivates idle ones.</summary>
+internal sealed partial class ActorSystem : IAsyncDisposable
+{
+    private static readonly TimeSpan LookupTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ScanInterval = TimeSpan.FromMilliseconds(250);
+
+    private readonly ConcurrentDictionary<ActorAddress, ActorEntry> _active = new();
+    private readonly Lock _placementLock = new();
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ITimer _scan;
+    private readonly CancellationTokenSource _stopping = new();
+    private FrozenDictionary<string, (AppInstance[] Hosts, ActorTypeConfig Config)> _hosts = FrozenDictionary<string, (AppInstance[], ActorTypeConfig)>.Empty;
+    private TaskCompletionSource _placementChanged = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ActorSystem(TimeProvider time, ILogger<ActorSystem> logger)
+    {
+        (_time, _logger) = (time, logger);
+        Due = new DueQueue(time);
+        _scan = time.CreateTimer(_ => DeactivateIdle(), null, ScanInterval, ScanInterval);
+    }
+
+    /// <summary>The clock of timers and reminders.</summary>
+    public DueQueue Due { get; }
+
+    public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Takes in what instances host now; actors whose place changed move when their turn is over.</summary>
+    public void Place(IEnumerable<AppInstance> instances)
+    {
+        var hosts = instances.Where(static i => i.IsReady).SelectMany(static i => i.Actors.Types.Select(t => (t.Key, Instance: i, Config: t.Value)))
+            .GroupBy(static t => t.Key, StringComparer.Ordinal)
+            .ToFrozenDictionary(static g => g.Key, static g => (g.Select(static t => t.Instance).ToArray(), g.First().Config), StringComparer.Ordinal);
+        TaskCompletionSource changed;
+        lock (_placementLock)
+        {
+            _hosts = hosts;
+            changed = _placementChanged;
+            _placementChanged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+        changed.TrySetResult();
+        foreach (var entry in _active.Values)
+            if (entry.Owner is not null && OwnerOf(entry.Address) != entry.Owner) _ = MoveAsync(entry);
+    }
+
+    public bool IsHosted(string type) => _hosts.ContainsKey(type);
+
+    public int ActiveCount(AppInstance instance, string type) => _active.Count(e => e.Key.Type == type && e.Value.Owner == instance);
+
+    public ActorEntry? FindActive(ActorAddress address, AppInstance instance) =>
+        _active.TryGetValue(address, out var entry) && entry.Owner?.App == instance.App ? entry : null;
+
+    /// <summary>Runs one turn of an actor on the instance it belongs to.</summary>
+    /// <param name="waitForHost">How long to wait for a host, or null for as long as it takes.</param>
+    /// <param name="reentrancyId">The call chain, when the caller is inside one.</param>
+    /// <exception cref="NoHostException">Nobody hosts the type.</exception>
+    /// <exception cref="HttpRequestException">The app broke off.</exception>
+    public async Task<T> TurnAsync<T>(ActorAddress address, TimeSpan? waitForHost, string? reentrancyId, Func<AppInstance, AppChannel, CancellationToken, Task<T>> turn, CancellationToken cancellationToken)
+    {
+        var deadline = waitForHost is { } wait ? _time.GetUtcNow() + wait : DateTimeOffset.MaxValue;
+        while (true)
+        {
+            await OwnerAsync(address, deadline, cancellationToken);
+            var entry = _active.GetOrAdd(address, static a => new ActorEntry(a));
+            if (!entry.TryEnter())
+            {
+                await entry.Closed.WaitAsync(cancellationToken);
+                continue;
+            }
+            try
+            {
+                var reentrant = reentrancyId is not null && entry.ReentrancyId == reentrancyId;
+                if (reentrant)
+                {
+                    if (entry.Depth >= TypeConfig(address.Type).MaxStackDepth)
+                        throw new DaprError("ERR_ACTOR_STACK_DEPTH", 500, StatusCode.ResourceExhausted, "maximum stack depth exceeded");
+                }
+                else
+                {
+                    await entry.Turn.WaitAsync(cancellationToken);
+                }
+                using var running = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                try
+                {
+                    entry.Depth++;
+                    if (!reentrant)
+                    {
+                        (entry.ReentrancyId, entry.Running) = (TypeConfig(address.Type).Reentrant ? reentrancyId : null, running);
+                        if (OwnerOf(address) is not { } owner) continue;
+                        if (entry.Owner != owner) await SettleAsync(entry, owner);
+                    }
+                    var host = entry.Owner!;
+                    try
+                    {
+                        return await turn(host, host.Channel!, running.Token);
+                    }
+                    catch (HttpRequestException e) when (AppChannel.WasRefused(e))
+                    {
+                        // The call never reached the app: it goes to the next owner, if one comes in time.
+                        host.Suspect();
+                        if (_time.GetUtcNow() >= deadline) throw;
+                        await Task.Delay(TimeSpan.FromMilliseconds(20), _time, cancellationToken);
+                    }
+                }
+                finally
+                {
+                    entry.Depth--;
+                    entry.LastUsed = _time.GetUtcNow();
+                    if (!reentrant)
+                    {
+                        (entry.ReentrancyId, entry.Running) = (null, null);
+                        entry.Turn.Release();
+                    }
+                }
+            }
+            finally
+            {
+                entry.Exit();
+                if (entry.Owner is null) Forget(entry);
+            }
+        }
+    }
+
+    /// <summary>Calls a method of an actor.</summary>
+    /// <exception cref="DaprError">The call failed.</exception>
+    public async Task<ActorAnswer> InvokeAsync(AppInstance caller, ActorAddress address, string method, IEnumerable<KeyValuePair<string, string>> headers, byte[] body, string? contentType, TraceContext trace, CancellationToken cancellationToken)
+    {
+        if (caller.Components.ActorStore is null && !IsHosted(address.Type)) throw NoRuntime();
+        var sent = headers.ToList();
+        var reentrancyId = sent.FirstOrDefault(static h => string.Equals(h.Key, "Dapr-Reentrancy-Id", StringComparison.OrdinalIgnoreCase)).Value;
+        if (reentrancyId is null && TypeConfig(address.Type).Reentrant)
+        {
+            reentrancyId = Guid.NewGuid().ToString();
+            sent.Add(new("Dapr-Reentrancy-Id", reentrancyId));
+        }
+
+        async ValueTask<ActorAnswer> Once(CancellationToken token) => await TurnAsync(address, LookupTime, reentrancyId, async (_, channel, running) =>
+        {
+            using var request = channel.Request(HttpMethod.Put, Path(address) + "/method/" + Uri.EscapeDataString(method), trace);
+            request.Content = AppChannel.Content(body, contentType);
+            foreach (var (name, value) in sent) request.Headers.TryAddWithoutValidation(name, value);
+            request.Headers.TryAddWithoutValidation("Dapr-Api-Call", "true");
+            request.Headers.TryAddWithoutValidation("Dapr-Caller-App-Id", caller.AppId);
+            request.Headers.TryAddWithoutValidation("Dapr-Caller-Namespace", caller.App.Namespace);
+            using var response = await channel.SendAsync(request, running);
+            var answer = new ActorAnswer((int)response.StatusCode,
+                [.. response.Headers.NonValidated.Select(static h => new KeyValuePair<string, IEnumerable<string>>(h.Key, [.. h.Value])), .. response.Content.Headers.NonValidated.Select(static h => new KeyValuePair<string, IEnumerable<string>>(h.Key, [.. h.Value]))],
+                await response.Content.ReadAsByteArrayAsync(running));
+            return answer.Status == 200 ? answer
+                : throw new Resiliency.CallFailedException($"error from actor service: ({answer.Status}) {Encoding.UTF8.GetString(answer.Body)}", answer.Status);
+        }, token);
+
+        try
+        {
+            var policy = caller.Components.ActorPolicy(address.Type);
+            return policy is null ? await Once(cancellationToken) : await policy.RunAsync(Once, cancellationToken);
+        }
+        catch (NoHostException e)
+        {
+            throw Failed("ERR_ACTOR_INVOKE_METHOD", $"error invoke actor method: failed to lookup actor: api error: code = FailedPrecondition desc = {e.Message}");
+        }
+        catch (Exception e) when (e is Resiliency.CallFailedException or HttpRequestException or IOException or Polly.Timeout.TimeoutRejectedException or Polly.CircuitBreaker.BrokenCircuitException
+            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            throw Failed("ERR_ACTOR_INVOKE_METHOD", "error invoke actor method: " + e.Message);
+        }
+    }
+
+    public static DaprError Failed(string errorCode, string message) => new(errorCode, 500, StatusCode.Internal, message);
+
+    public static DaprError NoRuntime() => Failed("ERR_ACTOR_RUNTIME_NOT_FOUND",
+        "the state store is not configured to use the actor runtime. Have you set the - name: actorStateStore value: \"true\" in your state store component file?");
+
+    public static string Path(ActorAddress address) => $"/actors/{Uri.EscapeDataString(address.Type)}/{Uri.EscapeDataString(address.Id)}";
+
+    /// <summary>Deactivates every actor whose app is there, within the time given, then stops.</summary>
+    public async Task StopAsync(TimeSpan limit)
+    {
+        await _scan.DisposeAsync();
+        Due.Dispose();
+        using var late = new CancellationTokenSource(limit);
+        await Parallel.ForEachAsync(_active.Values, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (entry, _) =>
+        {
+            if (!late.IsCancellationRequested && entry.TryClose()) await CloseAsync(entry, late.Token);
+        });
+        await _stopping.CancelAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _scan.DisposeAsync();
+        Due.Dispose();
+        if (!_stopping.IsCancellationRequested) await _stopping.CancelAsync();
+        _stopping.Dispose();
+    }
+
+    private ActorTypeConfig TypeConfig(string type) => _hosts.TryGetValue(type, out var host) ? host.Config : ActorTypeConfig.Default;
+
+    // Rendezvous hashing: when an instance comes or goes, only its own share of the actors moves.
+    private AppInstance? OwnerOf(ActorAddress address)
+    {
+        if (!_hosts.TryGetValue(address.Type, out var found)) return null;
+        if (found.Hosts.Length == 1) return found.Hosts[0];
+        return found.Hosts.MaxBy(host => Weight($"{address}@{host.AppId}:{host.Options.DaprHttpPort}"));
+    }
+
+    // FNV-1a with a final mix: the same in every run of the process, unlike string.GetHashCode.
+    private static ulong Weight(string text)
+    {
+        var hash = 14695981039346656037UL;
+        foreach (var c in text) hash = (hash ^ c) * 1099511628211UL;
+        hash ^= hash >> 32;
+        hash *= 0x9E3779B97F4A7C15UL;
+        return hash ^ (hash >> 29);
+    }
+
+    private async Task OwnerAsync(ActorAddress address, DateTimeOffset deadline, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var changed = _placementChanged.Task;
+            if (OwnerOf(address) is { IsReady: true }) return;
+            var left = deadline - _time.GetUtcNow();
+            if (left <= TimeSpan.Zero) throw new NoHostException(address);
+            var wait = left < TimeSpan.FromMilliseconds(100) || _hosts.ContainsKey(address.Type) ? TimeSpan.FromMilliseconds(Math.Min(50, left.TotalMilliseconds)) : left > TimeSpan.FromDays(1) ? TimeSpan.FromDays(1) : left;
+            try
+            {
+                await changed.WaitAsync(wait, _time, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                // Looked at again above.
+            }
+        }
+    }
+
+    private void DeactivateIdle()
+    {
+        var now = _time.GetUtcNow();
+        foreach (var entry in _active.Values)
+            if (entry.Owner is not null && now - entry.LastUsed >= TypeConfig(entry.Address.Type).IdleTimeout && entry.TryClose()) _ = CloseAsync(entry, _stopping.Token);
+    }
+
+    private async Task CloseAsync(ActorEntry entry, CancellationToken cancellationToken)
+    {
+        try
+        {
+            entry.StopTimers();
+            await DeactivateAsync(entry, cancellationToken);
+        }
+        finally
+        {
+            _active.TryRemove(new(entry.Address, entry));
+            entry.Left();
+        }
+    }
+
+    private void Forget(ActorEntry entry)
+    {
+        if (!entry.TryClose()) return;
+        _active.TryRemove(new(entry.Address, entry));
+        entry.Left();
+    }
+
+    private async Task DeactivateAsync(ActorEntry entry, CancellationToken cancellationToken)
+    {
+        if (entry.Owner is not { IsReady: true, Channel: { } channel }) return;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(10));
+        try
+        {
+            using var request = channel.Request(HttpMethod.Delete, Path(entry.Address), TraceContext.None);
+            request.Content = AppChannel.Content([], "application/x-protobuf");
+            using var response = await channel.SendAsync(request, limit.Token);
+            if (!response.IsSuccessStatusCode) NotDeactivated(_logger, entry.Address, $"the app answered {(int)response.StatusCode}");
+        }
+        catch (HttpRequestException e) when (AppChannel.WasRefused(e))
+        {
+            // An app that is gone took its actors with it.
+            entry.Owner?.Suspect();
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        {
+            NotDeactivated(_logger, entry.Address, e.Message);
+        }
+    }
+
+    // Within a turn: the actor leaves its old place before it acts at the new one.
+    private async Task SettleAsync(ActorEntry entry, AppInstance owner)
+    {
+        entry.StopTimers();
+        await DeactivateAsync(entry, _stopping.Token);
+        entry.Owner = owner;
+    }
+
+    private async Task MoveAsync(ActorEntry entry)
+    {
+        if (!entry.TryEnter()) return;
+        try
+        {
+            if (!await entry.Turn.WaitAsync(TypeConfig(entry.Address.Type).DrainTimeout, _stopping.Token))
+            {
+                // The call had its time: it is broken off, so that the actor does not act in two places.
+                try
+                {
+                    entry.Running?.Cancel();
+                }
+                catch (ObjectDisposedException)
+                {
+                    // It ended just now.
+                }
+                await entry.Turn.WaitAsync(_stopping.Token);
+            }
+            try
+            {
+                if (OwnerOf(entry.Address) == entry.Owner) return;
+                entry.StopTimers();
+                await DeactivateAsync(entry, _stopping.Token);
+                entry.Owner = null;
+            }
+            finally
+            {
+                entry.Turn.Release();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The sidecar stops.
+        }
+        finally
+        {
+            entry.Exit();
+            if (entry.Owner is null) Forget(entry);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "actor {actor} was not deactivated: {problem}")]
+    private static partial void NotDeactivated(ILogger logger, ActorAddress actor, string problem);
+}

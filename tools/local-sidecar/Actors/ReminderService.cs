@@ -1,0 +1,193 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Scheduling;
+using Danube.Dapr.LocalSidecar.State;
+
+namespace Danube.Dapr.LocalSidecar.Actors;
+
+/// <summary>
+/// The reminders of one app-id: kept in its actor state store, delivered at least once, in the turn of their actor. A reminder whose app is
+/// not there waits for it.
+/// </summary>
+internal sealed partial class ReminderService(string appId, IStateStore store, ActorSystem actors, TimeProvider time, ILogger<ReminderService> logger)
+{
+    private const int Retries = 3;
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
+    // No key of an app begins so: keys begin with an app-id, a store's name or a literal, none of which is empty.
+    private readonly string _prefix = $"||actorreminder||{appId}||";
+    private readonly ConcurrentDictionary<(ActorAddress Actor, string Name), Scheduled> _reminders = new();
+    private Task? _loading;
+
+    /// <summary>Takes in what is stored; every call after the first waits for the same.</summary>
+    public Task LoadAsync(CancellationToken cancellationToken)
+    {
+        lock (_reminders) return _loading ??= ReadAsync(cancellationToken);
+    }
+
+    /// <summary>Stores and schedules a reminder, in the place of one with the same name.</summary>
+    /// <returns>False when there is one already and <paramref name="overwrite"/> is false.</returns>
+    /// <exception cref="FormatException">A time is not understood.</exception>
+    public async Task<bool> RegisterAsync(ActorAddress actor, string name, string dueTime, string period, string ttl, string? dataJson, bool overwrite, CancellationToken cancellationToken)
+    {
+        await LoadAsync(cancellationToken);
+        var now = time.GetUtcNow();
+        var ticks = Ticks.Parse(dueTime, period, ttl, now);
+        if (ticks.Until < now) throw new FormatException($"reminder {name} has already expired");
+        if (!overwrite && _reminders.ContainsKey((actor, name))) return false;
+        var reminder = new Reminder(actor.Type, actor.Id, name, dueTime, period, dataJson, ticks);
+        await StoreAsync(reminder, cancellationToken);
+        Schedule(reminder);
+        return true;
+    }
+
+    public async Task<Reminder?> FindAsync(ActorAddress actor, string name, CancellationToken cancellationToken)
+    {
+        await LoadAsync(cancellationToken);
+        return _reminders.TryGetValue((actor, name), out var found) ? found.Reminder : null;
+    }
+
+    public async Task UnregisterAsync(ActorAddress actor, string name, CancellationToken cancellationToken)
+    {
+        await LoadAsync(cancellationToken);
+        await store.ApplyAsync([new StateOperation(Key(actor, name), null)], cancellationToken);
+        if (_reminders.TryRemove((actor, name), out var old)) old.Pending?.Dispose();
+    }
+
+    private async Task ReadAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                foreach (var entry in await store.ListAsync(_prefix, cancellationToken))
+                {
+                    if (JsonSerializer.Deserialize(entry.Value, ReminderJson.Default.Reminder) is { } reminder) Schedule(reminder);
+                }
+                return;
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                CannotLoad(logger, appId, e.Message);
+                await Task.Delay(RetryDelay, time, cancellationToken);
+            }
+        }
+    }
+
+    private void Schedule(Reminder reminder)
+    {
+        var scheduled = new Scheduled(reminder);
+        _reminders.AddOrUpdate((reminder.Address, reminder.Name), scheduled, (_, old) =>
+        {
+            old.Pending?.Dispose();
+            return scheduled;
+        });
+        scheduled.Pending = actors.Due.At(reminder.Ticks.Next, () => _ = FireAsync(scheduled));
+    }
+
+    private bool IsCurrent(Scheduled scheduled) => _reminders.TryGetValue((scheduled.Reminder.Address, scheduled.Reminder.Name), out var current) && current == scheduled;
+
+    private async Task FireAsync(Scheduled scheduled)
+    {
+        var reminder = scheduled.Reminder;
+        try
+        {
+            var goesOn = await DeliverAsync(scheduled);
+            if (!IsCurrent(scheduled)) return;
+            var rest = goesOn ? reminder.Ticks.After(time.GetUtcNow()) : null;
+            if (rest is null)
+            {
+                if (_reminders.TryRemove(new((reminder.Address, reminder.Name), scheduled)))
+                    await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), null));
+                return;
+            }
+            var next = reminder with { Ticks = rest };
+            await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), JsonSerializer.SerializeToUtf8Bytes(next, ReminderJson.Default.Reminder)));
+            if (IsCurrent(scheduled)) Schedule(next);
+            // It was replaced or removed while its next tick was written: the last word stands.
+            else if (_reminders.TryGetValue((reminder.Address, reminder.Name), out var newer)) await StoreAsync(newer.Reminder, actors.Stopping);
+            else await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), null));
+        }
+        catch (OperationCanceledException)
+        {
+            // The sidecar stops: the tick comes again when it is back.
+        }
+        catch (Exception e)
+        {
+            NotDelivered(logger, reminder.Address, reminder.Name, e.Message);
+        }
+    }
+
+    /// <returns>False when the app asked for no more.</returns>
+    private async Task<bool> DeliverAsync(Scheduled scheduled)
+    {
+        var reminder = scheduled.Reminder;
+        for (var attempt = 0; ; attempt++)
+        {
+            string problem;
+            try
+            {
+                var (status, cancelled) = await actors.TurnAsync(reminder.Address, null, null, async (_, channel, running) =>
+                {
+                    // It may have been unregistered while it waited for its turn.
+                    if (!IsCurrent(scheduled)) return (200, true);
+                    using var request = channel.Request(HttpMethod.Put, $"{ActorSystem.Path(reminder.Address)}/method/remind/{Uri.EscapeDataString(reminder.Name)}", Tracing.TraceContext.None);
+                    request.Content = AppChannel.Content(CallbackBody.Reminder(reminder.Data), "application/json");
+                    using var response = await channel.SendAsync(request, running);
+                    return ((int)response.StatusCode, CallbackBody.AsksToCancel(response));
+                }, actors.Stopping);
+                if (status == 200) return !cancelled;
+                problem = $"the app answered {status}";
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException or NoHostException || (e is OperationCanceledException && !actors.Stopping.IsCancellationRequested))
+            {
+                problem = e.Message;
+            }
+            if (attempt == Retries)
+            {
+                GivenUp(logger, reminder.Address, reminder.Name, problem);
+                return true;
+            }
+            NotDelivered(logger, reminder.Address, reminder.Name, problem);
+            await Task.Delay(RetryDelay, time, actors.Stopping);
+        }
+    }
+
+    private Task StoreAsync(Reminder reminder, CancellationToken cancellationToken) =>
+        store.ApplyAsync([new StateOperation(Key(reminder.Address, reminder.Name), JsonSerializer.SerializeToUtf8Bytes(reminder, ReminderJson.Default.Reminder))], cancellationToken);
+
+    // When the store fails, the reminder goes on in memory; after a restart its old tick comes again.
+    private async Task PersistAsync(StateOperation operation)
+    {
+        try
+        {
+            await store.ApplyAsync([operation], actors.Stopping);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            NotStored(logger, operation.Key, e.Message);
+        }
+    }
+
+    private string Key(ActorAddress actor, string name) => $"{_prefix}{actor.Type}||{actor.Id}||{name}";
+
+    [LoggerMessage(LogLevel.Error, "{appId}: the reminders cannot be read: {problem}")]
+    private static partial void CannotLoad(ILogger logger, string appId, string problem);
+
+    [LoggerMessage(LogLevel.Warning, "actor {actor}: reminder {name} was not delivered: {problem}")]
+    private static partial void NotDelivered(ILogger logger, ActorAddress actor, string name, string problem);
+
+    [LoggerMessage(LogLevel.Error, "actor {actor}: a tick of reminder {name} is given up: {problem}")]
+    private static partial void GivenUp(ILogger logger, ActorAddress actor, string name, string problem);
+
+    [LoggerMessage(LogLevel.Error, "reminder {key} was not stored: {problem}")]
+    private static partial void NotStored(ILogger logger, string key, string problem);
+
+    private sealed class Scheduled(Reminder reminder)
+    {
+        public Reminder Reminder { get; } = reminder;
+
+        public IDisposable? Pending { get; set; }
+    }
+}

@@ -1,0 +1,75 @@
+using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Scheduling;
+
+namespace Danube.Dapr.LocalSidecar.Actors;
+
+/// <summary>The timers of active actors.</summary>
+internal sealed partial class TimerService(ActorSystem actors, TimeProvider time, ILogger<TimerService> logger)
+{
+    /// <exception cref="FormatException">A time is not understood.</exception>
+    public void Register(ActorEntry actor, string name, string dueTime, string period, string ttl, string callback, string? dataJson)
+    {
+        var timer = new ActorTimer(name, dueTime, period, callback, dataJson, Ticks.Parse(dueTime, period, ttl, time.GetUtcNow()));
+        lock (actor.Timers)
+        {
+            if (actor.Timers.TryGetValue(name, out var old)) old.Stop();
+            actor.Timers[name] = timer;
+        }
+        Arm(actor, timer);
+    }
+
+    public static void Unregister(ActorEntry actor, string name)
+    {
+        lock (actor.Timers)
+        {
+            if (actor.Timers.Remove(name, out var timer)) timer.Stop();
+        }
+    }
+
+    private void Arm(ActorEntry actor, ActorTimer timer)
+    {
+        timer.Pending = actors.Due.At(timer.Ticks.Next, () => _ = FireAsync(actor, timer));
+        if (timer.IsStopped) timer.Pending.Dispose();
+    }
+
+    private async Task FireAsync(ActorEntry actor, ActorTimer timer)
+    {
+        try
+        {
+            var goesOn = await actors.TurnAsync(actor.Address, TimeSpan.Zero, null, async (_, channel, running) =>
+            {
+                if (timer.IsStopped) return false;
+                using var request = channel.Request(HttpMethod.Put, $"{ActorSystem.Path(actor.Address)}/method/timer/{Uri.EscapeDataString(timer.Name)}", Tracing.TraceContext.None);
+                request.Content = AppChannel.Content(CallbackBody.Timer(timer), "application/json");
+                using var response = await channel.SendAsync(request, running);
+                if ((int)response.StatusCode != 200) Failed(logger, actor.Address, timer.Name, $"the app answered {(int)response.StatusCode}");
+                return !CallbackBody.AsksToCancel(response);
+            }, actors.Stopping);
+            // The next tick is planned when the callback is over: ticks never overlap.
+            if (goesOn && timer.Ticks.After(time.GetUtcNow()) is { } rest)
+            {
+                timer.Ticks = rest;
+                Arm(actor, timer);
+                return;
+            }
+            lock (actor.Timers)
+            {
+                if (actor.Timers.TryGetValue(timer.Name, out var current) && current == timer) actor.Timers.Remove(timer.Name);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The sidecar stops, or the actor moved: timers end with it.
+        }
+        catch (Exception e)
+        {
+            Failed(logger, actor.Address, timer.Name, e.Message);
+            if (timer.IsStopped || timer.Ticks.After(time.GetUtcNow()) is not { } rest) return;
+            timer.Ticks = rest;
+            Arm(actor, timer);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "actor {actor}: timer {name} failed: {problem}")]
+    private static partial void Failed(ILogger logger, ActorAddress actor, string name, string problem);
+}

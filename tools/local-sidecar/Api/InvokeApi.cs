@@ -1,0 +1,218 @@
+using System.Globalization;
+using System.Text;
+using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Resiliency;
+using Danube.Dapr.LocalSidecar.Tracing;
+using Dapr.Client.Autogen.Grpc.v1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+
+namespace Danube.Dapr.LocalSidecar.Api;
+
+/// <summary>Service invocation: HTTP to HTTP, and <c>InvokeService</c> over gRPC to an app that speaks HTTP.</summary>
+internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
+{
+    // Of one connection only, and those that the sidecar sets itself.
+    private static readonly HashSet<string> HopByHop = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host", "Content-Length",
+        "traceparent", "tracestate", "grpc-trace-bin", "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace", "dapr-api-token",
+    };
+
+    private static readonly HashSet<string> Verbs = new(StringComparer.Ordinal) { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT" };
+
+    /// <summary>Passes an HTTP request on and its answer back.</summary>
+    /// <param name="path">The app's path, not escaped.</param>
+    public async Task InvokeAsync(HttpContext http, AppInstance caller, string appId, string path, Tracing.Span span)
+    {
+        var target = Find(appId) ?? throw Failed(appId, "no host found with the given ID");
+        var verb = Verbs.Contains(http.Request.Method) ? http.Request.Method : "POST";
+        var body = Body(http.Request, appId);
+        var policy = caller.Components.AppPolicy(target.Runtime.AppId);
+        // With a policy the body may have to be sent again.
+        var buffered = policy is not null && body is not null ? await body.ReadAsByteArrayAsync(http.RequestAborted) : null;
+        string url = "";
+
+        async ValueTask<HttpResponseMessage> Once(CancellationToken token)
+        {
+            var instance = target.Next() ?? throw Failed(appId, "no app channel: the app has no port");
+            var channel = instance.Channel!;
+            url = channel.BaseAddress + path;
+            var trace = instance.App == caller.App ? span.Context : instance.Tracer.Start("CallLocal/" + target.Runtime.AppId + path, span.Context, System.Diagnostics.ActivityKind.Server).Context;
+            using var request = channel.Request(new HttpMethod(verb), Escape(path) + http.Request.QueryString.Value, trace);
+            request.Content = buffered is not null ? Copy(body!, buffered) : body;
+            foreach (var (name, values) in http.Request.Headers)
+            {
+                if (HopByHop.Contains(name) || name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)) continue;
+                request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+            }
+            if (instance.App != caller.App) AddCaller(request, caller, target.Runtime.AppId);
+            try
+            {
+                var response = await channel.SendAsync(request, token);
+                if (policy is null || response.StatusCode < System.Net.HttpStatusCode.InternalServerError) return response;
+                throw new AnsweredException(response);
+            }
+            catch (HttpRequestException e) when (AppChannel.WasRefused(e))
+            {
+                instance.Suspect();
+                throw;
+            }
+        }
+
+        HttpResponseMessage answer;
+        try
+        {
+            answer = policy is null ? await Once(http.RequestAborted) : await policy.RunAsync(Once, http.RequestAborted);
+        }
+        catch (AnsweredException e)
+        {
+            answer = e.Response;
+        }
+        catch (Exception e) when (e is not (DaprError or OperationCanceledException))
+        {
+            if (e is BodyTooLargeException || e.InnerException is BodyTooLargeException)
+            {
+                http.Response.Headers.Connection = "close";
+                throw Failed(appId, $"{GoVerb(verb)} \"{url}\": stream too large");
+            }
+            throw Failed(appId, $"{GoVerb(verb)} \"{url}\": {e.Message}");
+        }
+        using (answer) await CopyBackAsync(http, answer, span.Context);
+    }
+
+    public async Task<InvokeResponse> InvokeServiceAsync(GrpcCall call, InvokeServiceRequest request)
+    {
+        var message = request.Message ?? throw new DaprError("ERR_DIRECT_INVOKE", 400, StatusCode.InvalidArgument, "invalid request: message is missing");
+        var target = Find(request.Id) ?? throw Failed(request.Id, "no host found with the given ID");
+        var instance = target.Next() ?? throw Failed(request.Id, "no app channel: the app has no port");
+        var verb = message.HttpExtension is { Verb: not HTTPExtension.Types.Verb.None } extension ? extension.Verb.ToString().ToUpperInvariant() : "POST";
+        var query = message.HttpExtension?.Querystring is { Length: > 0 } text ? "?" + text : "";
+        var path = Clean("/" + message.Method);
+        using var sent = instance.Channel!.Request(new HttpMethod(verb), Escape(path) + query, call.Trace);
+        var data = message.Data?.Value.ToByteArray() ?? [];
+        if (data.Length > 0) sent.Content = AppChannel.Content(data, message.ContentType.Length > 0 ? message.ContentType : "application/json");
+        foreach (var header in call.Context.RequestHeaders)
+        {
+            if (header.IsBinary || HopByHop.Contains(header.Key) || header.Key.StartsWith(':') || header.Key is "content-type" or "grpc-timeout") continue;
+            var name = header.Key.StartsWith("grpc-", StringComparison.Ordinal) ? "Dapr-" + PubSub.Subscriber.Canonical(header.Key) : PubSub.Subscriber.Canonical(header.Key);
+            sent.Headers.TryAddWithoutValidation(name, header.Value);
+        }
+        if (instance.App != call.App.App) AddCaller(sent, call.App, target.Runtime.AppId);
+        try
+        {
+            using var response = await instance.Channel.SendAsync(sent, call.Cancelled);
+            var body = await response.Content.ReadAsByteArrayAsync(call.Cancelled);
+            var code = (int)response.StatusCode;
+            call.Context.ResponseTrailers.Add("dapr-http-status", code.ToString(CultureInfo.InvariantCulture));
+            if (code is >= 200 and < 300)
+                return new InvokeResponse { ContentType = response.Content.Headers.ContentType?.ToString() ?? "application/json", Data = new Any { Value = UnsafeByteOperations.UnsafeWrap(body) } };
+            throw Status(code, body);
+        }
+        catch (HttpRequestException e)
+        {
+            if (AppChannel.WasRefused(e)) instance.Suspect();
+            throw Failed(request.Id, e.Message);
+        }
+    }
+
+    /// <summary>The path as daprd passes it on: unescaped, without double slashes and dots.</summary>
+    public static string Clean(string path)
+    {
+        var parts = new List<string>();
+        foreach (var part in Uri.UnescapeDataString(path).Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (part == "..")
+            {
+                if (parts.Count > 0) parts.RemoveAt(parts.Count - 1);
+            }
+            else if (part != ".")
+            {
+                parts.Add(part);
+            }
+        }
+        return "/" + string.Join('/', parts);
+    }
+
+    private static string Escape(string path) => string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
+
+    // An app-id may name its namespace.
+    private AppGroup? Find(string appId)
+    {
+        if (sidecar.GroupOf(appId) is { } group) return group;
+        var dot = appId.IndexOf('.', StringComparison.Ordinal);
+        return dot > 0 && sidecar.GroupOf(appId[..dot]) is { } other && other.Runtime.Namespace == appId[(dot + 1)..] ? other : null;
+    }
+
+    private static void AddCaller(HttpRequestMessage request, AppInstance caller, string callee)
+    {
+        var host = Environment.MachineName;
+        request.Headers.TryAddWithoutValidation("Dapr-Callee-App-Id", callee);
+        request.Headers.TryAddWithoutValidation("Dapr-Caller-App-Id", caller.AppId);
+        request.Headers.TryAddWithoutValidation("Dapr-Caller-Namespace", caller.App.Namespace);
+        request.Headers.TryAddWithoutValidation("Forwarded", $"for=127.0.0.1;by=127.0.0.1;host={host}");
+        request.Headers.TryAddWithoutValidation("X-Forwarded-For", "127.0.0.1");
+        request.Headers.TryAddWithoutValidation("X-Forwarded-Host", host);
+    }
+
+    private StreamContent? Body(Microsoft.AspNetCore.Http.HttpRequest request, string appId)
+    {
+        if (request.ContentLength is null && !request.Headers.TransferEncoding.ToString().Contains("chunked", StringComparison.OrdinalIgnoreCase) && request.Protocol != "HTTP/2") return null;
+        if (request.ContentLength > maxBodyBytes)
+        {
+            request.HttpContext.Response.Headers.Connection = "close";
+            throw Failed(appId, $"{GoVerb(request.Method)} \"{request.Path}\": stream too large");
+        }
+        var content = new StreamContent(new LimitedStream(request.Body, maxBodyBytes));
+        content.Headers.ContentLength = request.ContentLength;
+        foreach (var (name, values) in request.Headers)
+            if (name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase) && !name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
+                content.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+        return content;
+    }
+
+    private static ByteArrayContent Copy(HttpContent original, byte[] body)
+    {
+        var content = new ByteArrayContent(body);
+        foreach (var (name, values) in original.Headers.NonValidated) if (name != "Content-Length") content.Headers.TryAddWithoutValidation(name, values);
+        return content;
+    }
+
+    private static async Task CopyBackAsync(HttpContext http, HttpResponseMessage answer, TraceContext trace)
+    {
+        var response = http.Response;
+        response.StatusCode = (int)answer.StatusCode;
+        foreach (var (name, values) in answer.Headers.NonValidated) if (!HopByHop.Contains(name)) response.Headers[name] = values.ToArray();
+        foreach (var (name, values) in answer.Content.Headers.NonValidated) if (name != "Content-Length") response.Headers[name] = values.ToArray();
+        if (trace.IsValid && !response.Headers.ContainsKey("traceparent")) response.Headers["Traceparent"] = trace.TraceParent;
+        var hasBody = response.StatusCode is not (204 or 304) && http.Request.Method != "HEAD";
+        if (!hasBody) return;
+        if (!response.Headers.ContainsKey("Content-Type")) response.Headers.ContentType = "application/json";
+        if (answer.Content.Headers.ContentLength is { } length && response.StatusCode is < 200 or > 299) response.ContentLength = length;
+        await answer.Content.CopyToAsync(response.Body, http.RequestAborted);
+    }
+
+    private static RpcException Status(int http, byte[] body)
+    {
+        var code = http switch
+        {
+            400 => StatusCode.Internal, 401 => StatusCode.Unauthenticated, 403 => StatusCode.PermissionDenied, 404 => StatusCode.NotFound, 408 or 504 => StatusCode.DeadlineExceeded,
+            409 => StatusCode.AlreadyExists, 429 => StatusCode.ResourceExhausted, 501 => StatusCode.Unimplemented, 503 => StatusCode.Unavailable, _ => StatusCode.Unknown,
+        };
+        var text = Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(http);
+        var info = new ErrorInfo { Reason = text, Domain = "dapr.io", Metadata = { ["http.code"] = http.ToString(CultureInfo.InvariantCulture), ["http.error_message"] = Encoding.UTF8.GetString(body) } };
+        var status = new Google.Rpc.Status { Code = (int)code, Message = text, Details = { Any.Pack(info) } };
+        return new RpcException(new Grpc.Core.Status(code, text), new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
+    }
+
+    private static DaprError Failed(string appId, string problem) => new("ERR_DIRECT_INVOKE", 500, StatusCode.Internal, $"failed to invoke, id: {appId}, err: {problem}");
+
+    private static string GoVerb(string verb) => verb.Length < 2 ? verb : char.ToUpperInvariant(verb[0]) + verb[1..].ToLowerInvariant();
+
+    private sealed class AnsweredException(HttpResponseMessage response) : CallFailedException($"the app answered {(int)response.StatusCode}", (int)response.StatusCode)
+    {
+        public HttpResponseMessage Response { get; } = response;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Danube.Dapr.LocalSidecar.CommandLine;
+using Danube.Dapr.LocalSidecar.Tracing;
+
+namespace Danube.Dapr.LocalSidecar.Hosting;
+
+/// <summary>HTTP/1.1 to one instance of an app.</summary>
+internal sealed class AppChannel : IDisposable
+{
+    private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    private readonly HttpMessageInvoker _client;
+    private readonly SemaphoreSlim? _concurrency;
+    private readonly string? _appToken;
+    private readonly string _host;
+    private readonly int _port;
+
+    public AppChannel(AppOptions app, string? appToken)
+    {
+        _host = app.AppChannelAddress;
+        _port = app.AppPort!.Value;
+        BaseAddress = $"http://{(_host.Contains(':', StringComparison.Ordinal) ? $"[{_host}]" : _host)}:{_port}";
+        _appToken = appToken;
+        _concurrency = app.AppMaxConcurrency is { } limit ? new SemaphoreSlim(limit) : null;
+        _client = new HttpMessageInvoker(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None,
+            ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
+            ConnectTimeout = TimeSpan.FromSeconds(5), PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+        });
+    }
+
+    public string BaseAddress { get; }
+
+    /// <summary>A request to a path that is escaped already.</summary>
+    public HttpRequestMessage Request(HttpMethod method, string pathAndQuery, TraceContext trace)
+    {
+        var request = new HttpRequestMessage(method, new Uri(BaseAddress + pathAndQuery, AsWritten));
+        if (trace.IsValid)
+        {
+            request.Headers.TryAddWithoutValidation("traceparent", trace.TraceParent);
+            if (trace.TraceState.Length > 0) request.Headers.TryAddWithoutValidation("tracestate", trace.TraceState);
+        }
+        if (_appToken is not null)
+        {
+            request.Headers.Remove("dapr-api-token");
+            request.Headers.TryAddWithoutValidation("dapr-api-token", _appToken);
+        }
+        return request;
+    }
+
+    /// <exception cref="HttpRequestException">The app cannot be reached or broke off.</exception>
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        if (_concurrency is null) return await _client.SendAsync(request, cancellationToken);
+        await _concurrency.WaitAsync(cancellationToken);
+        try
+        {
+            return await _client.SendAsync(request, cancellationToken);
+        }
+        finally
+        {
+            _concurrency.Release();
+        }
+    }
+
+    /// <summary>Whether the app's port accepts a connection.</summary>
+    public async Task<bool> AcceptsAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(timeout);
+        try
+        {
+            using var socket = new TcpClient();
+            await socket.ConnectAsync(_host, _port, limit.Token);
+            return true;
+        }
+        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Whether the app was not there at all, so that the request never reached it.</summary>
+    public static bool WasRefused(Exception e) => e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
+
+    /// <summary>A body of bytes with its type.</summary>
+    public static ByteArrayContent Content(byte[] body, string? contentType)
+    {
+        var content = new ByteArrayContent(body);
+        if (contentType is not null) content.Headers.TryAddWithoutValidation("Content-Type", contentType);
+        return content;
+    }
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _concurrency?.Dispose();
+    }
+}

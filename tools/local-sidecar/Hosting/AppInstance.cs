@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using Danube.Dapr.LocalSidecar.Actors;
+using Danube.Dapr.LocalSidecar.CommandLine;
+using Danube.Dapr.LocalSidecar.Components;
+using Danube.Dapr.LocalSidecar.PubSub;
+using Danube.Dapr.LocalSidecar.Resiliency;
+using Danube.Dapr.LocalSidecar.Tracing;
+
+namespace Danube.Dapr.LocalSidecar.Hosting;
+
+/// <summary>One instance of an app: its ports, its connection, and what it said of itself.</summary>
+internal sealed class AppInstance(AppOptions options, AppRuntime app, AppComponents components, AppChannel? channel, Tracer tracer)
+{
+    public AppOptions Options { get; } = options;
+
+    public AppRuntime App { get; } = app;
+
+    public string AppId => App.AppId;
+
+    public AppComponents Components { get; } = components;
+
+    /// <summary>The way to the app, or null when it has no port.</summary>
+    public AppChannel? Channel { get; } = channel;
+
+    public Tracer Tracer { get; } = tracer;
+
+    /// <summary>True when the app accepts connections (or has no port) and its configuration and subscriptions were read.</summary>
+    public bool IsReady { get; set; } = channel is null;
+
+    /// <summary>What <c>/dapr/config</c> said, while the app is up.</summary>
+    public ActorConfig Actors { get; set; } = ActorConfig.None;
+
+    public IReadOnlyList<Subscription> Subscriptions { get; set; } = [];
+
+    /// <summary>What was set over the metadata API.</summary>
+    public ConcurrentDictionary<string, string> ExtendedMetadata { get; } = new(StringComparer.Ordinal) { ["daprRuntimeVersion"] = CommandLineParser.RuntimeVersion };
+
+    /// <summary>Set when a call met a closed port, so that the monitor looks at once.</summary>
+    public SemaphoreSlim Suspected { get; } = new(0);
+
+    /// <summary>The app cannot be reached: nothing more is sent until the monitor has seen it again.</summary>
+    public void Suspect()
+    {
+        if (!IsReady || Channel is null) return;
+        IsReady = false;
+        Suspected.Release();
+    }
+}
+
+/// <summary>The components, policies and limits that one app-id sees.</summary>
+internal sealed class AppComponents(
+    IReadOnlyDictionary<string, StateComponent> stateStores,
+    IReadOnlyDictionary<string, InMemoryBroker> pubSubs,
+    IReadOnlyList<Subscription> declared,
+    IReadOnlyList<ResiliencyResource> resiliencies,
+    ConfigurationResource configuration,
+    TimeProvider time)
+{
+    private readonly ConcurrentDictionary<(string Kind, string Name), Policy?> _policies = new();
+
+    public IReadOnlyDictionary<string, StateComponent> StateStores { get; } = stateStores;
+
+    public IReadOnlyDictionary<string, InMemoryBroker> PubSubs { get; } = pubSubs;
+
+    /// <summary>Subscriptions from files.</summary>
+    public IReadOnlyList<Subscription> DeclaredSubscriptions { get; } = declared;
+
+    public ConfigurationResource Configuration { get; } = configuration;
+
+    public StateComponent? ActorStore { get; } = stateStores.Values.FirstOrDefault(static s => s.IsActorStore);
+
+    public Policy? AppPolicy(string appId) => Find("app", appId, static r => r.Apps);
+
+    public Policy? ActorPolicy(string actorType) => Find("actor", actorType, static r => r.Actors);
+
+    public Policy? InboundPolicy(string component) => Find("inbound", component, static r => r.ComponentsInbound);
+
+    public Policy? OutboundPolicy(string component) => Find("outbound", component, static r => r.ComponentsOutbound);
+
+    private Policy? Find(string kind, string name, Func<ResiliencyResource, IReadOnlyDictionary<string, PolicySet>> targets)
+    {
+        if (resiliencies.Count == 0) return null;
+        return _policies.GetOrAdd((kind, name), key =>
+        {
+            var set = resiliencies.Select(r => targets(r).GetValueOrDefault(key.Name)).FirstOrDefault(static s => s is not null);
+            return set is null || set is { Timeout: null, Retry: null, Breaker: null } ? null : new Policy(set, time);
+        });
+    }
+}

@@ -1,0 +1,133 @@
+using System.Text.Json;
+using Danube.Dapr.LocalSidecar.Actors;
+using Danube.Dapr.LocalSidecar.PubSub;
+using Danube.Dapr.LocalSidecar.Tracing;
+
+namespace Danube.Dapr.LocalSidecar.Hosting;
+
+/// <summary>
+/// Watches one instance of an app: reads its configuration and subscriptions when it comes up, and takes it out of service within about a
+/// second when its port refuses or its health check fails.
+/// </summary>
+internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstance> changed, Action<AppInstance, Subscription> subscribe, TimeProvider time, ILogger logger)
+{
+    private static readonly TimeSpan WhileDown = TimeSpan.FromMilliseconds(100);
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var channel = instance.Channel!;
+        var failures = 0;
+        var (known, served) = (false, false);
+        try
+        {
+            while (true)
+            {
+                if (await IsHealthyAsync(channel, cancellationToken))
+                {
+                    failures = 0;
+                    if (!instance.IsReady)
+                    {
+                        try
+                        {
+                            await ReadAppAsync(channel, cancellationToken);
+                            instance.IsReady = true;
+                            changed(instance);
+                            if (known) IsBack(logger, instance.AppId, channel.BaseAddress);
+                            else IsUp(logger, instance.AppId, channel.BaseAddress);
+                            (known, served) = (true, true);
+                        }
+                        catch (Exception e) when (e is HttpRequestException or JsonException or FormatException or IOException)
+                        {
+                            CannotRead(logger, instance.AppId, e.Message);
+                        }
+                    }
+                }
+                else if (instance.IsReady && ++failures >= instance.Options.HealthThreshold)
+                {
+                    instance.IsReady = false;
+                }
+                if (!instance.IsReady && served)
+                {
+                    served = false;
+                    instance.Actors = ActorConfig.None;
+                    changed(instance);
+                    IsGone(logger, instance.AppId, channel.BaseAddress);
+                }
+                var pause = instance.IsReady ? instance.Options.HealthProbeInterval : WhileDown;
+                await instance.Suspected.WaitAsync(pause, cancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The sidecar stops.
+        }
+    }
+
+    private async Task<bool> IsHealthyAsync(AppChannel channel, CancellationToken cancellationToken)
+    {
+        if (instance.Options.HealthCheckPath is not { } path) return await channel.AcceptsAsync(instance.Options.HealthProbeTimeout, cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(instance.Options.HealthProbeTimeout);
+        try
+        {
+            using var request = channel.Request(HttpMethod.Get, path, TraceContext.None);
+            using var response = await channel.SendAsync(request, limit.Token);
+            return response.IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return false;
+        }
+    }
+
+    // The order is daprd's: first the configuration, then the subscriptions, once each.
+    private async Task ReadAppAsync(AppChannel channel, CancellationToken cancellationToken)
+    {
+        var config = await AskAsync(channel, "/dapr/config", cancellationToken);
+        var actors = config is { Length: > 0 } ? ActorConfig.Parse(config) : ActorConfig.None;
+        var answer = await AskAsync(channel, "/dapr/subscribe", cancellationToken);
+        var subscriptions = new List<Subscription>(answer is { Length: > 0 } ? SubscriptionReader.Parse(answer) : []);
+        subscriptions.AddRange(instance.Components.DeclaredSubscriptions);
+        foreach (var subscription in subscriptions) subscribe(instance, subscription);
+        instance.Subscriptions = subscriptions;
+        instance.Actors = instance.Components.ActorStore is null ? ActorConfig.None : actors;
+        if (instance.Components.ActorStore is null && actors.Types.Count > 0) NoActorStore(logger, instance.AppId);
+    }
+
+    private async Task<byte[]?> AskAsync(AppChannel channel, string path, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            using var request = channel.Request(HttpMethod.Get, path, TraceContext.None);
+            request.Headers.TryAddWithoutValidation("Dapr-App-Id", instance.AppId);
+            request.Content = AppChannel.Content([], "application/json");
+            using var response = await channel.SendAsync(request, cancellationToken);
+            if ((int)response.StatusCode == 200) return await response.Content.ReadAsByteArrayAsync(cancellationToken);
+            if ((int)response.StatusCode == 404) return null;
+            if (attempt > 3)
+            {
+                Refused(logger, instance.AppId, path, (int)response.StatusCode);
+                return null;
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(500 * attempt), time, cancellationToken);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "{appId}: the app is up at {address}")]
+    private static partial void IsUp(ILogger logger, string appId, string address);
+
+    [LoggerMessage(LogLevel.Information, "{appId}: the app is back at {address}")]
+    private static partial void IsBack(ILogger logger, string appId, string address);
+
+    [LoggerMessage(LogLevel.Warning, "{appId}: the app at {address} is gone")]
+    private static partial void IsGone(ILogger logger, string appId, string address);
+
+    [LoggerMessage(LogLevel.Error, "{appId}: the app's configuration or subscriptions cannot be read: {problem}")]
+    private static partial void CannotRead(ILogger logger, string appId, string problem);
+
+    [LoggerMessage(LogLevel.Error, "{appId}: {path} answered {status}")]
+    private static partial void Refused(ILogger logger, string appId, string path, int status);
+
+    [LoggerMessage(LogLevel.Warning, "{appId}: the app has actors, but no state store is marked actorStateStore: they are not available")]
+    private static partial void NoActorStore(ILogger logger, string appId);
+}

@@ -1,0 +1,162 @@
+using System.Collections.Frozen;
+using Danube.Dapr.LocalSidecar.Actors;
+using Danube.Dapr.LocalSidecar.CommandLine;
+using Danube.Dapr.LocalSidecar.Components;
+using Danube.Dapr.LocalSidecar.PubSub;
+using Danube.Dapr.LocalSidecar.Tracing;
+
+namespace Danube.Dapr.LocalSidecar.Hosting;
+
+/// <summary>Everything that the apps of this process share, and what belongs to each.</summary>
+internal sealed class Sidecar : IAsyncDisposable
+{
+    private readonly SidecarOptions _options;
+    private readonly ILoggerFactory _loggers;
+    private readonly List<StateComponent> _stores = [];
+    private readonly List<(ComponentResource Resource, InMemoryBroker Broker)> _brokers = [];
+    private readonly FrozenDictionary<string, AppGroup> _groups;
+    private readonly FrozenDictionary<int, AppInstance> _byPort;
+    private readonly FrozenDictionary<string, ReminderService> _reminders;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly List<Task> _monitors = [];
+
+    /// <exception cref="ResourceException">A resource file cannot be used.</exception>
+    public Sidecar(SidecarOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        (_options, Time, _loggers) = (options, time, loggers);
+        var logger = loggers.CreateLogger<Sidecar>();
+        var configuration = Configuration = ConfigurationResource.Load(options.ConfigPaths);
+        var resources = ResourceLoader.Load(options.ResourcePaths, logger);
+        try
+        {
+            foreach (var resource in resources.Components) Create(resource, logger);
+            var groups = new Dictionary<string, AppGroup>(StringComparer.Ordinal);
+            foreach (var apps in options.Apps.GroupBy(static a => a.AppId, StringComparer.Ordinal))
+            {
+                var components = ComponentsOf(apps.Key, resources, configuration);
+                var runtime = new AppRuntime(apps.Key, components.ActorStore?.Store, time, options.Namespace);
+                var tracer = new Tracer(apps.Key, configuration.SamplingRate, configuration.ZipkinEndpoint);
+                groups[apps.Key] = new AppGroup(runtime, [.. apps.Select(a => new AppInstance(a, runtime, components, a.AppPort is null ? null : new AppChannel(a, options.AppToken), tracer))]);
+            }
+            _groups = groups.ToFrozenDictionary(StringComparer.Ordinal);
+        }
+        catch
+        {
+            // A SQLite store has a thread and a file open already: the process ends, but a test goes on.
+            foreach (var store in _stores) store.Store.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            throw;
+        }
+        Instances = [.. _groups.Values.SelectMany(static g => g.Instances)];
+        _byPort = Instances.SelectMany(static i => (KeyValuePair<int, AppInstance>[])[new(i.Options.DaprHttpPort, i), new(i.Options.DaprGrpcPort, i)]).ToFrozenDictionary();
+        Registry = new AppRegistry(_byPort.Select(static p => new KeyValuePair<int, AppRuntime>(p.Key, p.Value.App)));
+        Actors = new ActorSystem(time, loggers.CreateLogger<ActorSystem>());
+        Timers = new TimerService(Actors, time, loggers.CreateLogger<TimerService>());
+        _reminders = _groups.Values.Where(static g => g.Runtime.ActorStateStore is not null)
+            .ToFrozenDictionary(static g => g.Runtime.AppId, g => new ReminderService(g.Runtime.AppId, g.Runtime.ActorStateStore!, Actors, time, loggers.CreateLogger<ReminderService>()), StringComparer.Ordinal);
+    }
+
+    public ConfigurationResource Configuration { get; }
+
+    public TimeProvider Time { get; }
+
+    public IReadOnlyList<AppInstance> Instances { get; }
+
+    public AppRegistry Registry { get; }
+
+    public ActorSystem Actors { get; }
+
+    public TimerService Timers { get; }
+
+    public AppInstance FromPort(int localPort) => _byPort[localPort];
+
+    public AppGroup? GroupOf(string appId) => _groups.GetValueOrDefault(appId);
+
+    public ReminderService RemindersOf(string appId) => _reminders[appId];
+
+    /// <summary>Begins to watch the apps and to deliver reminders and events.</summary>
+    public void Start()
+    {
+        foreach (var reminders in _reminders.Values) _monitors.Add(LoadAsync(reminders));
+        foreach (var instance in Instances.Where(static i => i.Channel is not null))
+        {
+            var monitor = new AppMonitor(instance, _ => Actors.Place(Instances), Subscribe, Time, _loggers.CreateLogger<AppMonitor>());
+            _monitors.Add(Task.Run(() => monitor.RunAsync(_stopping.Token)));
+        }
+    }
+
+    /// <summary>Deactivates actors and ends every loop.</summary>
+    public async Task StopAsync()
+    {
+        await Actors.StopAsync(TimeSpan.FromMilliseconds(Math.Min(500, _options.ShutdownTimeout.TotalMilliseconds)));
+        await _stopping.CancelAsync();
+        await Task.WhenAll(_monitors);
+        foreach (var (_, broker) in _brokers) await broker.DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_stopping.IsCancellationRequested) await StopAsync();
+        await Actors.DisposeAsync();
+        foreach (var instance in Instances)
+        {
+            instance.Channel?.Dispose();
+            instance.Tracer.Dispose();
+            instance.Suspected.Dispose();
+        }
+        foreach (var store in _stores) await store.Store.DisposeAsync();
+        _stopping.Dispose();
+    }
+
+    private async Task LoadAsync(ReminderService reminders)
+    {
+        try
+        {
+            await reminders.LoadAsync(_stopping.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The sidecar stops.
+        }
+    }
+
+    private void Create(ComponentResource resource, ILogger logger)
+    {
+        try
+        {
+            if (resource.Type == "pubsub.in-memory")
+            {
+                if (resource.Version != "v1") throw resource.Spec.Wrong("version", $"'{resource.Version}' of {resource.Type} is not available; v1 is");
+                _brokers.Add((resource, new InMemoryBroker(resource.Name, _loggers.CreateLogger<InMemoryBroker>())));
+                return;
+            }
+            _stores.Add(StateComponent.Create(resource, Time));
+        }
+        catch (ResourceException e) when (resource.IgnoreErrors)
+        {
+            logger.LogWarning("the component {Name} is left out: {Problem}", resource.Name, e.Message);
+        }
+    }
+
+    private AppComponents ComponentsOf(string appId, Resources resources, ConfigurationResource configuration)
+    {
+        var stores = _stores.Where(s => s.Resource.MayBeUsedBy(appId)).ToFrozenDictionary(static s => s.Name, StringComparer.Ordinal);
+        if (stores.Values.Where(static s => s.IsActorStore).Skip(1).FirstOrDefault() is { } second)
+            throw new ResourceException(second.Resource.Spec.File, "spec.metadata.actorStateStore", $"app {appId} would have two actor state stores; exactly one component may have it");
+        return new AppComponents(stores,
+            _brokers.Where(b => b.Resource.MayBeUsedBy(appId)).ToFrozenDictionary(static b => b.Resource.Name, static b => b.Broker, StringComparer.Ordinal),
+            [.. resources.Subscriptions.Where(s => s.MayBeUsedBy(appId)).Select(static s => s.Subscription)],
+            [.. resources.Resiliencies.Where(r => r.MayBeUsedBy(appId))], configuration, Time);
+    }
+
+    private void Subscribe(AppInstance instance, Subscription subscription)
+    {
+        if (!instance.Components.PubSubs.TryGetValue(subscription.PubSubName, out var broker))
+        {
+            _loggers.CreateLogger<Sidecar>().LogError("{App}: the subscription to {Topic} names the pub/sub {PubSub}, which does not exist", instance.AppId, subscription.Topic, subscription.PubSubName);
+            return;
+        }
+        var group = _groups[instance.AppId];
+        var subscriber = new Subscriber(group, instance, subscription, broker, Time, _loggers.CreateLogger<Subscriber>());
+        broker.Subscribe(subscription.Topic, instance.AppId, () => group.HasReadyInstance, subscriber.RunAsync);
+    }
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using Danube.Dapr.LocalSidecar.Api;
+using Danube.Dapr.LocalSidecar.CommandLine;
+using Danube.Dapr.LocalSidecar.Workflows;
+using Grpc.AspNetCore.Server.Model;
+using Grpc.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Danube.Dapr.LocalSidecar.Hosting;
+
+/// <summary>A running sidecar: as the process, or inside a test.</summary>
+public sealed class SidecarHost : IAsyncDisposable
+{
+    private readonly WebApplication _web;
+    private readonly Sidecar _sidecar;
+    private readonly WorkflowEngines _workflows;
+
+    private SidecarHost(WebApplication web, Sidecar sidecar, WorkflowEngines workflows) => (_web, _sidecar, _workflows) = (web, sidecar, workflows);
+
+    /// <summary>Reads the resources, opens every port and begins to watch the apps.</summary>
+    /// <exception cref="Components.ResourceException">A resource file cannot be used.</exception>
+    /// <exception cref="IOException">A port is taken.</exception>
+    public static async Task<SidecarHost> StartAsync(SidecarOptions options, TimeProvider? time = null, CancellationToken cancellationToken = default)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.SetMinimumLevel(options.LogLevel).AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning)
+            .AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error).AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning).AddFilter("Microsoft.Extensions.Hosting", LogLevel.Critical);
+        if (options.LogAsJson) builder.Logging.AddJsonConsole(static o => o.UseUtcTimestamp = true);
+        else builder.Logging.AddSimpleConsole(static o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = options.ShutdownTimeout);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        builder.Services.AddRoutingCore();
+        builder.Services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = (int)Math.Min(int.MaxValue, options.MaxBodyBytes);
+            grpc.MaxSendMessageSize = null;
+            grpc.IgnoreUnknownServices = true;
+        });
+        builder.Services.AddSingleton<DaprGrpcService>();
+        builder.Services.AddSingleton(time ?? TimeProvider.System);
+        builder.Services.AddSingleton(services => new Sidecar(options, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton(static services => services.GetRequiredService<Sidecar>().Registry);
+        builder.Services.AddSingleton<ActorApi>();
+        builder.Services.AddSingleton<ActorHttpApi>();
+        builder.Services.AddSingleton<MetadataApi>();
+        builder.Services.AddSingleton(services => new InvokeApi(services.GetRequiredService<Sidecar>(), options.MaxBodyBytes));
+        builder.Services.AddSingleton<IServiceMethodProvider<DaprGrpcService>, GrpcMethods>();
+        builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<HttpApi>(services, new HttpApiSettings(options.ApiToken, options.MaxBodyBytes)));
+
+        WorkflowEngines? workflows = null;
+        builder.Services.AddWorkflows(port => workflows?.FromPort(port));
+
+        var web = builder.Build();
+        try
+        {
+            var sidecar = web.Services.GetRequiredService<Sidecar>();
+            Map(web, options);
+            await web.StartAsync(cancellationToken);
+            // Only now: a second process on the same ports must not touch the stores of the first.
+            workflows = new WorkflowEngines(sidecar.Registry, web.Services.GetRequiredService<ILoggerFactory>(), sidecar.Configuration.Retention);
+            sidecar.Start();
+            return new SidecarHost(web, sidecar, workflows);
+        }
+        catch
+        {
+            await web.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Completes when the process is asked to stop, or an app asked for a shutdown.</summary>
+    public async Task WaitForShutdownAsync()
+    {
+        // Not the host's own wait: that would close the ports before the actors were deactivated.
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = _web.Lifetime.ApplicationStopping.Register(asked.SetResult);
+        await asked.Task;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _sidecar.StopAsync();
+        await _web.StopAsync();
+        await _workflows.DisposeAsync();
+        await _web.DisposeAsync();
+    }
+
+    private static void Map(WebApplication web, SidecarOptions options)
+    {
+        var http = web.Services.GetRequiredService<HttpApi>();
+        var httpPorts = options.Apps.Select(static a => a.DaprHttpPort).ToHashSet();
+        web.Use(next => context =>
+        {
+            if (httpPorts.Contains(context.Connection.LocalPort)) return http.HandleAsync(context, next);
+            var sent = options.ApiToken is null ? null : context.Request.Headers["dapr-api-token"].ToString();
+            if (options.ApiToken is null || (sent!.Length > 0 && ApiGuard.IsAllowed(options.ApiToken, sent))) return next(context);
+            return ApiGuard.RefuseAsync(context.Response, StatusCode.Unauthenticated, sent!.Length == 0 ? "missing api token in request metadata" : "authentication error: api token mismatch");
+        });
+        web.UseRouting();
+        web.MapGrpcService<DaprGrpcService>();
+        web.MapWorkflows();
+        web.MapFallback(context => httpPorts.Contains(context.Connection.LocalPort)
+            ? UnknownPathAsync(context)
+            : ApiGuard.RefuseAsync(context.Response, StatusCode.Unknown, ApiGuard.UnknownRpc(context.Request.Path)));
+    }
+
+    private static Task UnknownPathAsync(HttpContext context)
+    {
+        var app = context.RequestServices.GetRequiredService<Sidecar>().FromPort(context.Connection.LocalPort);
+        return new HttpCall(context, app, [], default, 0).ErrorAsync(DaprError.UnknownPath());
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, SidecarOptions options)
+    {
+        kestrel.AddServerHeader = false;
+        // The API answers a body that is too large itself.
+        kestrel.Limits.MaxRequestBodySize = null;
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = 1000;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 4 * 1024 * 1024;
+        kestrel.Limits.Http2.InitialStreamWindowSize = 1024 * 1024;
+        foreach (var app in options.Apps)
+        {
+            Open(kestrel, options, app.DaprHttpPort, HttpProtocols.Http1);
+            Open(kestrel, options, app.DaprGrpcPort, HttpProtocols.Http2);
+        }
+    }
+
+    private static void Open(KestrelServerOptions kestrel, SidecarOptions options, int port, HttpProtocols protocols)
+    {
+        if (options.ListenAddresses.Count == 0)
+        {
+            kestrel.ListenLocalhost(port, o => o.Protocols = protocols);
+            return;
+        }
+        foreach (var address in options.ListenAddresses)
+        {
+            if (!IPAddress.TryParse(address.Trim('[', ']'), out var ip)) throw new CommandLineException($"--dapr-listen-addresses '{address}' is not an IP address");
+            kestrel.Listen(ip, port, o => o.Protocols = protocols);
+        }
+    }
+}

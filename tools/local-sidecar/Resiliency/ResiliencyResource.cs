@@ -1,0 +1,28 @@
+namespace Danube.Dapr.LocalSidecar.Resiliency;
+
+/// <summary>A <c>Resiliency</c> file: which policies hold for which targets.</summary>
+internal sealed record ResiliencyResource(
+    IReadOnlyList<string> Scopes,
+    IReadOnlyDictionary<string, PolicySet> Apps,
+    IReadOnlyDictionary<string, PolicySet> Actors,
+    IReadOnlyDictionary<string, PolicySet> ComponentsInbound,
+    IReadOnlyDictionary<string, PolicySet> ComponentsOutbound)
+{
+    public bool MayBeUsedBy(string appId) => Scopes.Count == 0 || Scopes.Contains(appId, StringComparer.Ordinal);
+}
+
+/// <summary>What one target has; each part may be missing.</summary>
+internal sealed record PolicySet(TimeSpan? Timeout, RetrySettings? Retry, BreakerSettings? Breaker);
+
+/// <summary>A retry policy.</summary>
+/// <param name="MaxRetries">How many repetitions, or −1 without a limit.</param>
+/// <param name="HttpStatusCodes">The status codes that are tried again, or null for every failure.</param>
+internal sealed record RetrySettings(bool Exponential, TimeSpan Duration, TimeSpan MaxInterval, int MaxRetries, IReadOnlyList<(int From, int To)>? HttpStatusCodes)
+{
+    public bool Covers(int? httpStatus) => HttpStatusCodes is null || httpStatus is null || HttpStatusCodes.Any(r => httpStatus >= r.From && httpStatus <= r.To);
+}
+
+/// <summary>A circuit breaker.</summary>
+/// <param name="ConsecutiveFailures">It opens when more failures than this come in a row.</param>
+/// <param name="Timeout">How long it stays open.</param>
+internal sealed record BreakerSettings(int ConsecutiveFailures, TimeSpan Timeout);
