@@ -47,8 +47,36 @@ public sealed class PlanVerifier
         return verifier._faults;
     }
 
+    /// <summary>
+    /// What a plan itself says about the options that it was made with: policy, goal and resources. It does not name its limits, so these options have none; costs are the
+    /// default ones, rules those of the snapshot.
+    /// </summary>
+    /// <exception cref="ArgumentException">The plan's policy is unknown.</exception>
+    public static PlannerOptions OptionsOf(ClusterSnapshot snapshot, RebalancePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        ArgumentNullException.ThrowIfNull(plan);
+        var emptied = plan.Moves.Where(m => m.Cause == Contracts.MoveCause.Drain).Select(m => m.From).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
+        return new PlannerOptions
+        {
+            Policy = ImbalancePolicy.Get(plan.Policy),
+            Goal = emptied.Length == 0 ? PlanGoal.Rebalance : plan.Trigger == PlanTrigger.Drain ? PlanGoal.Drain : PlanGoal.Evacuate,
+            Brokers = emptied,
+            Resources = [.. plan.Before.Resources.Select(r => ResourceNames.Parse(r.Resource)).OfType<Resource>()],
+            Limits = PlanLimits.None with { MoveNonReliable = true },
+            Rules = SnapshotMapping.ToRules(snapshot.Rules),
+        };
+    }
+
     private void Run()
     {
+        if (_plan.SnapshotGeneration != 0 && _snapshot.Generation != 0 && _plan.SnapshotGeneration != _snapshot.Generation)
+        {
+            // Nothing else would be comparable.
+            Fault("$.snapshotGeneration", $"is {_plan.SnapshotGeneration}, but the snapshot is generation {_snapshot.Generation}.");
+            return;
+        }
+
         if (!CheckMoves()) return;
         CheckLimits();
         CheckSpread();

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization.Metadata;
 using Danube.Dapr.Contracts;
 
 namespace Danube.Dapr.Planning.Mapping;
@@ -9,16 +10,22 @@ public static class PlanningFiles
     /// <exception cref="SnapshotException">Malformed or self-contradicting; carries every fault with its JSON path.</exception>
     public static (ClusterSnapshot Wire, Snapshot Planning) ReadSnapshot(ReadOnlyMemory<byte> utf8)
     {
-        var wire = JsonShape.Read(utf8, ContractsJson.Default.ClusterSnapshot);
+        var wire = JsonShape.Read(utf8, Shape<ClusterSnapshot>());
         if (wire.Version != 1) throw new SnapshotException([new("$.version", $"must be 1, is {wire.Version}.")]);
         return (wire, SnapshotMapping.ToPlanning(wire));
     }
 
-    /// <summary>Reads a plan.</summary>
+    /// <summary>Reads a plan: by itself, or as the member <c>plan</c> of what became of it, which is what <c>GET /plans/{id}</c> answers.</summary>
     /// <exception cref="SnapshotException">Malformed; carries every fault with its JSON path.</exception>
-    public static RebalancePlan ReadPlan(ReadOnlyMemory<byte> utf8) => JsonShape.Read(utf8, ContractsJson.Default.RebalancePlan);
+    public static RebalancePlan ReadPlan(ReadOnlyMemory<byte> utf8)
+    {
+        var plan = JsonShape.HasMember(utf8, "plan") ? JsonShape.Read(utf8, Shape<PlanRun>()).Plan : JsonShape.Read(utf8, Shape<RebalancePlan>());
+        return plan.Version == 1 ? plan : throw new SnapshotException([new("$.version", $"must be 1, is {plan.Version}.")]);
+    }
 
     /// <summary>Reads planner options.</summary>
     /// <exception cref="SnapshotException">Malformed; carries every fault with its JSON path.</exception>
     public static PlanningOptionsFile ReadOptions(ReadOnlyMemory<byte> utf8) => JsonShape.Read(utf8, PlanningFilesJson.Default.PlanningOptionsFile);
+
+    private static JsonTypeInfo<T> Shape<T>() => (JsonTypeInfo<T>)ContractsJson.Wire.GetTypeInfo(typeof(T));
 }
