@@ -15,11 +15,14 @@ public static class PlanningFiles
         return (wire, SnapshotMapping.ToPlanning(wire));
     }
 
-    /// <summary>Reads a plan: by itself, or as the member <c>plan</c> of what became of it, which is what <c>GET /plans/{id}</c> answers.</summary>
-    /// <exception cref="SnapshotException">Malformed; carries every fault with its JSON path.</exception>
+    /// <summary>Reads a plan: by itself, or as the member <c>plan</c> of the answer to <c>GET /plans/{id}</c> or <c>POST /rebalance</c>.</summary>
+    /// <exception cref="SnapshotException">Malformed, or an answer without a plan; carries every fault with its JSON path.</exception>
     public static RebalancePlan ReadPlan(ReadOnlyMemory<byte> utf8)
     {
-        var plan = JsonShape.HasMember(utf8, "plan") ? JsonShape.Read(utf8, Shape<PlanRun>()).Plan : JsonShape.Read(utf8, Shape<RebalancePlan>());
+        var plan = JsonShape.HasMember(utf8, "started") ? JsonShape.Read(utf8, Shape<RebalanceResponse>()).Plan
+            : JsonShape.HasMember(utf8, "plan") ? JsonShape.Read(utf8, Shape<PlanRun>()).Plan
+            : JsonShape.Read(utf8, Shape<RebalancePlan>());
+        if (plan is null) throw new SnapshotException([new("$.plan", "is missing: that answer has no plan.")]);
         return plan.Version == 1 ? plan : throw new SnapshotException([new("$.version", $"must be 1, is {plan.Version}.")]);
     }
 

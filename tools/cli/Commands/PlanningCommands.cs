@@ -133,7 +133,9 @@ internal static class PlanningCommands
         }
         catch (ArgumentException e)
         {
-            throw new CliException($"{path ?? "The options"}: {e.Message}", ExitCodes.No);
+            // The framework appends the parameter's name, which means nothing here.
+            var end = e.Message.IndexOf(" (Parameter '", StringComparison.Ordinal);
+            throw new CliException($"{path ?? "The options"}: {(end < 0 ? e.Message : e.Message[..end])}", ExitCodes.No);
         }
     }
 }
