@@ -40,6 +40,9 @@ public sealed record PlanningOptionsFile
     /// <summary>See <see cref="PlannerOptions.OnlyWhenTriggered"/>.</summary>
     public bool? OnlyWhenTriggered { get; init; }
 
+    /// <summary>See <see cref="PlannerOptions.AlreadyTriggered"/>.</summary>
+    public bool? AlreadyTriggered { get; init; }
+
     /// <summary>α of <see cref="MoveCost"/>.</summary>
     public double? CostPerMove { get; init; }
 
@@ -127,6 +130,7 @@ public sealed record PlanningOptionsFile
             Brokers = Brokers ?? defaults.Brokers,
             Resources = Resources is null ? defaults.Resources : [.. Resources.Select(r => ResourceNames.Parse(r)!.Value)],
             OnlyWhenTriggered = OnlyWhenTriggered ?? defaults.OnlyWhenTriggered,
+            AlreadyTriggered = AlreadyTriggered ?? defaults.AlreadyTriggered,
             Cost = new(CostPerMove ?? defaults.Cost.PerMove, CostPerClient ?? defaults.Cost.PerClient, CostPerUnexportedByte ?? defaults.Cost.PerUnexportedByte),
             Limits = new PlanLimits
             {

@@ -21,7 +21,7 @@ internal static class PlanHash
         var policy = options.Policy;
         All<object>([policy.Name, policy.TriggerCoefficientOfVariation, policy.TriggerMaxOverMean, policy.TargetCoefficientOfVariation,
             policy.TargetMaxOverMean, policy.TargetMinOverMean, policy.MaxOverCapacity]);
-        All<object>([options.Goal, options.OnlyWhenTriggered, options.Cost.PerMove, options.Cost.PerClient, options.Cost.PerUnexportedByte,
+        All<object>([options.Goal, options.OnlyWhenTriggered, options.AlreadyTriggered, options.Cost.PerMove, options.Cost.PerClient, options.Cost.PerUnexportedByte,
             options.PaybackHorizon.Ticks, options.OverloadSecondsPerCost, options.Seed, options.WorkBudget]);
         All(options.Brokers);
         All(options.Resources);

@@ -57,7 +57,8 @@ internal sealed class ProblemBuilder
         Array.Fill(limit, double.PositiveInfinity);
         for (var i = 0; i < r; i++) Normalise(resources[i], i, r, home, scale, w, startLoad);
         var before = ImbalanceMeasure.Of(_snapshot, _participants, resources, _snapshot.BrokerLoad);
-        var triggered = !_options.OnlyWhenTriggered || (_participants.Length >= _options.Limits.MinBrokers && _options.Policy.IsTriggeredBy(before));
+        var triggered = !_options.OnlyWhenTriggered || (_participants.Length >= _options.Limits.MinBrokers
+            && (_options.Policy.IsTriggeredBy(before) || (_options.AlreadyTriggered && !_options.Policy.IsSettled(before))));
         var relaxed = _options.Goal == PlanGoal.Drain || !triggered;
         for (var i = 0; i < r; i++) SetLimits(resources[i], i, r, home, scale, w, startLoad, limit, low, shares, relaxed);
 
