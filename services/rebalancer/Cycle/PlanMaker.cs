@@ -133,6 +133,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
                     ? new Dictionary<string, int>()
                     : namespaces.ToDictionary(n => n, n => Math.Max(0, options.MaxMovesPerNamespacePerHour - request.Ledger.OfNamespace(request.Now, n))),
                 CoolDown = TimeSpan.FromSeconds(options.CoolDownSeconds),
+                NoReturnWithin = ControlRules.NoReturn(options),
                 MinTopicAge = TimeSpan.FromSeconds(options.MinTopicAgeSeconds),
                 MaxReportAge = TimeSpan.FromSeconds(options.MaxReportAgeSeconds),
                 MinBrokers = options.MinBrokers,
