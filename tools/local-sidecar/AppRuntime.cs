@@ -21,6 +21,9 @@ public sealed class AppRuntime(string appId, IStateStore? actorStateStore, TimeP
     /// <summary>The clock of timers and time-outs.</summary>
     public TimeProvider Time { get; } = time;
 
+    /// <summary>Makes the spans of this app's sidecar, or null for none.</summary>
+    internal Tracing.Tracer? Tracer { get; init; }
+
     /// <summary>How many workflow workers are connected now; shown in the metadata as <c>workflows.connectedWorkers</c>.</summary>
     public Func<int> ConnectedWorkflowWorkers { get; set; } = static () => 0;
 }

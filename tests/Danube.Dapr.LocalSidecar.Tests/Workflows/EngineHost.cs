@@ -39,10 +39,10 @@ internal sealed class EngineHost : IAsyncDisposable
 
     public TaskHubSidecarService.TaskHubSidecarServiceClient Client { get; }
 
-    public static async Task<EngineHost> StartAsync(IStateStore? store = null, TimeProvider? time = null, WorkflowEngineOptions? options = null, int port = 0)
+    public static async Task<EngineHost> StartAsync(IStateStore? store = null, TimeProvider? time = null, WorkflowEngineOptions? options = null, int port = 0, Tracing.Tracer? tracer = null)
     {
         time ??= TimeProvider.System;
-        var engine = new WorkflowEngine("app", store ?? new InMemoryStateStore(time), time, NullLoggerFactory.Instance, options);
+        var engine = new WorkflowEngine("app", store ?? new InMemoryStateStore(time), time, NullLoggerFactory.Instance, options, tracer);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port, l => l.Protocols = HttpProtocols.Http2));

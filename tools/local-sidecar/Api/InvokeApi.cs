@@ -40,8 +40,9 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
             var instance = target.Next() ?? throw Failed(appId, "no app channel: the app has no port");
             var channel = instance.Channel!;
             url = channel.BaseAddress + path;
-            var trace = instance.App == caller.App ? span.Context : instance.Tracer.Start("CallLocal/" + target.Runtime.AppId + path, span.Context, System.Diagnostics.ActivityKind.Server).Context;
-            using var request = channel.Request(new HttpMethod(verb), Escape(path) + http.Request.QueryString.Value, trace);
+            // A call to another app passes its sidecar, too.
+            using var server = instance.App == caller.App ? default : instance.Tracer.Start("CallLocal/" + target.Runtime.AppId + path, span.Context, System.Diagnostics.ActivityKind.Server);
+            using var request = channel.Request(new HttpMethod(verb), Escape(path) + http.Request.QueryString.Value, instance.App == caller.App ? span.Context : server.Context);
             request.Content = buffered is not null ? Copy(body!, buffered) : body;
             foreach (var (name, values) in http.Request.Headers)
             {

@@ -14,6 +14,7 @@ internal sealed class Sidecar : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
     private readonly List<StateComponent> _stores = [];
     private readonly List<(ComponentResource Resource, InMemoryBroker Broker)> _brokers = [];
+    private readonly ZipkinExporter? _zipkin;
     private readonly FrozenDictionary<string, AppGroup> _groups;
     private readonly FrozenDictionary<int, AppInstance> _byPort;
     private readonly FrozenDictionary<string, ReminderService> _reminders;
@@ -27,6 +28,7 @@ internal sealed class Sidecar : IAsyncDisposable
         var logger = loggers.CreateLogger<Sidecar>();
         var configuration = Configuration = ConfigurationResource.Load(options.ConfigPaths);
         var resources = ResourceLoader.Load(options.ResourcePaths, logger);
+        if (configuration.ZipkinEndpoint is { } endpoint) _zipkin = new ZipkinExporter(endpoint, time, loggers.CreateLogger<ZipkinExporter>());
         try
         {
             foreach (var resource in resources.Components) Create(resource, logger);
@@ -34,8 +36,8 @@ internal sealed class Sidecar : IAsyncDisposable
             foreach (var apps in options.Apps.GroupBy(static a => a.AppId, StringComparer.Ordinal))
             {
                 var components = ComponentsOf(apps.Key, resources, configuration);
-                var runtime = new AppRuntime(apps.Key, components.ActorStore?.Store, time, options.Namespace);
-                var tracer = new Tracer(apps.Key, configuration.SamplingRate, configuration.ZipkinEndpoint);
+                var tracer = new Tracer(apps.Key, configuration.SamplingRate, _zipkin, time);
+                var runtime = new AppRuntime(apps.Key, components.ActorStore?.Store, time, options.Namespace) { Tracer = tracer };
                 groups[apps.Key] = new AppGroup(runtime, [.. apps.Select(a => new AppInstance(a, runtime, components, a.AppPort is null ? null : new AppChannel(a, options.AppToken), tracer))]);
             }
             _groups = groups.ToFrozenDictionary(StringComparer.Ordinal);
@@ -44,6 +46,7 @@ internal sealed class Sidecar : IAsyncDisposable
         {
             // A SQLite store has a thread and a file open already: the process ends, but a test goes on.
             foreach (var store in _stores) store.Store.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            _zipkin?.DisposeAsync().AsTask().GetAwaiter().GetResult();
             throw;
         }
         Instances = [.. _groups.Values.SelectMany(static g => g.Instances)];
@@ -100,10 +103,10 @@ internal sealed class Sidecar : IAsyncDisposable
         foreach (var instance in Instances)
         {
             instance.Channel?.Dispose();
-            instance.Tracer.Dispose();
             instance.Suspected.Dispose();
         }
         foreach (var store in _stores) await store.Store.DisposeAsync();
+        if (_zipkin is not null) await _zipkin.DisposeAsync();
         _stopping.Dispose();
     }
 

@@ -9,7 +9,9 @@ internal readonly record struct TraceContext(ActivityContext Context)
 
     public bool IsValid => Context.TraceId != default && Context.SpanId != default;
 
-    public string TraceParent => IsValid ? $"00-{Context.TraceId}-{Context.SpanId}-0{((Context.TraceFlags & ActivityTraceFlags.Recorded) != 0 ? '1' : '0')}" : "";
+    public bool IsSampled => (Context.TraceFlags & ActivityTraceFlags.Recorded) != 0;
+
+    public string TraceParent => IsValid ? $"00-{Context.TraceId}-{Context.SpanId}-0{(IsSampled ? '1' : '0')}" : "";
 
     public string TraceState => Context.TraceState ?? "";
 

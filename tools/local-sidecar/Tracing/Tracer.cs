@@ -1,52 +1,44 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
-using OpenTelemetry;
-using OpenTelemetry.Resources;
-using OpenTelemetry.Trace;
 
 namespace Danube.Dapr.LocalSidecar.Tracing;
 
 /// <summary>
 /// Makes the spans of one app's sidecar. Without a sampling rate the caller's context passes through unchanged; with rate 0 tracing is off;
-/// otherwise each call has a span of its own, which goes to Zipkin when an endpoint is set.
+/// otherwise each call has a span of its own, which is exported when there is somewhere to. A trace that came in sampled stays sampled.
 /// </summary>
-internal sealed class Tracer : IDisposable
+internal sealed class Tracer(string appId, double? samplingRate, ZipkinExporter? exporter, TimeProvider time)
 {
-    private readonly ActivitySource _source;
-    private readonly TracerProvider? _provider;
-    private readonly double? _rate;
+    // daprd samples one trace in ten thousand when an exporter is set without a rate.
+    private readonly double? _rate = samplingRate ?? (exporter is null ? null : 0.0001);
 
-    public Tracer(string appId, double? samplingRate, Uri? zipkinEndpoint)
-    {
-        // daprd samples one trace in ten thousand when an exporter is set without a rate.
-        _rate = samplingRate ?? (zipkinEndpoint is null ? null : 0.0001);
-        _source = new ActivitySource("local-sidecar/" + appId);
-        if (zipkinEndpoint is null || _rate == 0) return;
-#pragma warning disable CS0618 // The Zipkin exporter is deprecated upstream; Dapr's Configuration names Zipkin.
-        _provider = Sdk.CreateTracerProviderBuilder()
-            .ConfigureResource(r => r.AddService(appId))
-            .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(_rate!.Value)))
-            .AddSource(_source.Name)
-            .AddZipkinExporter(o => o.Endpoint = zipkinEndpoint)
-            .Build();
-#pragma warning restore CS0618
-    }
-
+    /// <summary>Begins a span. Dispose it to end and export it.</summary>
     public Span Start(string name, TraceContext parent, ActivityKind kind = ActivityKind.Client)
     {
         if (_rate == 0) return default;
-        if (_rate is not { } rate) return new Span(parent, null);
-        if (_provider is not null && _source.StartActivity(kind, parent.IsValid ? parent.Context : default, name: name) is { } activity)
-            return new Span(new TraceContext(activity.Context), activity);
-        var traceId = parent.IsValid ? parent.Context.TraceId : ActivityTraceId.CreateRandom();
-        var sampled = parent.IsValid ? parent.Context.TraceFlags : IsSampled(traceId, rate) ? ActivityTraceFlags.Recorded : ActivityTraceFlags.None;
-        return new Span(new TraceContext(new ActivityContext(traceId, ActivitySpanId.CreateRandom(), sampled, parent.Context.TraceState)), null);
+        if (_rate is null) return new Span(parent, null);
+        var context = parent.IsValid ? Child(parent) : NewTrace();
+        return new Span(context, exporter is not null && context.IsSampled ? new OpenSpan(this, name, kind, context, parent.Context.SpanId, time.GetUtcNow()) : null);
     }
 
-    public void Dispose()
+    /// <summary>The context of a new span in the trace of <paramref name="parent"/>.</summary>
+    public static TraceContext Child(TraceContext parent) =>
+        new(new ActivityContext(parent.Context.TraceId, ActivitySpanId.CreateRandom(), parent.Context.TraceFlags, parent.Context.TraceState));
+
+    /// <summary>The first span of a new trace, sampled at the configured rate.</summary>
+    public TraceContext NewTrace()
     {
-        _provider?.Dispose();
-        _source.Dispose();
+        var traceId = ActivityTraceId.CreateRandom();
+        return new(new ActivityContext(traceId, ActivitySpanId.CreateRandom(), IsSampled(traceId, _rate ?? 1) ? ActivityTraceFlags.Recorded : ActivityTraceFlags.None));
+    }
+
+    /// <summary>Whether a span with this context goes anywhere: making one for nothing can be left out.</summary>
+    public bool Exports(TraceContext context) => exporter is not null && _rate != 0 && context is { IsValid: true, IsSampled: true };
+
+    /// <summary>Exports a span whose id was given out before, now that it has ended.</summary>
+    public void Export(string name, ActivityKind kind, TraceContext context, ActivitySpanId parent, DateTimeOffset start, string? error, params IReadOnlyList<KeyValuePair<string, string>> tags)
+    {
+        if (Exports(context)) exporter!.Export(new FinishedSpan(appId, name, kind, context, parent, start, time.GetUtcNow(), tags, error));
     }
 
     private static bool IsSampled(ActivityTraceId traceId, double rate)
@@ -58,15 +50,23 @@ internal sealed class Tracer : IDisposable
     }
 }
 
-/// <summary>A span that is under way.</summary>
-internal readonly struct Span(TraceContext context, Activity? activity) : IDisposable
+/// <summary>A span that is under way and will be exported.</summary>
+internal sealed class OpenSpan(Tracer tracer, string name, ActivityKind kind, TraceContext context, ActivitySpanId parent, DateTimeOffset start)
+{
+    public string? Error { get; set; }
+
+    public void End() => tracer.Export(name, kind, context, parent, start, Error);
+}
+
+/// <summary>What a call knows of its span: at least the context that it passes on.</summary>
+internal readonly struct Span(TraceContext context, OpenSpan? open) : IDisposable
 {
     public TraceContext Context { get; } = context;
 
-    public void Tag(string key, string value) => activity?.SetTag(key, value);
+    public void Failed(string problem)
+    {
+        if (open is not null) open.Error = problem;
+    }
 
-    public void Failed(string problem) => activity?.SetStatus(ActivityStatusCode.Error, problem);
-
-    // Activity.Current is not used: stopping must not disturb it.
-    public void Dispose() => activity?.Dispose();
+    public void Dispose() => open?.End();
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Danube.Dapr.LocalSidecar.Tracing;
 using Danube.Dapr.TaskHub;
+using TraceContext = Danube.Dapr.TaskHub.TraceContext;
 
 namespace Danube.Dapr.LocalSidecar.Workflows;
 
@@ -9,7 +11,7 @@ internal static class TraceContexts
     public static string NewSpanId() => ActivitySpanId.CreateRandom().ToHexString();
 
     /// <summary>A context under <paramref name="parent"/>, or the first one of a new trace when there is none.</summary>
-    public static TraceContext Under(string? parent, string? traceState)
+    public static TraceContext Under(string? parent, string? traceState, Tracer? tracer)
     {
         if (parent is not null && ActivityContext.TryParse(parent, traceState, out var context))
         {
@@ -17,10 +19,13 @@ internal static class TraceContexts
             if (!string.IsNullOrEmpty(traceState)) child.TraceState = traceState;
             return child;
         }
-        return NewTrace();
+        return NewTrace(tracer);
     }
 
-    public static TraceContext NewTrace() => Make(ActivityTraceId.CreateRandom().ToHexString(), NewSpanId(), ActivityTraceFlags.Recorded);
+    /// <summary>Sampled as the tracer says; always without one.</summary>
+    public static TraceContext NewTrace(Tracer? tracer) => tracer?.NewTrace() is { } root
+        ? new() { TraceParent = root.TraceParent }
+        : Make(ActivityTraceId.CreateRandom().ToHexString(), NewSpanId(), ActivityTraceFlags.Recorded);
 
     /// <summary>The context whose span is the workflow itself: what its activities, children and timers are under.</summary>
     public static TraceContext? OfWorkflow(ExecutionStartedEvent started) => WithSpan(started.ParentTraceContext, started.WorkflowSpanID);

@@ -1,3 +1,4 @@
+using Danube.Dapr.LocalSidecar.Tracing;
 using Danube.Dapr.LocalSidecar.Workflows.Storage;
 using Danube.Dapr.TaskHub;
 using Google.Protobuf.WellKnownTypes;
@@ -11,12 +12,14 @@ internal sealed class TurnOutcome
 {
     private readonly WorkflowInstance _instance;
     private readonly string _appId;
+    private readonly Tracer? _tracer;
     private readonly Timestamp _now;
 
-    private TurnOutcome(WorkflowInstance instance, string appId, DateTimeOffset now)
+    private TurnOutcome(WorkflowInstance instance, string appId, DateTimeOffset now, Tracer? tracer)
     {
         _instance = instance;
         _appId = appId;
+        _tracer = tracer;
         _now = Timestamp.FromDateTimeOffset(now);
     }
 
@@ -35,9 +38,9 @@ internal sealed class TurnOutcome
     /// <summary>Why the turn cannot be committed at all.</summary>
     public string? Refused { get; private set; }
 
-    public static TurnOutcome Of(WorkflowInstance instance, Turn turn, WorkflowResponse response, string appId, DateTimeOffset now)
+    public static TurnOutcome Of(WorkflowInstance instance, Turn turn, WorkflowResponse response, string appId, DateTimeOffset now, Tracer? tracer = null)
     {
-        var outcome = new TurnOutcome(instance, appId, now);
+        var outcome = new TurnOutcome(instance, appId, now, tracer);
         outcome.Events.AddRange(turn.Request.NewEvents);
         if (response.Version is { } version && turn.Request.NewEvents[0].EventTypeCase == Kind.WorkflowStarted)
         {
@@ -157,11 +160,11 @@ internal sealed class TurnOutcome
         Messages.Add(new OutboxMessage { TargetInstanceId = childId, Event = ChildStarted(childId, action.Id, child.Name, child.Version, child.Input, trace) });
     }
 
-    private HistoryEvent ChildStarted(string childId, int taskId, string name, string? version, string? input, TraceContext? trace) =>
+    private HistoryEvent ChildStarted(string childId, int taskId, string name, string? version, string? input, TaskHub.TraceContext? trace) =>
         ChildStarted(_instance, _appId, _now, childId, taskId, name, version, input, trace);
 
     /// <summary>The first event of a child of <paramref name="parent"/>.</summary>
-    public static HistoryEvent ChildStarted(WorkflowInstance parent, string appId, Timestamp now, string childId, int taskId, string name, string? version, string? input, TraceContext? trace) => new()
+    public static HistoryEvent ChildStarted(WorkflowInstance parent, string appId, Timestamp now, string childId, int taskId, string name, string? version, string? input, TaskHub.TraceContext? trace) => new()
     {
         EventId = -1,
         Timestamp = now,
@@ -212,7 +215,7 @@ internal sealed class TurnOutcome
             Input = next.Result,
             WorkflowInstance = new TaskHub.WorkflowInstance { InstanceId = _instance.Id, ExecutionId = Guid.NewGuid().ToString() },
             ParentInstance = started.ParentInstance,
-            ParentTraceContext = TraceContexts.NewTrace(),
+            ParentTraceContext = TraceContexts.NewTrace(_tracer),
             WorkflowSpanID = TraceContexts.NewSpanId(),
         };
         again.Tags.Add(started.Tags);

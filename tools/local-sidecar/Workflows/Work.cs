@@ -31,11 +31,13 @@ internal sealed class Turn(WorkflowRequest request, int inboxEvents, IDisposable
 }
 
 /// <summary>One activity of one generation of an instance.</summary>
-internal sealed class ActivityWork(ActivityRequest request, string executionId) : Work(new(request.WorkflowInstance.InstanceId, request.TaskId))
+internal sealed class ActivityWork(ActivityRequest request, string executionId, DateTimeOffset createdAt) : Work(new(request.WorkflowInstance.InstanceId, request.TaskId))
 {
     public ActivityRequest Request { get; } = request;
 
     public string ExecutionId { get; } = executionId;
+
+    public DateTimeOffset CreatedAt { get; } = createdAt;
 
     public override WorkItem ToItem(string completionToken) => new() { ActivityRequest = Request, CompletionToken = completionToken };
 }

@@ -146,15 +146,20 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
     }
 
     /// <summary>Nobody needs the answers to these activities of an instance any more.</summary>
-    public void DropActivities(string instanceId, IEnumerable<int> tasks)
+    /// <returns>Those that were on their way.</returns>
+    public List<ActivityWork> DropActivities(string instanceId, IEnumerable<int> tasks)
     {
+        List<ActivityWork> dropped = [];
         lock (_lock)
         {
             foreach (var task in tasks)
             {
-                if (_activities.TryGetValue(new(instanceId, task), out var work)) FinishLocked(work);
+                if (!_activities.TryGetValue(new(instanceId, task), out var work)) continue;
+                FinishLocked(work);
+                dropped.Add(work);
             }
         }
+        return dropped;
     }
 
     private void FinishLocked(Work work)

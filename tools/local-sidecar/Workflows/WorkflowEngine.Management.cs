@@ -23,6 +23,7 @@ internal sealed partial class WorkflowEngine
         var id = request.InstanceId;
         if (InvalidInstanceId(id) is { } invalid) throw new WorkflowException(StatusCode.Unknown, $"failed to create workflow instance: rpc error: code = Unknown desc = {invalid}");
         await RefuseLivingChildrenAsync(id, cancellationToken);
+        var (asked, caller) = (Now, request.ParentTraceContext?.TraceParent ?? traceParent);
         InstanceWaiters.Waiter? waiter = null;
         using (var lease = await AcquireAsync(id, cancellationToken))
         {
@@ -34,7 +35,7 @@ internal sealed partial class WorkflowEngine
                 Input = request.Input,
                 WorkflowInstance = new TaskHub.WorkflowInstance { InstanceId = id, ExecutionId = request.ExecutionId ?? Guid.NewGuid().ToString() },
                 ScheduledStartTimestamp = request.ScheduledStartTimestamp,
-                ParentTraceContext = TraceContexts.Under(request.ParentTraceContext?.TraceParent ?? traceParent, request.ParentTraceContext?.TraceState ?? traceState),
+                ParentTraceContext = TraceContexts.Under(caller, request.ParentTraceContext?.TraceState ?? traceState, _tracer),
                 WorkflowSpanID = TraceContexts.NewSpanId(),
             };
             start.Tags.Add(request.Tags);
@@ -45,6 +46,7 @@ internal sealed partial class WorkflowEngine
                 Router = new TaskRouter { SourceAppID = AppId },
                 ExecutionStarted = start,
             });
+            _spans.Created(start, caller, asked);
             if (request.ScheduledStartTimestamp is null) waiter = _waiters.Add(id, static i => i.Status != OrchestrationStatus.Pending, false);
         }
         if (waiter is not null) await waiter.WaitAsync(cancellationToken);
@@ -280,7 +282,7 @@ internal sealed partial class WorkflowEngine
         await ApplyAsync(lease, rows);
         if (instance.Turn is { } turn) End(instance, turn);
         _timers.Cancel(instance.Id);
-        _dispatcher.DropActivities(instance.Id, instance.OpenTasks.Keys);
+        DropActivities(instance);
         _stalled.TryRemove(instance.Id, out _);
         instance.Reset();
         instance.Metadata = null;

@@ -28,7 +28,7 @@ internal sealed partial class WorkflowEngine
         using var lease = await AcquireAsync(response.InstanceId, CancellationToken.None);
         var instance = lease.Instance;
         if (instance.Turn != turn) return;
-        var outcome = TurnOutcome.Of(instance, turn, response, AppId, Now);
+        var outcome = TurnOutcome.Of(instance, turn, response, AppId, Now, _tracer);
         if (outcome.Refused is { } reason)
         {
             _logger.LogWarning("A turn of workflow instance '{InstanceId}' cannot be saved and is sent again: {Reason}.", instance.Id, reason);
@@ -62,6 +62,7 @@ internal sealed partial class WorkflowEngine
         else
             e.TaskCompleted = new TaskCompletedEvent { TaskScheduledId = response.TaskId, Result = response.Result, TaskExecutionId = work.Request.TaskExecutionId };
         await AddEventAsync(lease, e);
+        _spans.Ran(work, lease.Instance.Started, response.FailureDetails is { } failed ? $"{failed.ErrorType}: {failed.ErrorMessage}" : null);
     }
 
     /// <summary>Sends the next turn when there is something for it, no other is out, and a worker has a place.</summary>
@@ -148,8 +149,10 @@ internal sealed partial class WorkflowEngine
         if (ended)
         {
             _timers.Cancel(instance.Id);
-            _dispatcher.DropActivities(instance.Id, instance.OpenTasks.Keys);
+            DropActivities(instance);
             if (purgeAt is { } at) SchedulePurge(instance.Id, at);
+            var end = outcome.Events[^1].ExecutionCompleted;
+            _spans.Ended(instance.Started!, end.WorkflowStatus, end.FailureDetails, instance.History[0].Timestamp);
         }
         else
         {
@@ -182,14 +185,16 @@ internal sealed partial class WorkflowEngine
 
         End(instance, turn);
         _timers.Cancel(instance.Id);
-        _dispatcher.DropActivities(instance.Id, instance.OpenTasks.Keys);
+        DropActivities(instance);
         var kept = later[true].ToList();
+        _spans.Ended(instance.Started!, OrchestrationStatus.ContinuedAsNew, null, turn.Request.PastEvents.Concat(turn.Request.NewEvents).First().Timestamp);
         instance.Reset();
         instance.Metadata = metadata;
         instance.CustomStatus = customStatus;
         instance.NextOutboxRow += messages.Count;
         instance.Bytes = bytes.Length;
         foreach (var e in outcome.NextGeneration!) instance.Receive(first, e);
+        _spans.Created(instance.Started!, null, Now);
         foreach (var entry in kept) instance.Receive(entry.Row, entry.Event);
         Deliver(lease, messages);
         DeleteHistory(instance.Id, firstOldRow, metadata.HistoryStart);

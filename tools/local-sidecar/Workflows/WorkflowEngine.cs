@@ -21,6 +21,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private readonly WorkflowEngineOptions _options;
     private readonly WorkflowKeys _keys;
     private readonly InstanceCache _cache;
+    private readonly Tracing.Tracer? _tracer;
+    private readonly WorkflowSpans _spans;
     private readonly WorkItemDispatcher _dispatcher;
     private readonly TimerQueue _timers;
     private readonly InstanceWaiters _waiters = new();
@@ -32,10 +34,12 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private readonly Task _indexed;
     private readonly Task _recovered;
 
-    public WorkflowEngine(string appId, IStateStore store, TimeProvider time, ILoggerFactory loggers, WorkflowEngineOptions? options = null)
+    public WorkflowEngine(string appId, IStateStore store, TimeProvider time, ILoggerFactory loggers, WorkflowEngineOptions? options = null, Tracing.Tracer? tracer = null)
     {
         AppId = appId;
         _store = store;
+        _tracer = tracer;
+        _spans = new WorkflowSpans(tracer);
         _time = time;
         _logger = loggers.CreateLogger<WorkflowEngine>();
         _options = options ?? new WorkflowEngineOptions();
@@ -114,7 +118,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             var instance = lease.Instance;
             _logger.LogError(e, "A step of workflow instance '{InstanceId}' could not be saved.", instance.Id);
             if (instance.Turn is { } turn) End(instance, turn);
-            _dispatcher.DropActivities(instance.Id, instance.OpenTasks.Keys);
+            DropActivities(instance);
             _timers.Cancel(instance.Id);
             _toActivate.TryAdd(instance.Id, instance.NextOutboxRow);
             lease.Invalidate();
@@ -198,6 +202,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         {
             using var lease = await AcquireAsync(instanceId, _stop.Token);
             if (lease.Instance.ExecutionId != executionId) return;
+            if (lease.Instance.OpenTimers.ContainsKey(timerId)) _spans.Fired(lease.Instance.Started, timer);
             await AddEventAsync(lease, new HistoryEvent
             {
                 EventId = -1,
@@ -225,7 +230,13 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             TaskId = scheduled.EventId,
             ParentTraceContext = TraceContexts.WithSpan(task.ParentTraceContext, TraceContexts.NewSpanId()),
             TaskExecutionId = task.TaskExecutionId,
-        }, instance.ExecutionId));
+        }, instance.ExecutionId, Now));
+    }
+
+    /// <summary>Nobody needs the answers to an instance's activities any more.</summary>
+    private void DropActivities(WorkflowInstance instance)
+    {
+        foreach (var work in _dispatcher.DropActivities(instance.Id, instance.OpenTasks.Keys)) _spans.Ran(work, instance.Started, "its answer is not needed any more");
     }
 
     /// <summary>Stores an event for the next turn, or drops it when it means nothing (any more). <paramref name="also"/> is written with it in any case.</summary>

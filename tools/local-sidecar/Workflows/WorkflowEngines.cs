@@ -14,7 +14,7 @@ internal sealed class WorkflowEngines : IAsyncDisposable
         {
             if (app.ActorStateStore is null) continue;
             var options = new WorkflowEngineOptions { Namespace = app.Namespace, Retention = retention ?? new WorkflowRetention() };
-            var engine = new WorkflowEngine(app.AppId, app.ActorStateStore, app.Time, loggers, options);
+            var engine = new WorkflowEngine(app.AppId, app.ActorStateStore, app.Time, loggers, options, app.Tracer);
             _engines.Add(app, engine);
             app.ConnectedWorkflowWorkers = () => engine.ConnectedWorkers;
         }
