@@ -61,7 +61,7 @@ internal sealed class Ledger : IAsyncDisposable
     public async Task FinishAsync()
     {
         await _stop.CancelAsync();
-        await Task.WhenAll(_clients);
+        await Task.WhenAll(_clients).WaitAsync(TimeSpan.FromMinutes(2));
     }
 
     public async ValueTask DisposeAsync()
@@ -128,7 +128,7 @@ internal sealed class Ledger : IAsyncDisposable
 
     private async Task<WorkflowState?> CompletionAsync(string id)
     {
-        while (true)
+        while (!_stopWorker.IsCancellationRequested)
         {
             try
             {
@@ -145,6 +145,7 @@ internal sealed class Ledger : IAsyncDisposable
                 await Task.Delay(20);
             }
         }
+        return null;
     }
 
     private async Task<bool> SendAsync(HttpMethod method, string path, string body)
