@@ -134,6 +134,9 @@ public sealed record TopicSnapshot
 
     /// <summary>When it was moved last; null when never.</summary>
     public DateTimeOffset? LastMoved { get; init; }
+
+    /// <summary>Id of the broker that it left with that move; null when not known. It does not go back there for a while.</summary>
+    public string? MovedFrom { get; init; }
 }
 
 /// <summary>Rules that a plan obeys.</summary>

@@ -4,7 +4,10 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Danube.Dapr.Contracts;
 
-/// <summary>The one JSON form of the wire records: camel case, enums as words, null members left out.</summary>
+/// <summary>
+/// The one JSON form of the wire records: camel case, enums as words, null members left out. What others may have written is read by <see cref="Wire"/>, which keeps the
+/// defaults of members that are missing; <see cref="Default"/> reads only what these records themselves have written.
+/// </summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(LoadReport))]
 [JsonSerializable(typeof(LoadReportMessage))]
@@ -51,7 +54,7 @@ public sealed partial class ContractsJson : JsonSerializerContext
         ArgumentNullException.ThrowIfNull(options);
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
         options.Converters.Add(new JsonStringEnumConverter());
-        options.TypeInfoResolverChain.Insert(0, Default);
+        options.TypeInfoResolverChain.Insert(0, Default.WithAddedModifier(InitDefaults.Keep));
         options.TypeInfoResolverChain.Add(new DefaultJsonTypeInfoResolver());
         return options;
     }

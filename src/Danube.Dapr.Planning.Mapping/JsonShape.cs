@@ -37,6 +37,21 @@ internal static class JsonShape
         }
     }
 
+    /// <summary>True when the text is a JSON object with a member of that name.</summary>
+    public static bool HasMember(ReadOnlyMemory<byte> utf8, string name)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(utf8);
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(name, out _);
+        }
+        catch (JsonException)
+        {
+            // Not JSON: whoever reads it says so, with the line.
+            return false;
+        }
+    }
+
     private static string FirstSentence(string message)
     {
         var end = message.IndexOf(" LineNumber:", StringComparison.Ordinal);

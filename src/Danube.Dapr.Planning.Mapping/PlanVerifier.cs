@@ -47,8 +47,36 @@ public sealed class PlanVerifier
         return verifier._faults;
     }
 
+    /// <summary>
+    /// What a plan itself says about the options that it was made with: policy, goal and resources. It does not name its limits, so these options have none; costs are the
+    /// default ones, rules those of the snapshot.
+    /// </summary>
+    /// <exception cref="ArgumentException">The plan's policy is unknown.</exception>
+    public static PlannerOptions OptionsOf(ClusterSnapshot snapshot, RebalancePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        ArgumentNullException.ThrowIfNull(plan);
+        var emptied = plan.Moves.Where(m => m.Cause == Contracts.MoveCause.Drain).Select(m => m.From).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
+        return new PlannerOptions
+        {
+            Policy = ImbalancePolicy.Get(plan.Policy),
+            Goal = emptied.Length == 0 ? PlanGoal.Rebalance : plan.Trigger == PlanTrigger.Drain ? PlanGoal.Drain : PlanGoal.Evacuate,
+            Brokers = emptied,
+            Resources = [.. plan.Before.Resources.Select(r => ResourceNames.Parse(r.Resource)).OfType<Resource>()],
+            Limits = PlanLimits.None with { MoveNonReliable = true },
+            Rules = SnapshotMapping.ToRules(snapshot.Rules),
+        };
+    }
+
     private void Run()
     {
+        if (_plan.SnapshotGeneration != 0 && _snapshot.Generation != 0 && _plan.SnapshotGeneration != _snapshot.Generation)
+        {
+            // Nothing else would be comparable.
+            Fault("$.snapshotGeneration", $"is {_plan.SnapshotGeneration}, but the snapshot is generation {_snapshot.Generation}.");
+            return;
+        }
+
         if (!CheckMoves()) return;
         CheckLimits();
         CheckSpread();
@@ -79,7 +107,7 @@ public sealed class PlanVerifier
             if (move.To == move.From) Fault($"{path}.to", "is the broker that owns the topic already.");
             if (!_brokers.TryGetValue(move.To, out var target)) Fault($"{path}.to", $"\"{move.To}\" is not in the snapshot.");
             else CheckTarget(move, target, path);
-            if (_brokers.TryGetValue(move.From, out var source)) CheckTopic(topic, source, path);
+            if (_brokers.TryGetValue(move.From, out var source)) CheckTopic(move, topic, source, path);
             _owner[move.Topic] = move.To;
         }
 
@@ -98,7 +126,7 @@ public sealed class PlanVerifier
             if (rule.Avoid.Contains(target.Id) || (rule.Prefer.Count > 0 && !rule.Prefer.Contains(target.Id))) Fault($"{path}.to", $"required affinity \"{rule.Name}\" does not allow broker {target.Id}.");
     }
 
-    private void CheckTopic(TopicSnapshot topic, BrokerSnapshot source, string path)
+    private void CheckTopic(Contracts.PlannedMove move, TopicSnapshot topic, BrokerSnapshot source, string path)
     {
         var limits = _options.Limits;
         var leaving = MustEmpty(source) || _options.Rules.Pins.Any(p => Matches(p.Topic, topic.Name))
@@ -110,6 +138,7 @@ public sealed class PlanVerifier
         if (topic.Reliable is null || (topic.Reliable == false && !limits.MoveNonReliable)) Fault($"{path}.topic", "is not known to be Reliable.");
         if (topic.LastMoved is { } moved && _snapshot.Time - moved < limits.CoolDown) Fault($"{path}.topic", $"was moved {(_snapshot.Time - moved).TotalSeconds.ToString("0", CultureInfo.InvariantCulture)} s ago, within its cool-down.");
         if (leaving) return;
+        if (topic.MovedFrom is { } left && left == move.To && topic.LastMoved is { } away && _snapshot.Time - away < limits.NoReturnWithin) Fault($"{path}.to", $"the topic left broker {left} a short time ago.");
         if (!topic.RatesKnown) Fault($"{path}.topic", "has no known rates.");
         if (topic.FirstSeen is { } seen && _snapshot.Time - seen < limits.MinTopicAge) Fault($"{path}.topic", "is too young.");
     }

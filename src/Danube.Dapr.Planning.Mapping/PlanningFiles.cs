@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization.Metadata;
 using Danube.Dapr.Contracts;
 
 namespace Danube.Dapr.Planning.Mapping;
@@ -9,16 +10,25 @@ public static class PlanningFiles
     /// <exception cref="SnapshotException">Malformed or self-contradicting; carries every fault with its JSON path.</exception>
     public static (ClusterSnapshot Wire, Snapshot Planning) ReadSnapshot(ReadOnlyMemory<byte> utf8)
     {
-        var wire = JsonShape.Read(utf8, ContractsJson.Default.ClusterSnapshot);
+        var wire = JsonShape.Read(utf8, Shape<ClusterSnapshot>());
         if (wire.Version != 1) throw new SnapshotException([new("$.version", $"must be 1, is {wire.Version}.")]);
         return (wire, SnapshotMapping.ToPlanning(wire));
     }
 
-    /// <summary>Reads a plan.</summary>
-    /// <exception cref="SnapshotException">Malformed; carries every fault with its JSON path.</exception>
-    public static RebalancePlan ReadPlan(ReadOnlyMemory<byte> utf8) => JsonShape.Read(utf8, ContractsJson.Default.RebalancePlan);
+    /// <summary>Reads a plan: by itself, or as the member <c>plan</c> of the answer to <c>GET /plans/{id}</c> or <c>POST /rebalance</c>.</summary>
+    /// <exception cref="SnapshotException">Malformed, or an answer without a plan; carries every fault with its JSON path.</exception>
+    public static RebalancePlan ReadPlan(ReadOnlyMemory<byte> utf8)
+    {
+        var plan = JsonShape.HasMember(utf8, "started") ? JsonShape.Read(utf8, Shape<RebalanceResponse>()).Plan
+            : JsonShape.HasMember(utf8, "plan") ? JsonShape.Read(utf8, Shape<PlanRun>()).Plan
+            : JsonShape.Read(utf8, Shape<RebalancePlan>());
+        if (plan is null) throw new SnapshotException([new("$.plan", "is missing: that answer has no plan.")]);
+        return plan.Version == 1 ? plan : throw new SnapshotException([new("$.version", $"must be 1, is {plan.Version}.")]);
+    }
 
     /// <summary>Reads planner options.</summary>
     /// <exception cref="SnapshotException">Malformed; carries every fault with its JSON path.</exception>
     public static PlanningOptionsFile ReadOptions(ReadOnlyMemory<byte> utf8) => JsonShape.Read(utf8, PlanningFilesJson.Default.PlanningOptionsFile);
+
+    private static JsonTypeInfo<T> Shape<T>() => (JsonTypeInfo<T>)ContractsJson.Wire.GetTypeInfo(typeof(T));
 }

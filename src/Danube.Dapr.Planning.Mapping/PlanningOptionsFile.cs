@@ -40,6 +40,9 @@ public sealed record PlanningOptionsFile
     /// <summary>See <see cref="PlannerOptions.OnlyWhenTriggered"/>.</summary>
     public bool? OnlyWhenTriggered { get; init; }
 
+    /// <summary>See <see cref="PlannerOptions.AlreadyTriggered"/>.</summary>
+    public bool? AlreadyTriggered { get; init; }
+
     /// <summary>α of <see cref="MoveCost"/>.</summary>
     public double? CostPerMove { get; init; }
 
@@ -66,6 +69,9 @@ public sealed record PlanningOptionsFile
 
     /// <summary>See <see cref="PlanLimits.CoolDown"/>, in seconds.</summary>
     public double? CoolDownSeconds { get; init; }
+
+    /// <summary>See <see cref="PlanLimits.NoReturnWithin"/>, in seconds.</summary>
+    public double? NoReturnWithinSeconds { get; init; }
 
     /// <summary>See <see cref="PlanLimits.MinTopicAge"/>, in seconds.</summary>
     public double? MinTopicAgeSeconds { get; init; }
@@ -124,6 +130,7 @@ public sealed record PlanningOptionsFile
             Brokers = Brokers ?? defaults.Brokers,
             Resources = Resources is null ? defaults.Resources : [.. Resources.Select(r => ResourceNames.Parse(r)!.Value)],
             OnlyWhenTriggered = OnlyWhenTriggered ?? defaults.OnlyWhenTriggered,
+            AlreadyTriggered = AlreadyTriggered ?? defaults.AlreadyTriggered,
             Cost = new(CostPerMove ?? defaults.Cost.PerMove, CostPerClient ?? defaults.Cost.PerClient, CostPerUnexportedByte ?? defaults.Cost.PerUnexportedByte),
             Limits = new PlanLimits
             {
@@ -133,6 +140,7 @@ public sealed record PlanningOptionsFile
                 MaxMovesPerNamespace = MaxMovesPerNamespace ?? limits.MaxMovesPerNamespace,
                 NamespaceBudgets = NamespaceBudgets ?? limits.NamespaceBudgets,
                 CoolDown = Seconds(CoolDownSeconds, limits.CoolDown, "coolDownSeconds"),
+                NoReturnWithin = Seconds(NoReturnWithinSeconds, limits.NoReturnWithin, "noReturnWithinSeconds"),
                 MinTopicAge = Seconds(MinTopicAgeSeconds, limits.MinTopicAge, "minTopicAgeSeconds"),
                 MaxReportAge = Seconds(MaxReportAgeSeconds, limits.MaxReportAge, "maxReportAgeSeconds"),
                 MinBrokers = MinBrokers ?? limits.MinBrokers,

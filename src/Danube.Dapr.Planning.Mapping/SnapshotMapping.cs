@@ -93,6 +93,7 @@ public static class SnapshotMapping
         UnexportedBytes = topic.UnexportedBytes ?? 0,
         FirstSeen = topic.FirstSeen is { } seen ? NotAfter(seen, time) : null,
         LastMoved = topic.LastMoved is { } moved ? NotAfter(moved, time) : null,
+        MovedFrom = topic.MovedFrom,
         RatesKnown = topic.RatesKnown,
         LoadedTwice = topic.LoadedTwice,
         Busy = busy?.Contains(topic.Name) == true,

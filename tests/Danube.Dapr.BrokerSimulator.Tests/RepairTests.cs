@@ -56,6 +56,21 @@ public sealed class RepairTests
     }
 
     [Fact]
+    public async Task TopicWithClients_DeletedAndCreatedAgain_ItsClientsComeBack()
+    {
+        await using var arena = await Arena.StartAsync("steady", 2, 60);
+        var topic = arena.Cluster.Truth().Topics.First(topic => !topic.Reliable);
+        await arena.Client.DeleteTopicAsync(topic.Name);
+        await arena.Client.CreateTopicAsync(topic.Name, TopicDelivery.NonReliable);
+
+        await arena.UntilAsync(() => arena.Topic(topic.Name).ServedBy is not null, "served again");
+        var owner = arena.Topic(topic.Name).ServedBy!;
+        await arena.UntilAsync(async () => await arena.MetricAsync(owner, "danube_topic_active_producers", topic.Name) > 0, "its producers are back");
+        Assert.InRange(arena.Topic(topic.Name).MessagesPerSecond, topic.MessagesPerSecond * 0.8, topic.MessagesPerSecond * 1.2);
+        Assert.NotEmpty(await arena.Client.ListSubscriptionsAsync(topic.Name));
+    }
+
+    [Fact]
     public async Task TopicAssignedToItsDeadCopy_LooksServedButCannotBeUnloaded()
     {
         await using var arena = await Arena.StartAsync();

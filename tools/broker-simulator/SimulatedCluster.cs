@@ -255,15 +255,10 @@ public sealed class SimulatedCluster : IAsyncDisposable
 
     private void Place(PlannedTopic planned, BrokerInstance broker)
     {
-        var topic = new TopicState(
-            planned.Name,
-            planned.Reliable,
-            new TopicTraffic(planned.MessagesPerSecond, planned.MessageBytes, planned.Producers, NoiseShare, (uint)(_cluster.NextDouble() * uint.MaxValue)));
-        for (var subscription = 0; subscription < planned.Subscriptions; subscription++)
-            topic.Subscriptions.Add(new SubscriptionState(subscription == 0 ? "sub" : "archive", 1));
-        _cluster.Topics[topic.Name] = topic;
-        _cluster.PutAssignment(broker.Id, topic.Name);
-        _cluster.Load(broker, topic, "start");
+        var traffic = new TopicTraffic(
+            planned.MessagesPerSecond, planned.MessageBytes, planned.Producers, NoiseShare, (uint)(_cluster.NextDouble() * uint.MaxValue));
+        string[] subscriptions = ["sub", "archive"];
+        _cluster.Place(broker, planned.Name, planned.Reliable, traffic, subscriptions[..planned.Subscriptions]);
     }
 
     private async Task<BrokerInstance> AddBrokerAsync(CancellationToken cancellationToken)

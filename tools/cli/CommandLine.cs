@@ -10,7 +10,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("danube-lb: keeps a Danube cluster balanced, and shows and steers how.");
         root.Subcommands.Add(UpCommand.Create());
-        foreach (var command in ReadCommands.Create().Concat(SteerCommands.Create()))
+        foreach (var command in ReadCommands.Create().Concat(SteerCommands.Create()).Concat(PlanningCommands.Create()))
             root.Subcommands.Add(command);
         root.Subcommands.Add(new Command("brokers", "Brokers: their load and state.") { ReadCommands.BrokerList() });
         root.Subcommands.Add(new Command("topics", "Topics: their rates and owners.") { ReadCommands.TopicList(), ReadCommands.TopicShow() });

@@ -26,13 +26,19 @@ internal sealed class DynamicSuite
 
     public List<DynamicRow> Rows { get; } = [];
 
+    // Acts as soon as the peers do, at 1.2 × the mean.
+    private static readonly ImbalancePolicy AtTheLimit = ImbalancePolicy.Aggressive with
+    {
+        Name = "at 1.2", TriggerMaxOverMean = 1.2, TargetMaxOverMean = 1.17, TriggerCoefficientOfVariation = 5, SustainedFor = TimeSpan.Zero,
+    };
+
     private delegate IReadOnlyList<(int Topic, int To)> Controller(World world, Instance seen, int step);
 
     public void Run(int seeds, int days)
     {
         for (var seed = 1; seed <= seeds; seed++)
         {
-            foreach (var policy in (ImbalancePolicy[])[ImbalancePolicy.Conservative, ImbalancePolicy.Balanced, ImbalancePolicy.Aggressive])
+            foreach (var policy in (ImbalancePolicy[])[ImbalancePolicy.Conservative, ImbalancePolicy.Balanced, ImbalancePolicy.Aggressive, AtTheLimit])
             {
                 var trigger = default(ImbalanceTrigger);
                 One(StaticSuite.Ours + " " + policy.Name, seed, days, (world, seen, step) => Ours(world, seen, step, policy, ref trigger));
@@ -68,6 +74,7 @@ internal sealed class DynamicSuite
             builder.Add(new TopicInfo
             {
                 Name = Instance.Id(t), Owner = Instance.Id(seen.Home[t]), Load = new ResourceVector(Throughput: seen.W[t]), Producers = world.Clients[t],
+                MovedFrom = world.CameFrom[t] >= 0 ? Instance.Id(world.CameFrom[t]) : null,
                 LastMoved = world.MovedAt[t] >= 0 ? DateTimeOffset.UnixEpoch.AddMinutes(5 * world.MovedAt[t]) : null,
             });
         }
@@ -78,7 +85,7 @@ internal sealed class DynamicSuite
         var plan = Planner.Plan(snapshot, new PlannerOptions
         {
             Policy = policy with { TargetCoefficientOfVariation = 0 }, Resources = [Resource.Throughput], WorkBudget = 500_000,
-            Limits = PlanLimits.None with { CoolDown = TimeSpan.FromHours(2) },
+            Limits = PlanLimits.None with { CoolDown = TimeSpan.FromMinutes(10), NoReturnWithin = TimeSpan.FromHours(2) },
         });
         return [.. plan.Moves.Select(m => (int.Parse(m.Topic, System.Globalization.CultureInfo.InvariantCulture) - 1, int.Parse(m.To, System.Globalization.CultureInfo.InvariantCulture) - 1))];
     }
@@ -100,7 +107,7 @@ internal sealed class DynamicSuite
                 if (from == to || !world.Alive[to] || !world.Alive[from]) continue;
                 moves++;
                 reconnects += world.Clients[topic];
-                if (world.CameFrom[topic] == to && step - world.MovedAt[topic] <= PingPongSteps) pingPong++;
+                if (world.CameFrom[topic] == to && step - world.MovedAt[topic] < PingPongSteps) pingPong++;
                 world.CameFrom[topic] = from;
                 world.MovedAt[topic] = step;
                 world.Home[topic] = to;
@@ -167,8 +174,11 @@ internal sealed class DynamicSuite
             }
 
             // No single topic above 0.6 of a broker's share: what nobody can split is another question.
-            var cap = .6 * _load.Sum() / Alive.Count(a => a);
-            for (var t = 0; t < T; t++) _load[t] = Math.Min(_load[t], cap);
+            for (var round = 0; round < 10; round++)
+            {
+                var cap = .6 * _load.Sum() / Alive.Count(a => a);
+                for (var t = 0; t < T; t++) _load[t] = Math.Min(_load[t], cap);
+            }
         }
 
         /// <summary>What the last reports say: the loads of the step before, ± 20 %.</summary>

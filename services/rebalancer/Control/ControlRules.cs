@@ -13,6 +13,9 @@ internal static class ControlRules
 {
     private const int MaxRefusals = 20;
 
+    /// <summary>How long a topic does not go back to the broker that it left: six cool-downs, so that noise and delay of the reports do not make it bounce; at least a minute, at most a week.</summary>
+    public static TimeSpan NoReturn(RebalancerOptions options) => TimeSpan.FromSeconds(Math.Clamp(6 * options.CoolDownSeconds, 60, 604_800));
+
     /// <summary>Why an automatic plan may not start now; null when it may.</summary>
     public static Denial? WhyNotStart(ControlState state, RebalancerOptions options, DateTimeOffset now)
     {

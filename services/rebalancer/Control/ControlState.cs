@@ -23,7 +23,7 @@ public sealed record ControlState
     /// <summary>Moves of the last hour.</summary>
     public MoveLedger Ledger { get; init; } = new();
 
-    /// <summary>Moves of the cool-down time, newest last.</summary>
+    /// <summary>Moves of the time in which a topic does not go back (<see cref="ControlRules.NoReturn"/>), newest last.</summary>
     public IReadOnlyList<RecentMove> RecentMoves { get; init; } = [];
 
     /// <summary>Topics that a broker must never get again: a failed unload left a dead copy there.</summary>

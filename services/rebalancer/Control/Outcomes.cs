@@ -35,10 +35,10 @@ internal static class Outcomes
         };
     }
 
-    /// <summary>Moves of the cool-down time, and a little more so that a topic does not go straight back.</summary>
+    /// <summary>Moves whose topics may not go back yet.</summary>
     private static IReadOnlyList<RecentMove> Recent(ControlState state, PlanResult result, RebalancerOptions options, DateTimeOffset now)
     {
-        var keep = now.AddSeconds(-Math.Max(options.CoolDownSeconds, 60));
+        var keep = now - ControlRules.NoReturn(options);
         var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => new RecentMove(m.Topic, m.From, m.To, m.Time));
         return [.. state.RecentMoves.Concat(moved).Where(m => m.At > keep)];
     }

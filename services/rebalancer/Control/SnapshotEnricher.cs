@@ -8,22 +8,18 @@ internal static class SnapshotEnricher
 {
     public static ClusterSnapshot Enrich(ClusterSnapshot snapshot, ControlState state, RebalancerOptions options)
     {
-        var moved = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        var moved = new Dictionary<string, RecentMove>(StringComparer.Ordinal);
         foreach (var move in state.RecentMoves)
-            moved[move.Topic] = move.At;
+            moved[move.Topic] = move;
         var twice = state.LoadedTwice.ToHashSet(StringComparer.Ordinal);
         var topics = snapshot.Topics;
         if (moved.Count > 0 || twice.Count > 0)
         {
             topics =
             [
-                .. snapshot.Topics.Select(topic => !moved.ContainsKey(topic.Name) && !twice.Contains(topic.Name)
-                    ? topic
-                    : topic with
-                    {
-                        LastMoved = moved.TryGetValue(topic.Name, out var at) && !(topic.LastMoved > at) ? at : topic.LastMoved,
-                        LoadedTwice = topic.LoadedTwice || twice.Contains(topic.Name),
-                    }),
+                .. snapshot.Topics.Select(topic => moved.TryGetValue(topic.Name, out var move) && !(topic.LastMoved > move.At)
+                    ? topic with { LastMoved = move.At, MovedFrom = move.From }
+                    : topic).Select(topic => twice.Contains(topic.Name) ? topic with { LoadedTwice = true } : topic),
             ];
         }
 

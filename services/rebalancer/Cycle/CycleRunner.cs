@@ -105,7 +105,7 @@ internal sealed class CycleRunner(
         {
             Policy = options.Policy,
             MaxMoves = Math.Min(options.MaxMovesPerCycle, ControlRules.MovesLeft(state, options, now)),
-            // Once out of the band, plans go on until the target is reached, not only until the trigger is no longer exceeded.
+            // Once out of the band, plans go on until the cluster has settled at the target, not only until the trigger is no longer exceeded.
             UntilTarget = state.BreachSince is not null,
             Trigger = PlanTrigger.Imbalance,
             Ledger = state.Ledger,

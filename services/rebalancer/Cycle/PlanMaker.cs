@@ -28,7 +28,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
 
         var plan = Planner.Plan(planning, Options(snapshot, request, options, policy));
         var wire = PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation);
-        var outOfBand = plan.Moves.Count > 0 || policy.IsTriggeredBy(plan.Before) || (request.UntilTarget && !policy.IsTargetReached(plan.Before));
+        var outOfBand = plan.Moves.Count > 0 || policy.IsTriggeredBy(plan.Before) || (request.UntilTarget && !policy.IsSettled(plan.Before));
         if (plan.Moves.Count > 0)
             return new PlanMade(wire, null, wire.Summary, wire.Before, outOfBand, wire.Refusals);
         var why = wire.Refusals.FirstOrDefault(r => r.Kind == SubjectKind.Cluster)
@@ -121,7 +121,8 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
             Policy = policy,
             Goal = request.DrainBroker is null ? PlanGoal.Rebalance : PlanGoal.Drain,
             Brokers = request.DrainBroker is { } drained ? [drained] : [],
-            OnlyWhenTriggered = !request.UntilTarget,
+            OnlyWhenTriggered = !request.UntilTarget || request.Trigger == PlanTrigger.Imbalance,
+            AlreadyTriggered = request.UntilTarget,
             Rules = request.WithoutHourlyLimit ? rules : rules with { ExcludedBrokers = [.. rules.ExcludedBrokers, .. usedUp] },
             Limits = new PlanLimits
             {
@@ -132,6 +133,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
                     ? new Dictionary<string, int>()
                     : namespaces.ToDictionary(n => n, n => Math.Max(0, options.MaxMovesPerNamespacePerHour - request.Ledger.OfNamespace(request.Now, n))),
                 CoolDown = TimeSpan.FromSeconds(options.CoolDownSeconds),
+                NoReturnWithin = ControlRules.NoReturn(options),
                 MinTopicAge = TimeSpan.FromSeconds(options.MinTopicAgeSeconds),
                 MaxReportAge = TimeSpan.FromSeconds(options.MaxReportAgeSeconds),
                 MinBrokers = options.MinBrokers,

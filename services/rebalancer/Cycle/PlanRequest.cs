@@ -11,7 +11,7 @@ internal sealed record PlanRequest
     /// <summary>Most moves; 0 still evaluates the balance.</summary>
     public required int MaxMoves { get; init; }
 
-    /// <summary>True: plan until the target band is reached, also when the trigger is not exceeded (any more).</summary>
+    /// <summary>True: plan until the target band is reached (the control loop: until it has settled there), also when the trigger is not exceeded (any more).</summary>
     public bool UntilTarget { get; init; }
 
     public required PlanTrigger Trigger { get; init; }

@@ -6,6 +6,8 @@ namespace Danube.Dapr.Planning;
 /// </summary>
 public sealed record ImbalancePolicy
 {
+    private const double Settling = .25;
+
     /// <summary>Name for people and records.</summary>
     public required string Name { get; init; }
 
@@ -71,6 +73,18 @@ public sealed record ImbalancePolicy
     public bool IsTargetReached(ImbalanceMeasure measure) => measure.Resources.All(r =>
         (TargetCoefficientOfVariation <= 0 || r.CoefficientOfVariation <= TargetCoefficientOfVariation + 1e-9)
         && r.MaxOverMean <= TargetMaxOverMean + 1e-9 && r.MinOverMean >= TargetMinOverMean - 1e-9 && !(r.MaxOverCapacity > MaxOverCapacity + 1e-9));
+
+    /// <summary>
+    /// True when a cluster that is being brought to its target is near enough to be left alone: within a quarter of the way from the target to the trigger in every resource.
+    /// Plans aim at the target itself; without this slack the noise of the next reports would ask for one move more, and again.
+    /// </summary>
+    public bool IsSettled(ImbalanceMeasure measure)
+    {
+        var slack = Settling * (TriggerMaxOverMean - TargetMaxOverMean);
+        return measure.Resources.All(r =>
+            (TargetCoefficientOfVariation <= 0 || r.CoefficientOfVariation <= TargetCoefficientOfVariation + (Settling * (TriggerCoefficientOfVariation - TargetCoefficientOfVariation)) + 1e-9)
+            && r.MaxOverMean <= TargetMaxOverMean + slack + 1e-9 && r.MinOverMean >= TargetMinOverMean - slack - 1e-9 && !(r.MaxOverCapacity > MaxOverCapacity + 1e-9));
+    }
 
     /// <summary>Every fault of the values as a sentence; empty when they are valid.</summary>
     public IReadOnlyList<string> Faults()

@@ -21,6 +21,9 @@ public sealed record PlanLimits
     /// <summary>A topic moved less than this ago stays; 0 s to 7 days. Default 10 minutes.</summary>
     public TimeSpan CoolDown { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>A topic does not go back to the broker that it left less than this ago (<see cref="TopicInfo.MovedFrom"/>), unless a rule asks for it; 0 s to 7 days. Default 1 hour.</summary>
+    public TimeSpan NoReturnWithin { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>A topic first seen less than this ago stays; 0 s to 7 days. Default 5 minutes.</summary>
     public TimeSpan MinTopicAge { get; init; } = TimeSpan.FromMinutes(5);
 
@@ -39,7 +42,7 @@ public sealed record PlanLimits
     /// <summary>No limit on numbers, no cool-down, no minimum age: for offline questions and benchmarks.</summary>
     public static PlanLimits None { get; } = new()
     {
-        MaxMovesPerCycle = 1_000_000, MaxMovesPerHour = 1_000_000, CoolDown = TimeSpan.Zero, MinTopicAge = TimeSpan.Zero, MaxReportAge = TimeSpan.FromHours(24),
+        MaxMovesPerCycle = 1_000_000, MaxMovesPerHour = 1_000_000, CoolDown = TimeSpan.Zero, NoReturnWithin = TimeSpan.Zero, MinTopicAge = TimeSpan.Zero, MaxReportAge = TimeSpan.FromHours(24),
     };
 
     internal void AddFaults(List<string> faults)
@@ -55,6 +58,7 @@ public sealed record PlanLimits
         Check(MaxMovesPerNamespace is >= 1 and <= 1_000_000, "maxMovesPerNamespace", MaxMovesPerNamespace, "1 to 1,000,000");
         foreach (var (name, budget) in NamespaceBudgets) Check(budget >= 0, $"namespaceBudgets[\"{name}\"]", budget, "0 or more");
         Check(CoolDown >= TimeSpan.Zero && CoolDown <= TimeSpan.FromDays(7), "coolDown", CoolDown, "0 s to 7 days");
+        Check(NoReturnWithin >= TimeSpan.Zero && NoReturnWithin <= TimeSpan.FromDays(7), "noReturnWithin", NoReturnWithin, "0 s to 7 days");
         Check(MinTopicAge >= TimeSpan.Zero && MinTopicAge <= TimeSpan.FromDays(7), "minTopicAge", MinTopicAge, "0 s to 7 days");
         Check(MaxReportAge > TimeSpan.Zero && MaxReportAge <= TimeSpan.FromHours(24), "maxReportAge", MaxReportAge, "above 0 s, up to 24 h");
         Check(MinBrokers is >= 2 and <= 1000, "minBrokers", MinBrokers, "2 to 1,000");

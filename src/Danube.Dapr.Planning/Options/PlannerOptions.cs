@@ -34,6 +34,9 @@ public sealed record PlannerOptions
     /// <summary>True (default): an empty plan unless the policy's trigger is exceeded or a rule is broken. False: plan until the target is reached.</summary>
     public bool OnlyWhenTriggered { get; init; } = true;
 
+    /// <summary>True: the trigger was exceeded before and <see cref="OnlyWhenTriggered"/> holds until the cluster has settled at its target (<see cref="ImbalancePolicy.IsSettled"/>). Default false.</summary>
+    public bool AlreadyTriggered { get; init; }
+
     /// <summary>Cost of a move.</summary>
     public MoveCost Cost { get; init; } = new();
 

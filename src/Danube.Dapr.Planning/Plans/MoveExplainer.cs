@@ -145,6 +145,7 @@ internal sealed class MoveExplainer
             var id = _p.Snapshot.Brokers[broker].Id;
             var rules = _p.Options.Rules;
             if (rules.Pins.Any(p => Glob.Matches(p.Topic, name))) return Reason.Pinned;
+            if (_p.Snapshot.Topics[topic].MovedFrom == id) return Reason.CoolDown;
             if (rules.Banned.Any(p => p.BrokerId == id && Glob.Matches(p.Topic, name))) return Reason.DeadCopy;
             return rules.Affinity.Any(a => a.Required && a.Topics.Any(g => Glob.Matches(g, name))) ? Reason.Affinity : Reason.Requirement;
         }

@@ -21,12 +21,12 @@ internal static class PlanHash
         var policy = options.Policy;
         All<object>([policy.Name, policy.TriggerCoefficientOfVariation, policy.TriggerMaxOverMean, policy.TargetCoefficientOfVariation,
             policy.TargetMaxOverMean, policy.TargetMinOverMean, policy.MaxOverCapacity]);
-        All<object>([options.Goal, options.OnlyWhenTriggered, options.Cost.PerMove, options.Cost.PerClient, options.Cost.PerUnexportedByte,
+        All<object>([options.Goal, options.OnlyWhenTriggered, options.AlreadyTriggered, options.Cost.PerMove, options.Cost.PerClient, options.Cost.PerUnexportedByte,
             options.PaybackHorizon.Ticks, options.OverloadSecondsPerCost, options.Seed, options.WorkBudget]);
         All(options.Brokers);
         All(options.Resources);
         var limits = options.Limits;
-        All<object>([limits.MaxMovesPerCycle, limits.MaxMovesPerBroker, limits.MaxMovesPerHour, limits.MaxMovesPerNamespace, limits.CoolDown.Ticks,
+        All<object>([limits.MaxMovesPerCycle, limits.MaxMovesPerBroker, limits.MaxMovesPerHour, limits.MaxMovesPerNamespace, limits.CoolDown.Ticks, limits.NoReturnWithin.Ticks,
             limits.MinTopicAge.Ticks, limits.MaxReportAge.Ticks, limits.MinBrokers, limits.MoveNonReliable]);
         All(limits.NamespaceBudgets.OrderBy(n => n.Key, StringComparer.Ordinal).Select(n => $"{n.Key} {n.Value}"));
         All(limits.QuietHours.Select(q => FormattableString.Invariant($"{q.From.Ticks} {q.To.Ticks}")));

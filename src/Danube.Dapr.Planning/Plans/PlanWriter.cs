@@ -140,7 +140,7 @@ internal sealed class PlanWriter
         {
             result.Insert(0, !_p.Triggered || reached
                 ? new(SubjectKind.Cluster, "", Reason.Balanced, !_p.Triggered ? TriggerText() : "Every broker is within its limits.")
-                : new(SubjectKind.Cluster, "", Reason.NoBenefit, "No allowed move brings the cluster nearer to its target at a cost that pays."));
+                : new(SubjectKind.Cluster, "", Reason.NoBenefit, "No allowed move brings the cluster nearer to its target at a cost that pays." + HeldText()));
         }
 
         foreach (var (topic, to, reason) in _schedule.Skipped)
@@ -170,6 +170,25 @@ internal sealed class PlanWriter
         }
 
         return result;
+    }
+
+    /// <summary>How many topics of overloaded brokers may not move, by reason: the most frequent three.</summary>
+    private string HeldText()
+    {
+        var counts = new SortedDictionary<Reason, int>();
+        for (var b = 0; b < _p.B; b++)
+        {
+            if (_explainer.WorstExcess(b) < 0 && !_p.Emptied[b] && !Above(b)) continue;
+            foreach (var t in _p.HomeTopics(b)) if (_p.Fixed[t] is { } reason) counts[reason] = counts.GetValueOrDefault(reason) + 1;
+        }
+
+        return counts.Count == 0 ? "" : $" Topics that may not move: {string.Join(", ", counts.OrderByDescending(c => c.Value).Take(3).Select(c => $"{c.Value} {c.Key}"))}.";
+    }
+
+    private bool Above(int b)
+    {
+        for (var r = 0; r < _p.R; r++) if (_p.StartLoad[(b * _p.R) + r] > _p.Options.Policy.TargetMaxOverMean * _p.Share[(b * _p.R) + r]) return true;
+        return false;
     }
 
     private string TriggerText() => _p.Before.Worst is { } worst

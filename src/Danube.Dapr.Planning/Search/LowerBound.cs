@@ -15,6 +15,19 @@ internal sealed class LowerBound
     /// <summary>For each broker a cheapest (or near it) set of topics whose leaving is enough; forced ones not included.</summary>
     public required List<int>?[] Sets { get; init; }
 
+    /// <summary>Takes a higher bound on the number of moves that was proven otherwise, and what that many moves cost at least.</summary>
+    public void Raise(int moves, Problem p)
+    {
+        if (moves <= Moves) return;
+        Moves = moves;
+        var costs = new List<double>();
+        for (var t = 0; t < p.T; t++) if (p.Home[t] >= 0 && p.Fixed[t] is null) costs.Add(p.Cost[t]);
+        costs.Sort();
+        double least = 0;
+        for (var i = 0; i < Math.Min(moves, costs.Count); i++) least += costs[i];
+        Cost = Math.Max(Cost, least);
+    }
+
     public static LowerBound Of(Problem p)
     {
         var result = new LowerBound { Sets = new List<int>?[p.B] };

@@ -37,6 +37,7 @@ internal sealed class Optimizer
         if (_at.Violation <= Problem.Tolerance && _at.Hard == 0) return _at;
         Construct();
         if (!ProvenLeast) Improve();
+        if (!ProvenLeast && _p.Options.WorkBudget > 0 && _at.Hard == 0 && _at.Violation <= Problem.Tolerance) Settle();
         Balance();
         return _at;
     }
@@ -171,6 +172,20 @@ internal sealed class Optimizer
             var d = _repair.Receiver(t, ref _random, false);
             if (d >= 0) _at.Move(t, d);
         }
+    }
+
+    /// <summary>For plans of few moves: proves that fewer are not enough, or finds fewer.</summary>
+    private void Settle()
+    {
+        var (bound, moves) = FewMoves.Settle(_p, _bound.Moves, _at.Moved);
+        _bound.Raise(bound, _p);
+        if (moves is null) return;
+        double cost = 0;
+        foreach (var (topic, _) in moves) cost += _p.Cost[topic];
+        if (cost >= _at.Cost - 1e-9) return;
+        for (var b = 0; b < _p.B; b++) foreach (var t in _at.Inbound[b].ToArray()) _at.Move(t, _p.Home[t]);
+        foreach (var (topic, to) in moves) _at.Move(topic, to);
+        _at.Commit();
     }
 
     private void Improve()

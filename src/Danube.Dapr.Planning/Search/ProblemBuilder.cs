@@ -43,6 +43,7 @@ internal sealed class ProblemBuilder
         ReadBrokers();
         ReadTopics();
         var rules = new RuleReader(_snapshot, _options.Rules, _canReceive, _canSend, _fixed, _mustLeave, _allowed, _notes, _conflicts);
+        BanReturns();
         rules.Read();
         var home = _snapshot.Owners.ToArray();
         var resources = ChooseResources(home);
@@ -56,7 +57,8 @@ internal sealed class ProblemBuilder
         Array.Fill(limit, double.PositiveInfinity);
         for (var i = 0; i < r; i++) Normalise(resources[i], i, r, home, scale, w, startLoad);
         var before = ImbalanceMeasure.Of(_snapshot, _participants, resources, _snapshot.BrokerLoad);
-        var triggered = !_options.OnlyWhenTriggered || (_participants.Length >= _options.Limits.MinBrokers && _options.Policy.IsTriggeredBy(before));
+        var triggered = !_options.OnlyWhenTriggered || (_participants.Length >= _options.Limits.MinBrokers
+            && (_options.Policy.IsTriggeredBy(before) || (_options.AlreadyTriggered && !_options.Policy.IsSettled(before))));
         var relaxed = _options.Goal == PlanGoal.Drain || !triggered;
         for (var i = 0; i < r; i++) SetLimits(resources[i], i, r, home, scale, w, startLoad, limit, low, shares, relaxed);
 
@@ -125,6 +127,22 @@ internal sealed class ProblemBuilder
                 _ when topic.FirstSeen is { } seen && _snapshot.Time - seen < _options.Limits.MinTopicAge && !_mustLeave[t] => Reason.TopicTooYoung,
                 _ => null,
             };
+        }
+    }
+
+    /// <summary>What left a broker a short time ago does not go back there: reports lag behind, and a topic must not bounce.</summary>
+    private void BanReturns()
+    {
+        for (var t = 0; t < _t; t++)
+        {
+            var topic = _snapshot.Topics[t];
+            if (_fixed[t] is not null || _mustLeave[t] || topic.MovedFrom is null || topic.LastMoved is not { } moved) continue;
+            var left = _snapshot.BrokerIndex(topic.MovedFrom);
+            if (left < 0 || _snapshot.Time - moved >= _options.Limits.NoReturnWithin) continue;
+            var ok = new bool[_b];
+            Array.Fill(ok, true);
+            ok[left] = false;
+            _allowed[t] = ok;
         }
     }
 

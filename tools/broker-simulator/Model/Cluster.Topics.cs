@@ -5,14 +5,24 @@ namespace Danube.Dapr.BrokerSimulator;
 
 internal sealed partial class Cluster
 {
-    public void CreateTopic(string name, bool reliable, TopicTraffic? traffic = null, IEnumerable<SubscriptionState>? subscriptions = null)
+    /// <summary>Clients outlive their topic: when one of that name is created again they come back and subscribe again.</summary>
+    private readonly Dictionary<string, (TopicTraffic Traffic, IReadOnlyList<string> Subscriptions)> _clients = [];
+
+    /// <summary>Puts a topic with its clients on a broker, as if it had always been there.</summary>
+    public void Place(BrokerInstance broker, string name, bool reliable, TopicTraffic traffic, IReadOnlyList<string> subscriptions)
+    {
+        _clients[name] = (traffic, subscriptions);
+        Topics[name] = NewTopic(name, reliable);
+        PutAssignment(broker.Id, name);
+        Load(broker, Topics[name], "start");
+    }
+
+    public void CreateTopic(string name, bool reliable)
     {
         RequireWritable($"Unable to create the topic {name}");
         if (WhyNotCreate(name) is { } reason)
             throw new RpcException(new Status(StatusCode.NotFound, $"Unable to create the topic {name} due to {reason}"));
-        var topic = new TopicState(name, reliable, traffic ?? new TopicTraffic(0, 0, 0, 0, 0));
-        topic.Subscriptions.AddRange(subscriptions ?? []);
-        Topics[name] = topic;
+        Topics[name] = NewTopic(name, reliable);
         Wrote();
         Log.Add("create", name, detail: reliable ? "Reliable" : "NonReliable");
         AliveLeader?.Manager.EnqueueUnrelated();
@@ -116,6 +126,15 @@ internal sealed partial class Cluster
             : throw new RpcException(new Status(StatusCode.FailedPrecondition, $"The topic {name} has another dispatch strategy"));
     }
 
+    private TopicState NewTopic(string name, bool reliable)
+    {
+        if (!_clients.TryGetValue(name, out var clients))
+            return new TopicState(name, reliable, new TopicTraffic(0, 0, 0, 0, 0));
+        var topic = new TopicState(name, reliable, clients.Traffic);
+        topic.Subscriptions.AddRange(clients.Subscriptions.Select(subscription => new SubscriptionState(subscription, 1)));
+        return topic;
+    }
+
     private void PostUnload(string topic, string owner)
     {
         Log.Add("unload-posted", topic, owner);
@@ -128,7 +147,7 @@ internal sealed partial class Cluster
         // Partitions of one topic are prefixes of one another: Danube checks the base name alone.
         if (Topics.ContainsKey(name))
             throw new RpcException(new Status(StatusCode.NotFound, $"Unable to create the topic {name} due to {Exists(name)}"));
-        Topics[name] = new TopicState(name, reliable, new TopicTraffic(0, 0, 0, 0, 0));
+        Topics[name] = NewTopic(name, reliable);
         Log.Add("create", name, detail: reliable ? "Reliable" : "NonReliable");
         PutMarker(name, new Marker(MarkerReason.None));
     }
