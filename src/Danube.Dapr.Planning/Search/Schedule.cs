@@ -39,6 +39,7 @@ internal sealed class Schedule
         for (var b = 0; b < problem.B; b++) foreach (var t in goal.Inbound[b]) pending.Add((t, b));
         pending.Sort();
         schedule.Fill(pending);
+        schedule.DropCrowding();
         schedule.DropPointless();
         schedule.DropUnpaid();
         return schedule;
@@ -65,7 +66,7 @@ internal sealed class Schedule
         var mark = _at.Mark;
         foreach (var (topic, to) in pending)
         {
-            if (!_at.Fits(topic, to)) continue;
+            if (!_at.Fits(topic, to) || !_at.MayPut(topic, to)) continue;
             next.Add((topic, to));
             _at.Move(topic, to);
         }
@@ -80,7 +81,7 @@ internal sealed class Schedule
         var bestUrgency = double.NegativeInfinity;
         for (var i = 0; i < pending.Count; i++)
         {
-            if (!_at.Fits(pending[i].Topic, pending[i].To)) continue;
+            if (!_at.Fits(pending[i].Topic, pending[i].To) || !_at.MayPut(pending[i].Topic, pending[i].To)) continue;
             var urgency = Urgency(pending[i].Topic, pending[i].To);
             if (urgency <= bestUrgency) continue;
             bestUrgency = urgency;
@@ -108,7 +109,7 @@ internal sealed class Schedule
         var least = double.PositiveInfinity;
         for (var i = 0; i < pending.Count; i++)
         {
-            var growth = _at.Change(pending[i].Topic, pending[i].To, 1);
+            var growth = _at.Change(pending[i].Topic, pending[i].To, 1) + (_at.MayPut(pending[i].Topic, pending[i].To) ? 0 : 1e3);
             if (growth >= least) continue;
             least = growth;
             best = i;
@@ -128,7 +129,7 @@ internal sealed class Schedule
             : _namespaceMoves.GetValueOrDefault(space) >= budget ? Reason.NamespaceLimit
             // Room that a move above was to make is missing when a limit left that move out.
             : Skipped.Count > 0 && !_p.MustLeave[topic] && _at.Change(topic, to, 1) + _at.Change(topic, from, -1) > Problem.Tolerance ? Reason.Capacity
-            : !_at.MayPut(topic, to) ? Reason.AntiAffinity
+            : Skipped.Count > 0 && !_at.MayPut(topic, to) ? Reason.AntiAffinity
             : null;
         if (reason is { } why)
         {
@@ -142,6 +143,17 @@ internal sealed class Schedule
         _namespaceMoves[space] = _namespaceMoves.GetValueOrDefault(space) + 1;
         _at.Move(topic, to);
         Moves.Add((topic, to));
+    }
+
+    /// <summary>Partitions of one group that change places meet on the way; when a limit left out the second of them, the first does not go either.</summary>
+    private void DropCrowding()
+    {
+        if (Skipped.Count == 0) return;
+        for (var i = Moves.Count - 1; i >= 0; i--)
+        {
+            var (topic, _) = Moves[i];
+            if (_at.IsCrowded(topic) && _at.MayPut(topic, _p.Home[topic])) Remove(i, Reason.AntiAffinity);
+        }
     }
 
     /// <summary>After moves were left out, others may help nobody any more: makers of room whose guest stays away.</summary>
