@@ -9,7 +9,8 @@ namespace Danube.Dapr.Planning.Search;
 internal sealed class FewMoves
 {
     private const int MostMoves = 8;
-    private const long NodeLimit = 400_000;
+    private const long MostNodes = 400_000;
+    private const long MostWork = 20_000_000;
     private const long MostGroupCounts = 4_000_000;
     private readonly Problem _p;
     private readonly double[] _load;
@@ -24,11 +25,13 @@ internal sealed class FewMoves
     private readonly SortedSet<int> _crowdedBrokers = [];
     private readonly SortedSet<int> _crowdedZones = [];
     private readonly List<int>[] _members;
+    private readonly long _nodeLimit;
     private long _nodes;
 
     private FewMoves(Problem problem)
     {
         _p = problem;
+        _nodeLimit = Math.Min(MostNodes, MostWork / problem.B);
         _load = (double[])problem.StartLoad.Clone();
         _settled = new bool[problem.T];
         _byResource = new int[problem.B * problem.R][];
@@ -59,7 +62,7 @@ internal sealed class FewMoves
         for (var k = from; k < below && k <= MostMoves; k++)
         {
             if (search.Find(k)) return (k, search._moves);
-            if (search._nodes >= NodeLimit) return (k, null);
+            if (search._nodes >= search._nodeLimit) return (k, null);
         }
 
         return (Math.Min(below, MostMoves + 1), null);
@@ -67,7 +70,7 @@ internal sealed class FewMoves
 
     private bool Find(int left)
     {
-        if (++_nodes >= NodeLimit) return false;
+        if (++_nodes >= _nodeLimit) return false;
         foreach (var t in _forced)
         {
             if (_settled[t]) continue;
@@ -111,7 +114,7 @@ internal sealed class FewMoves
             if (Try(t, worst, left)) return true;
             _settled[t] = true;
             held.Add(t);
-            if (_nodes >= NodeLimit) break;
+            if (_nodes >= _nodeLimit) break;
         }
 
         foreach (var t in held) _settled[t] = false;
@@ -132,7 +135,7 @@ internal sealed class FewMoves
             if (Try(t, home, left)) return true;
             _settled[t] = true;
             held.Add(t);
-            if (_nodes >= NodeLimit) break;
+            if (_nodes >= _nodeLimit) break;
         }
 
         foreach (var t in held) _settled[t] = false;
@@ -143,7 +146,7 @@ internal sealed class FewMoves
     private bool Try(int t, int from, int left)
     {
         _settled[t] = true;
-        for (var d = 0; d < _p.B && _nodes < NodeLimit; d++)
+        for (var d = 0; d < _p.B && _nodes < _nodeLimit; d++)
         {
             if (d == from || !_p.MayPut(t, d)) continue;
             Shift(t, from, d);

@@ -40,6 +40,7 @@ internal sealed class Schedule
         pending.Sort();
         schedule.Fill(pending);
         schedule.DropCrowding();
+        schedule.DropHarmful();
         schedule.DropPointless();
         schedule.DropUnpaid();
         return schedule;
@@ -154,6 +155,33 @@ internal sealed class Schedule
             var (topic, _) = Moves[i];
             if (_at.IsCrowded(topic) && _at.MayPut(topic, _p.Home[topic])) Remove(i, Reason.AntiAffinity);
         }
+    }
+
+    /// <summary>Where the target is out of reach the least overload may mean more of it on another broker; what no rule asks for is not moved at that price.</summary>
+    private void DropHarmful()
+    {
+        for (var again = _at.Violation > Problem.Tolerance; again;)
+        {
+            again = false;
+            for (var i = Moves.Count - 1; i >= 0; i--)
+            {
+                var (topic, to) = Moves[i];
+                if (_p.MustLeave[topic] || _p.Group[topic] >= 0 || !Harms(topic, to)) continue;
+                Remove(i, Reason.WorseBalance);
+                again = true;
+            }
+        }
+    }
+
+    private bool Harms(int topic, int to)
+    {
+        for (var r = 0; r < _p.R; r++)
+        {
+            var i = (to * _p.R) + r;
+            if (_p.W[(topic * _p.R) + r] > 0 && _at.Load[i] > Math.Max(_p.Limit[i], _p.StartLoad[i]) + Problem.Tolerance) return true;
+        }
+
+        return false;
     }
 
     /// <summary>After moves were left out, others may help nobody any more: makers of room whose guest stays away.</summary>
