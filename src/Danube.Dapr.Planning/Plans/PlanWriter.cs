@@ -143,6 +143,8 @@ internal sealed class PlanWriter
                 : new(SubjectKind.Cluster, "", Reason.NoBenefit, "No allowed move brings the cluster nearer to its target at a cost that pays." + HeldText()));
         }
 
+        for (var t = 0; t < _p.T && result.Count < MostRefusals; t++)
+            if (_p.Home[t] < 0) result.Add(new(SubjectKind.Topic, _p.Snapshot.Topics[t].Name, Reason.Stranded, _explainer.WhyFixed(t, Reason.Stranded)));
         foreach (var (topic, to, reason) in _schedule.Skipped)
             result.Add(new(SubjectKind.Topic, _p.Snapshot.Topics[topic].Name, reason, _explainer.WhySkipped(topic, to, reason)));
         var moved = new HashSet<int>();
