@@ -49,6 +49,8 @@ internal static class RebalancerServices
             workflows.UseJsonSerializerOptions(ContractsJson.Wire);
             RegisterWorkflows(workflows);
         });
+        services.AddSingleton<Nudger>();
+        services.AddHostedService(p => p.GetRequiredService<Nudger>());
         services.AddHostedService<LoopStarter>();
         return builder;
     }
@@ -66,6 +68,7 @@ internal static class RebalancerServices
         services.AddSingleton<PlanLauncher>();
         services.AddSingleton<MoveRecorder>();
         services.AddSingleton<BatchPreflight>();
+        services.AddSingleton<Recreation>();
         services.AddSingleton<TopicMover>();
         services.AddSingleton<BatchSettler>();
         services.AddSingleton<TopicRepairer>();

@@ -3,6 +3,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
+using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.Rebalancer.Telemetry;
@@ -96,7 +97,7 @@ internal sealed partial class ControlLoopActor(
         var state = await LoadAsync();
         if (ControlRules.WhyNotApprove(state, approval, time.GetUtcNow()) is { } denial)
             return new CommandResult(denial.Reason, denial.Detail, approval.PlanId);
-        await StoreAsync(state with { Active = state.Active! with { ApprovedBy = approval.Approver } });
+        await StoreAsync(state with { Active = state.Active! with { ApprovedBy = approval.Approver, ApprovedAt = state.Active.ApprovedAt ?? time.GetUtcNow() } });
         await launcher.RaiseApprovedAsync(approval.PlanId, approval.Approver);
         Approved(approval.PlanId, approval.Approver);
         return new CommandResult(null, $"Plan {approval.PlanId} runs, approved by {approval.Approver}.", approval.PlanId);
@@ -192,7 +193,23 @@ internal sealed partial class ControlLoopActor(
         return Find(await LoadAsync(), key.Key, key.Command);
     }
 
-    public async Task<Continuation> MayContinueAsync(string planId) => ControlRules.MayContinue(await LoadAsync(), planId, time.GetUtcNow());
+    public async Task<Continuation> MayContinueAsync(string planId) => ControlRules.MayContinue(await LoadAsync(), planId, monitor.CurrentValue, time.GetUtcNow());
+
+    public async Task<Denial?> TakeImpactAsync(BatchImpact impact)
+    {
+        ArgumentNullException.ThrowIfNull(impact);
+        var before = await LoadAsync();
+        var (state, stop) = ImpactRules.Take(before, impact, monitor.CurrentValue);
+        if (state != before)
+        {
+            await StoreAsync(state);
+            metrics.Pace(state.Pace!);
+            if (state.Pace is { LastVerdict: not ImpactVerdict.Quiet } pace)
+                Slower(pace.MovesPerWindow, pace.RestSeconds, pace.Detail);
+        }
+
+        return stop;
+    }
 
     public async Task FinishedAsync(PlanResult result)
     {
@@ -221,12 +238,45 @@ internal sealed partial class ControlLoopActor(
                 : null;
             state = await BeginAsync(state, plan, manual: false, deadline, null, null, "");
         }
-        else
+
+        var record = result.Record;
+        if (result.Snapshot is { } snapshot)
         {
-            await StoreAsync(state);
+            (state, var effect) = await MeasureAsync(state, snapshot);
+            record = record with { Effect = effect };
+            state = await AnnounceAsync(state, snapshot);
         }
 
-        await PublishAsync(state, result.Record);
+        await StoreAsync(state);
+        await PublishAsync(state, record);
+    }
+
+    /// <summary>Measures what the plan did that ended longest ago, once there are reports that can show it.</summary>
+    private async Task<(ControlState State, PlanEffect? Effect)> MeasureAsync(ControlState state, ClusterSnapshot snapshot)
+    {
+        if (state.EffectsDue is not [var due, ..] || Effects.WhyNotYet(snapshot, due, monitor.CurrentValue) is not null)
+            return (state, null);
+        var plan = actors.Plan(due.PlanId);
+        var effect = await plan.GetAsync() is { } run ? Effects.Measure(snapshot, run.Plan, await plan.GetMovesAsync(), time.GetUtcNow()) : null;
+        if (effect is not null)
+        {
+            await plan.MeasuredAsync(effect);
+            EffectMeasured(due.PlanId, effect.PredictedMaxOverMean, effect.MeasuredMaxOverMean);
+        }
+
+        return (state with { EffectsDue = [.. state.EffectsDue.Skip(1)] }, effect);
+    }
+
+    /// <summary>Announces findings that came or went. Announced before it is stored: told twice is better than never, and history knows an event by its id.</summary>
+    private async Task<ControlState> AnnounceAsync(ControlState state, ClusterSnapshot snapshot)
+    {
+        var now = time.GetUtcNow();
+        var found = FindingRules.Of(snapshot, [], state, monitor.CurrentValue, now);
+        metrics.Findings(found);
+        var (open, told) = FindingsWatch.Compare(state.Findings, found, now);
+        foreach (var e in told)
+            await events.PublishAsync(e);
+        return state with { Findings = open };
     }
 
     /// <summary>Gives the plan the floor and starts its workflow. Stored first: a process that dies in between is made good by <see cref="ReconcileAsync"/>.</summary>
@@ -372,6 +422,12 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} could not be closed for new topics: {Why}")]
     private partial void DrainRefused(string broker, string why);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId}: predicted max/mean {Predicted:0.00}, measured {Measured:0.00}")]
+    private partial void EffectMeasured(string planId, double predicted, double measured);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Clients noticed a batch: {Moves} moves a window from now on, with {Rest} s of rest. {Detail}")]
+    private partial void Slower(int moves, double rest, string detail);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Circuit breaker opened ({Reason}): {Detail}")]
     private partial void CircuitOpened(ReasonCode reason, string detail);

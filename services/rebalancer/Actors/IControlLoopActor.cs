@@ -46,6 +46,10 @@ public interface IControlLoopActor : IActor
     /// <summary>Whether a running plan may take its next step.</summary>
     Task<Continuation> MayContinueAsync(string planId);
 
+    /// <summary>Takes in what a batch did to clients. Telling it again changes nothing.</summary>
+    /// <returns>Why the plan must stop; null when it may go on.</returns>
+    Task<Denial?> TakeImpactAsync(BatchImpact impact);
+
     /// <summary>Takes in how a plan ended and frees the floor. Telling it again changes nothing.</summary>
     Task FinishedAsync(PlanResult result);
 }

@@ -78,6 +78,7 @@ internal sealed class StatusReader(ActorDirectory actors, IOptionsMonitor<Rebala
         var window = await actors.Mask.GetAsync();
         var options = monitor.CurrentValue;
         var now = time.GetUtcNow();
+        var pace = state.Pace ?? Pace.Start(options);
         var paused = state.Pause is { } pause && !ControlRules.IsOver(pause, now) ? pause : null;
         return new RebalancerStatus
         {
@@ -95,6 +96,8 @@ internal sealed class StatusReader(ActorDirectory actors, IOptionsMonitor<Rebala
             MaskedBrokers = [.. window?.Masked.Select(m => m.Id) ?? []],
             StuckBrokers = state.StuckBrokers,
             DrainedBrokers = [.. state.Drains.Select(d => d.BrokerId)],
+            MovesPerWindow = Math.Min(pace.MovesPerWindow, options.MaxMovesPerMask),
+            RestSeconds = pace.RestSeconds,
             LastCycle = state.LastCycle,
             MovesLastHour = state.Ledger.Total(now),
             MaxMovesPerHour = options.MaxMovesPerHour,

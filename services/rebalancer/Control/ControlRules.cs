@@ -88,7 +88,7 @@ internal static class ControlRules
                 : (null, new Denial(ReasonCode.KeyReused, $"Idempotency key '{key}' was used for another command: {known.Body}."));
 
     /// <summary>Whether the running plan may take its next step.</summary>
-    public static Continuation MayContinue(ControlState state, string planId, DateTimeOffset now)
+    public static Continuation MayContinue(ControlState state, string planId, RebalancerOptions options, DateTimeOffset now)
     {
         if (state.KillSwitch is { } kill)
             return Continuation.Stop(ReasonCode.KillSwitch, Describe(kill));
@@ -96,6 +96,8 @@ internal static class ControlRules
             return Continuation.Stop(ReasonCode.Cancelled, $"Plan {planId} no longer has the floor.");
         if (active.Cancelled)
             return Continuation.Stop(ReasonCode.Cancelled, "An operator cancelled the plan.");
+        if (!active.AwaitsApproval && (now - (active.ApprovedAt ?? active.Since)).TotalMinutes > options.MaxPlanMinutes)
+            return Continuation.Stop(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"The plan has run for {options.MaxPlanMinutes:0.#} minutes, the most that a plan may."));
         if (state.Circuit is { } circuit && !active.Manual)
             return Continuation.Stop(ReasonCode.CircuitOpen, circuit.Detail);
         if (state.Pause is { } pause && !active.Manual && !IsOver(pause, now))
@@ -154,6 +156,7 @@ internal static class ControlRules
     /// </summary>
     public static bool IsWorthPublishing(ControlState state, CycleRecord cycle, RebalancerOptions options) =>
         cycle.PlanId is not null
+        || cycle.Effect is not null
         || state.Published is not { } last
         || last.Signature != Signature(cycle)
         || (cycle.Time - last.At).TotalSeconds >= options.RepeatedCycleSeconds;

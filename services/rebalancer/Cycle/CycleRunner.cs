@@ -14,7 +14,8 @@ namespace Danube.Dapr.Rebalancer.Cycle;
 /// <param name="State">The state with what the cycle learned.</param>
 /// <param name="Record">The decision.</param>
 /// <param name="Plan">The plan to start or propose; null for none.</param>
-internal sealed record CycleResult(ControlState State, CycleRecord Record, RebalancePlan? Plan);
+/// <param name="Snapshot">The cluster that it saw; null when it did not look.</param>
+internal sealed record CycleResult(ControlState State, CycleRecord Record, RebalancePlan? Plan, ClusterSnapshot? Snapshot = null);
 
 /// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
 internal sealed class CycleRunner(
@@ -97,7 +98,13 @@ internal sealed class CycleRunner(
             return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.StaleReports, error.Message), null);
         }
 
-        metrics.Findings(FindingRules.Of(snapshot, [], state, []));
+        state = ClusterLearning.Learn(state, snapshot);
+        return await DecideAsync(state, snapshot, options, now, cancellationToken) with { Snapshot = snapshot };
+    }
+
+    private async Task<CycleResult> DecideAsync(
+        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
         if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
             return repair;
         state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
