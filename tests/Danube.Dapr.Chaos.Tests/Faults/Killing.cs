@@ -22,14 +22,21 @@ internal static class Killing
         await NowAsync(cluster, report, victim, step.ToString());
     }
 
-    public static async Task NowAsync(ChaosCluster cluster, ChaosReport report, string victim, string moment)
+    public static Task NowAsync(ChaosCluster cluster, ChaosReport report, string victim, string moment) => NowAsync(cluster, report, [victim], moment);
+
+    /// <summary>Kills several in the same moment.</summary>
+    public static async Task NowAsync(ChaosCluster cluster, ChaosReport report, IReadOnlyList<string> victims, string moment)
     {
-        await cluster[victim].KillAsync();
+        await Task.WhenAll(victims.Select(v => cluster[v].KillAsync()));
         var killed = TimeProvider.System.GetTimestamp();
         var seq = await cluster.Simulator.LastSeqAsync();
-        cluster[victim].Start();
+        foreach (var victim in victims)
+            cluster[victim].Start();
         var next = await cluster.Simulator.NextAsync(seq, MoveSteps.IsOurs, ResumePatience);
-        report.Add(new Kill(victim, moment, next is null ? null : TimeProvider.System.GetElapsedTime(killed).TotalSeconds));
-        await cluster.UntilUsableAsync(victim);
+        double? resumed = next is null ? null : TimeProvider.System.GetElapsedTime(killed).TotalSeconds;
+        foreach (var victim in victims)
+            report.Add(new Kill(victim, moment, resumed));
+        foreach (var victim in victims)
+            await cluster.UntilUsableAsync(victim);
     }
 }

@@ -165,8 +165,10 @@ internal sealed class ChaosCluster : IAsyncDisposable
     }
 
     /// <summary>As for a demonstration, and quicker: what takes minutes in production takes seconds.</summary>
-    private Dictionary<string, string> ServicePolicy(string appId) => appId != DaprNames.Apps.Rebalancer ? [] :
-        new Dictionary<string, string>
+    private Dictionary<string, string> ServicePolicy(string appId) => appId switch
+    {
+        DaprNames.Apps.History => new Dictionary<string, string> { ["History__GapCheckSeconds"] = "3" },
+        DaprNames.Apps.Rebalancer => new Dictionary<string, string>
         {
             ["Rebalancer__CheckIntervalSeconds"] = "1",
             ["Rebalancer__SustainedSeconds"] = "0",
@@ -178,7 +180,9 @@ internal sealed class ChaosCluster : IAsyncDisposable
             ["Rebalancer__MoveTimeoutSeconds"] = "15",
             ["Rebalancer__MaxMaskSeconds"] = "20",
             ["Rebalancer__MaxLatencyRatio"] = "1000",
-        };
+        },
+        _ => [],
+    };
 
     private void Add(string name, Func<ProcessStartInfo> command) => _processes[name] = new ManagedProcess(name, Path.Combine(Logs, name + ".log"), command);
 

@@ -22,13 +22,11 @@ internal sealed class Unrest : IAsyncDisposable
 
     public static Unrest Begin(ChaosCluster cluster, int seed) => new(cluster.Simulator, seed);
 
-    /// <summary>Ends it and sets every rate to what it was at the start.</summary>
+    /// <summary>Ends it; rates stay as they are, so that the cluster soon comes to rest.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _run;
-        foreach (var topic in _factors.Keys.ToList())
-            await SetAsync(topic, 1);
         _stop.Dispose();
     }
 
