@@ -35,7 +35,8 @@ internal sealed class StaticSuite
     /// <param name="sizes">Brokers, topics, seeds, seeds for the peers, seeds for the solver.</param>
     /// <param name="solverSeconds">Time limit of the solver per instance.</param>
     /// <param name="kinds">Workloads.</param>
-    public void Run(IReadOnlyList<(int B, int T, int Seeds, int PeerSeeds, int SolverSeeds)> sizes, double solverSeconds, IReadOnlyList<string> kinds)
+    /// <param name="work">Work budget of our plans.</param>
+    public void Run(IReadOnlyList<(int B, int T, int Seeds, int PeerSeeds, int SolverSeeds)> sizes, double solverSeconds, IReadOnlyList<string> kinds, long work)
     {
         foreach (var (b, t, seeds, peerSeeds, solverSeeds) in sizes)
         {
@@ -46,7 +47,7 @@ internal sealed class StaticSuite
                 {
                     var i = Workload.Make(kind, b, t, seed);
                     var snapshot = i.ToSnapshot();
-                    var options = i.ToOptions(new PlannerOptions().WorkBudget);
+                    var options = i.ToOptions(work);
                     if (seed == 1) Planner.Plan(snapshot, options with { WorkBudget = 1_000_000 });
                     Ourselves(i, snapshot, options with { WorkBudget = 0 }, First, size);
                     var (owner, plan) = Ourselves(i, snapshot, options, Ours, size);
