@@ -129,8 +129,16 @@ internal static class Tables
             console.WriteLine($"Paused {(s.PausedUntil is { } until ? $"until {Time(until)}" : "until resumed")}{(s.PauseReason is { } why ? $": {why}" : "")}.");
         if (s.CircuitOpen)
             console.WriteLine($"The circuit breaker is open: {s.CircuitReason}");
+        if (s.KillSwitch)
+            console.WriteLine("The kill switch is on: nothing moves.");
         if (s.RunningPlanId is { } plan)
             console.WriteLine($"Running plan {plan}.");
+        if (s.PendingPlanId is { } pending)
+            console.WriteLine($"Plan {pending} waits for approval: 'danube-lb plans show {pending}', then 'plans approve' or 'plans cancel'.");
+        if (s.StuckBrokers.Count > 0)
+            console.WriteLine($"Left out of plans because an unload stuck there: {string.Join(", ", s.StuckBrokers)}.");
+        if (s.DrainedBrokers.Count > 0)
+            console.WriteLine($"Drained by an operator: {string.Join(", ", s.DrainedBrokers)}.");
         if (s.LastCycle is { } cycle)
         {
             console.WriteLine($"Last cycle {Time(cycle.Time)}: {cycle.Outcome}{(cycle.Reason is { } r ? $" ({r})" : "")}. {cycle.Detail}");
@@ -182,6 +190,52 @@ internal static class Tables
                 Escape(string.Join(", ", r.Gaps.Select(g => g.Part))));
         }
         console.Write(table);
+    }
+
+    public static void Command(CommandResponse answer, IAnsiConsole console)
+    {
+        console.WriteLine(answer.Detail);
+        if (answer.PlanId is { } id)
+            console.WriteLine($"Plan {id}: 'danube-lb plans show {id}' tells how far it is.");
+        if (answer.Plan is { } plan)
+            Plan(plan, console);
+        Refusals(answer.Refusals ?? [], console);
+    }
+
+    public static void Findings(IReadOnlyList<Finding> findings, IAnsiConsole console)
+    {
+        if (findings.Count == 0)
+        {
+            console.WriteLine("Nothing is wrong that could be seen.");
+            return;
+        }
+
+        foreach (var f in findings)
+        {
+            console.WriteLine($"{f.Severity.ToString().ToUpperInvariant()} {f.Kind} {f.About} {f.Subject}".TrimEnd() + (f.Since is { } since ? $" (since {Time(since)})" : ""));
+            console.WriteLine($"  {f.Evidence}");
+            console.WriteLine($"  {f.Advice}");
+            if (f.CanRepair)
+                console.WriteLine($"  danube-lb topics repair {f.Subject}");
+            if (f.MoveTo is { } to)
+                console.WriteLine($"  danube-lb moves start {f.Subject} --to {to}");
+        }
+    }
+
+    public static void Move(MoveRecord move, IAnsiConsole console) => Moves(new Page<MoveRecord>(1, 0, [move]), console);
+
+    public static void Drain(DrainStatus drain, IAnsiConsole console)
+    {
+        console.WriteLine($"Broker {drain.BrokerId} is {drain.Broker}: {drain.State switch
+        {
+            DrainState.None => "not drained through this service",
+            DrainState.Draining => "its topics are being moved",
+            DrainState.Remainder => "what is left needs a decision",
+            _ => "empty, it can be stopped",
+        }}. {drain.TopicsLeft} topics are on it.");
+        if (drain.Since is { } since)
+            console.WriteLine($"Drained since {Time(since)}{(drain.Reason is { } why ? $": {why}" : "")}.{(drain.PlanId is { } plan ? $" Plan {plan}." : "")}");
+        Refusals(drain.Refusals, console);
     }
 
     private static Table New(params string[] columns) => new Table().Border(TableBorder.Simple).AddColumns(columns);
