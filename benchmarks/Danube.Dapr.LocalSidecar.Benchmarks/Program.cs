@@ -7,7 +7,7 @@ const string Usage = """
       --stores   default memory,sqlite,etcd (etcd is left out when it is not installed)
       --apps     numbers of apps, 1 to 20; default 1,5
       --clients  1 to 256; default 16
-      --seconds  for each measure, after half as long to warm up; 0.2 to 600; default 4
+      --seconds  for each measure, after as long to warm up; 0.2 to 600; default 4
       --out      where sidecar.json and sidecar.md go; default benchmarks/results
     """;
 var (quick, seconds, clients, outFolder) = (false, 4.0, 16, Path.Combine("benchmarks", "results"));
@@ -35,6 +35,8 @@ for (var a = 0; a < args.Length; a++)
 var load = File.Exists("/proc/loadavg") ? string.Join(", ", (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[..3]) : "unknown";
 var hasEtcd = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(static p => File.Exists(Path.Combine(p, "etcd")));
 var suite = new Suite(clients, TimeSpan.FromSeconds(seconds));
+Console.Error.WriteLine("Warming up the clients:");
+await new Suite(clients, TimeSpan.FromSeconds(0.5)).RunAsync("local", "memory", 1, null);
 foreach (var store in stores)
 {
     if (store == "etcd" && !hasEtcd)

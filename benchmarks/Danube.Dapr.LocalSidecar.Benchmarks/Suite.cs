@@ -12,7 +12,6 @@ internal sealed class Suite(int clients, TimeSpan duration)
 {
     private const int KeysPerClient = 500;
     private static readonly string Value = new('x', 100);
-    private readonly TimeSpan _warmUp = duration / 2;
 
     public List<Row> Rows { get; } = [];
 
@@ -55,7 +54,7 @@ internal sealed class Suite(int clients, TimeSpan duration)
         _ => throw new ArgumentOutOfRangeException(nameof(measure), measure, null),
     };
 
-    private Task<Measurement> HttpAsync(BenchApps apps, Func<int, int, int, byte[]> request) => ClosedLoop.RunAsync(clients, _warmUp, duration, async i =>
+    private Task<Measurement> HttpAsync(BenchApps apps, Func<int, int, int, byte[]> request) => ClosedLoop.RunAsync(clients, duration, duration, async i =>
     {
         var app = i % apps.Ports.Count;
         var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
@@ -67,7 +66,7 @@ internal sealed class Suite(int clients, TimeSpan duration)
         };
     });
 
-    private Task<Measurement> PublishAsync(BenchApps apps) => ClosedLoop.RunAsync(clients, _warmUp, duration, async i =>
+    private Task<Measurement> PublishAsync(BenchApps apps) => ClosedLoop.RunAsync(clients, duration, duration, async i =>
     {
         var app = i % apps.Ports.Count;
         var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
@@ -85,7 +84,7 @@ internal sealed class Suite(int clients, TimeSpan duration)
     {
         var run = Guid.NewGuid().ToString("N")[..8];
         var all = apps.Workflows;
-        return ClosedLoop.RunAsync(clients, _warmUp, duration, i => Task.FromResult<Func<int, Task>>(async n =>
+        return ClosedLoop.RunAsync(clients, duration, duration, i => Task.FromResult<Func<int, Task>>(async n =>
         {
             var client = all[i % all.Count];
             var id = string.Create(CultureInfo.InvariantCulture, $"{run}-{i}-{n}");

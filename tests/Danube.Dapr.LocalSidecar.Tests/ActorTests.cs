@@ -148,6 +148,16 @@ public sealed class ActorTests
     }
 
     [Fact]
+    public void Placement_OverHostsWithPortsThatDifferByOneDigit_IsEven()
+    {
+        for (var port = 3500; port < 3600; port++)
+        {
+            var first = Enumerable.Range(0, 1000).Count(i => Actors.ActorSystem.Weight($"Counter||{i}@a:{port}") > Actors.ActorSystem.Weight($"Counter||{i}@a:{port + 1}"));
+            Assert.InRange(first, 400, 600);
+        }
+    }
+
+    [Fact]
     public async Task TwoInstances_Subscribed_ShareTheEvents()
     {
         const string Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""";

@@ -221,14 +221,15 @@ internal sealed partial class ActorSystem : IAsyncDisposable
         return found.Hosts.MaxBy(host => Weight($"{address}@{host.AppId}:{host.Options.DaprHttpPort}"));
     }
 
-    // FNV-1a with a final mix: the same in every run of the process, unlike string.GetHashCode.
-    private static ulong Weight(string text)
+    // FNV-1a with the final mix of MurmurHash3: the same in every run of the process, unlike string.GetHashCode. Names of hosts differ in their
+    // last digit alone, which FNV by itself (or with a weaker mix) lets win or lose for nearly all actors at once.
+    internal static ulong Weight(string text)
     {
         var hash = 14695981039346656037UL;
         foreach (var c in text) hash = (hash ^ c) * 1099511628211UL;
-        hash ^= hash >> 32;
-        hash *= 0x9E3779B97F4A7C15UL;
-        return hash ^ (hash >> 29);
+        hash = (hash ^ (hash >> 33)) * 0xFF51AFD7ED558CCDUL;
+        hash = (hash ^ (hash >> 33)) * 0xC4CEB9FE1A85EC53UL;
+        return hash ^ (hash >> 33);
     }
 
     private async Task OwnerAsync(ActorAddress address, DateTimeOffset deadline, CancellationToken cancellationToken)

@@ -98,7 +98,7 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
         if (call.Http.Request.Query["appid"].ToString() is { Length: > 0 } asked && asked != call.App.AppId)
             return call.ErrorAsync(new DaprError("ERR_HEALTH_APPID_NOT_MATCH", 500, global::Grpc.Core.StatusCode.Internal, "dapr app-id does not match"));
         // Outbound calls work as soon as the port listens.
-        if (call.Parts.Length == 3 || call.App.IsReady)
+        if (call.Parts.Length == 3 || call.App is { IsReady: true, IsPlaced: true })
         {
             call.NoContent();
             return Task.CompletedTask;

@@ -27,6 +27,9 @@ internal sealed class AppInstance(AppOptions options, AppRuntime app, AppCompone
     /// <summary>True when the app accepts connections (or has no port) and its configuration and subscriptions were read.</summary>
     public bool IsReady { get; set; } = channel is null;
 
+    /// <summary>Its actors, if it has any, are placed; what is called from here on stays where it is.</summary>
+    public bool IsPlaced { get; set; } = channel is null;
+
     /// <summary>What <c>/dapr/config</c> said, while the app is up.</summary>
     public ActorConfig Actors { get; set; } = ActorConfig.None;
 

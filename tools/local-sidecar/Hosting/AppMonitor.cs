@@ -32,6 +32,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstanc
                             await ReadAppAsync(channel, cancellationToken);
                             instance.IsReady = true;
                             changed(instance);
+                            instance.IsPlaced = true;
                             if (known) IsBack(logger, instance.AppId, channel.BaseAddress);
                             else IsUp(logger, instance.AppId, channel.BaseAddress);
                             (known, served) = (true, true);
@@ -49,6 +50,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstanc
                 if (!instance.IsReady && served)
                 {
                     served = false;
+                    instance.IsPlaced = false;
                     instance.Actors = ActorConfig.None;
                     changed(instance);
                     IsGone(logger, instance.AppId, channel.BaseAddress);

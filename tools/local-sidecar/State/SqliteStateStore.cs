@@ -15,6 +15,12 @@ public sealed class SqliteStateStore : IStateStore
     private const string TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff";
     private const int BatchesPerTransaction = 512;
 
+    // Of each connection; there are about as many as reads at once, and the system has the file in its own cache.
+    private const int CacheKilobytes = 512;
+
+    // 64 MiB: then a commit empties the log itself.
+    private const int LargestLogPages = 16_384;
+
     private readonly SqliteOptions _options;
     private readonly TimeProvider _time;
     private readonly string _connectionString;
@@ -22,6 +28,7 @@ public sealed class SqliteStateStore : IStateStore
     private readonly Channel<WriteBatch> _writes = Channel.CreateUnbounded<WriteBatch>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Thread _writerThread;
     private readonly SqliteWriter _writer;
+    private readonly SqliteCheckpointer? _checkpointer;
     private volatile bool _disposed;
 
     /// <param name="options">The component's metadata.</param>
@@ -32,6 +39,8 @@ public sealed class SqliteStateStore : IStateStore
         (_options, _time) = (options, time);
         _connectionString = ToConnectionString(options.ConnectionString);
         _writer = new SqliteWriter(Open(), options.TableName, Now);
+        // A database in memory has no log.
+        if (!options.DisableWal && !IsInMemory(options.ConnectionString)) _checkpointer = new SqliteCheckpointer(Open());
         _writerThread = new Thread(WriteLoop) { IsBackground = true, Name = "sqlite-writer" };
         _writerThread.Start();
     }
@@ -55,6 +64,7 @@ public sealed class SqliteStateStore : IStateStore
     {
         if (!_writes.Writer.TryComplete()) return;
         await Task.Run(_writerThread.Join);
+        if (_checkpointer is not null) await _checkpointer.DisposeAsync();
         _disposed = true;
         _writer.Dispose();
         while (_readers.TryTake(out var reader)) reader.Dispose();
@@ -89,6 +99,7 @@ public sealed class SqliteStateStore : IStateStore
             batches.Clear();
             while (batches.Count < BatchesPerTransaction && _writes.Reader.TryRead(out var batch)) batches.Add(batch);
             _writer.Commit(batches, _time.GetUtcNow());
+            _checkpointer?.Committed(batches.Sum(static b => b.Operations.Count));
             if (_time.GetUtcNow() < nextCleanup) continue;
             _writer.DeleteExpired();
             nextCleanup = _time.GetUtcNow() + _options.CleanupInterval!.Value;
@@ -101,13 +112,17 @@ public sealed class SqliteStateStore : IStateStore
         connection.Open();
         using var command = connection.CreateCommand();
         var busyTimeout = (long)(_options.BusyTimeout ?? TimeSpan.FromSeconds(2)).TotalMilliseconds;
-        command.CommandText = $"PRAGMA busy_timeout={busyTimeout.ToString(CultureInfo.InvariantCulture)}; PRAGMA journal_mode={(_options.DisableWal ? "DELETE" : "WAL")}; PRAGMA synchronous=FULL;";
+        command.CommandText = $"PRAGMA busy_timeout={busyTimeout.ToString(CultureInfo.InvariantCulture)}; PRAGMA journal_mode={(_options.DisableWal ? "DELETE" : "WAL")}; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={LargestLogPages}; PRAGMA cache_size=-{CacheKilobytes};";
         command.ExecuteNonQuery();
         return connection;
     }
 
+    private static bool IsInMemory(string connectionString) => connectionString.Contains(":memory:", StringComparison.Ordinal) || connectionString.Contains("mode=memory", StringComparison.OrdinalIgnoreCase);
+
     private static string ToConnectionString(string text)
     {
+        // Its readers have connections of their own: they must see the same memory.
+        if (IsInMemory(text)) return new SqliteConnectionStringBuilder { DataSource = "sidecar-" + Guid.NewGuid().ToString("N"), Pooling = false, Mode = SqliteOpenMode.Memory, Cache = SqliteCacheMode.Shared }.ToString();
         // daprd takes a URI with query parameters; of those only the path matters here.
         var path = text.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? text["file:".Length..] : text;
         var query = path.IndexOf('?', StringComparison.Ordinal);
