@@ -21,6 +21,9 @@ internal sealed record CycleResult(ControlState State, CycleRecord Record, Rebal
 internal sealed class CycleRunner(
     RankingClient ranking, PlanMaker planner, Drains drains, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
 {
+    /// <summary>A drain of a broker that nobody lists is forgotten after this long.</summary>
+    private static readonly TimeSpan Gone = TimeSpan.FromMinutes(10);
+
     public async Task<CycleResult> RunAsync(ControlState state, string? traceId, CancellationToken cancellationToken = default)
     {
         var options = monitor.CurrentValue;
@@ -179,12 +182,19 @@ internal sealed class CycleRunner(
     /// <summary>Goes on with what an operator began: a drained broker that still owns topics which can be moved.</summary>
     private (ControlState State, CycleResult? Drain) ResumeDrain(ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now)
     {
-        // Activated elsewhere: then it is not drained any more, whoever wanted it.
-        var kept = state.Drains.Where(d => !d.Closed || snapshot.Brokers.All(b => b.Id != d.BrokerId || b.State != Contracts.BrokerState.Active || b.ReportTime < d.Since)).ToList();
+        // Activated elsewhere: then it is not drained any more, whoever wanted it. Gone for good: it comes back under another id, if at all.
+        var listed = snapshot.Brokers.Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
+        var kept = state.Drains.Where(d => listed.Contains(d.BrokerId) || now - d.Since < Gone).Where(d => !d.Closed || snapshot.Brokers.All(b => b.Id != d.BrokerId || b.State != Contracts.BrokerState.Active || b.ReportTime < d.Since)).ToList();
         var looked = new List<DrainIntent>();
         PlanMade? next = null;
         foreach (var intent in kept)
         {
+            if (snapshot.Topics.All(t => t.BrokerId != intent.BrokerId))
+            {
+                looked.Add(intent.Looked(0, []));
+                continue;
+            }
+
             var look = drains.Look(snapshot, state, intent.BrokerId, now);
             looked.Add(intent.Looked(look.TopicsLeft, look.Refusals));
             if (next is null && intent is { Closed: true, Held: false } && look.Made.Plan is { Moves.Count: > 0 } && !(intent.NotBefore > now))
