@@ -111,7 +111,7 @@ internal sealed class CycleRunner(
         if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
             return repair;
         state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
-        (state, var drain) = ResumeDrain(state, snapshot, options, now);
+        (state, var drain) = await ResumeDrainAsync(state, snapshot, options, now, cancellationToken);
         if (drain is not null)
             return drain;
         var made = planner.Make(snapshot, new PlanRequest
@@ -180,11 +180,15 @@ internal sealed class CycleRunner(
     }
 
     /// <summary>Goes on with what an operator began: a drained broker that still owns topics which can be moved.</summary>
-    private (ControlState State, CycleResult? Drain) ResumeDrain(ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now)
+    private async Task<(ControlState State, CycleResult? Drain)> ResumeDrainAsync(
+        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        if (state.Drains.Count == 0)
+            return (state, null);
         // Activated elsewhere: then it is not drained any more, whoever wanted it. Gone for good: it comes back under another id, if at all.
         var listed = snapshot.Brokers.Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
-        var kept = state.Drains.Where(d => listed.Contains(d.BrokerId) || now - d.Since < Gone).Where(d => !d.Closed || snapshot.Brokers.All(b => b.Id != d.BrokerId || b.State != Contracts.BrokerState.Active || b.ReportTime < d.Since)).ToList();
+        var active = await drains.ActiveAsync(cancellationToken);
+        var kept = state.Drains.Where(d => (listed.Contains(d.BrokerId) || now - d.Since < Gone) && !(d.Closed && active.Contains(d.BrokerId))).ToList();
         var looked = new List<DrainIntent>();
         PlanMade? next = null;
         foreach (var intent in kept)
