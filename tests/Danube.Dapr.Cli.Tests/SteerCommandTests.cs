@@ -103,6 +103,32 @@ public sealed class SteerCommandTests : IDisposable
     }
 
     [Fact]
+    public void Findings_ManyAlike_AreOneEntryWithOneCommand()
+    {
+        var text = Render(console => Tables.Findings(
+        [
+            .. Enumerable.Range(0, 75).Select(i => new Finding
+            {
+                Kind = FindingKind.StrandedTopic, Severity = FindingSeverity.Critical, About = SubjectKind.Topic, Subject = $"/default/t-{i:00}",
+                Evidence = "No broker lists it.", Advice = "Repair it.", CanRepair = true,
+            }),
+        ], console));
+
+        Assert.Contains("CRITICAL StrandedTopic Topic: 75 of them", text, StringComparison.Ordinal);
+        Assert.Contains("and 65 more", text, StringComparison.Ordinal);
+        Assert.Single(text.Split('\n'), line => line.Contains("danube-lb topics repair", StringComparison.Ordinal));
+        Assert.Contains("danube-lb topics repair --all", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Brokers_LongIds_StayWholeOnOneLine()
+    {
+        var broker = new BrokerView { Id = "13005746502465173236", State = BrokerState.Active, Address = "http://broker-with-a-long-name.danube.svc.cluster.local:50051" };
+        Assert.Contains(Render(console => Tables.Brokers([broker], console)).Split('\n'),
+            line => line.Contains(broker.Id, StringComparison.Ordinal) && line.Contains(broker.Address, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Findings_None_SaysSo() => Assert.Contains("Nothing is wrong", Render(console => Tables.Findings([], console)), StringComparison.Ordinal);
 
     [Fact]

@@ -7,6 +7,16 @@ namespace Danube.Dapr.Cli.Commands;
 /// <summary>How answers look as text.</summary>
 internal static class Tables
 {
+    private const int Width = 320;
+
+    /// <summary>Standard output, wide enough that no row is folded here; a terminal that is narrower folds it without losing a letter.</summary>
+    public static IAnsiConsole Console()
+    {
+        var console = AnsiConsole.Console;
+        console.Profile.Width = Math.Max(console.Profile.Width, Width);
+        return console;
+    }
+
     public static void Brokers(IReadOnlyList<BrokerView> brokers, IAnsiConsole console)
     {
         var table = New("Rank", "Broker", "Address", "State", "Topics", "Msg/s", "MB/s", "CPU %", "Memory %", "Score", "Report age s");
@@ -210,16 +220,43 @@ internal static class Tables
             return;
         }
 
-        foreach (var f in findings)
+        foreach (var alike in findings.GroupBy(f => (f.Severity, f.Kind, f.About, f.Advice)))
+            Findings(alike.Key.Severity, [.. alike], console);
+    }
+
+    /// <summary>Findings of one kind: each with its evidence while they are few, then only their names; advice once.</summary>
+    private static void Findings(FindingSeverity severity, IReadOnlyList<Finding> alike, IAnsiConsole console)
+    {
+        const int few = 3, shown = 10;
+        var first = alike[0];
+        var heading = $"{severity.ToString().ToUpperInvariant()} {first.Kind} {first.About}";
+        var since = alike.Min(f => f.Since) is { } earliest ? $" (since {Time(earliest)})" : "";
+        if (alike.Count <= few)
         {
-            console.WriteLine($"{f.Severity.ToString().ToUpperInvariant()} {f.Kind} {f.About} {f.Subject}".TrimEnd() + (f.Since is { } since ? $" (since {Time(since)})" : ""));
-            console.WriteLine($"  {f.Evidence}");
-            console.WriteLine($"  {f.Advice}");
-            if (f.CanRepair)
-                console.WriteLine($"  danube-lb topics repair {f.Subject}");
-            if (f.MoveTo is { } to)
-                console.WriteLine($"  danube-lb moves start {f.Subject} --to {to}");
+            foreach (var f in alike)
+            {
+                console.WriteLine($"{heading} {f.Subject}".TrimEnd() + (f.Since is { } own ? $" (since {Time(own)})" : ""));
+                console.WriteLine($"  {f.Evidence}");
+            }
         }
+        else
+        {
+            console.WriteLine($"{heading}: {alike.Count} of them{since}");
+            foreach (var f in alike.Take(shown))
+                console.WriteLine($"  {f.Subject}");
+            if (alike.Count > shown)
+                console.WriteLine($"  and {alike.Count - shown} more: --json names them all.");
+            console.WriteLine($"  The first: {first.Evidence}");
+        }
+
+        console.WriteLine($"  {first.Advice}");
+        if (alike.Count > few && alike.All(f => f.CanRepair))
+            console.WriteLine("  danube-lb topics repair --all");
+        else
+            foreach (var f in alike.Where(f => f.CanRepair))
+                console.WriteLine($"  danube-lb topics repair {f.Subject}");
+        foreach (var f in alike.Where(f => f.MoveTo is not null).Take(shown))
+            console.WriteLine($"  danube-lb moves start {f.Subject} --to {f.MoveTo}");
     }
 
     public static void Move(MoveRecord move, IAnsiConsole console) => Moves(new Page<MoveRecord>(1, 0, [move]), console);
@@ -238,7 +275,14 @@ internal static class Tables
         Refusals(drain.Refusals, console);
     }
 
-    private static Table New(params string[] columns) => new Table().Border(TableBorder.Simple).AddColumns(columns);
+    /// <summary>One line a row whatever the terminal's width: a broker id cut in four pieces can be neither read nor copied.</summary>
+    private static Table New(params string[] columns)
+    {
+        var table = new Table().NoBorder();
+        foreach (var column in columns)
+            table.AddColumn(new TableColumn($"[bold]{Escape(column)}[/]").NoWrap().Padding(0, 0, 2, 0));
+        return table;
+    }
 
     private static void Shown<T>(Page<T> page, IAnsiConsole console)
     {
