@@ -1,16 +1,21 @@
 using System.Threading.Channels;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Options;
 using Dapr;
+using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer;
 
-/// <summary>Asks for a cycle soon after something happened that a cycle should look at. A burst of events asks for one cycle.</summary>
-internal sealed partial class Nudger(ActorDirectory actors, TimeProvider time, ILogger<Nudger> logger) : BackgroundService
+/// <summary>
+/// Asks for a cycle soon after something happened that a cycle should look at. A burst of events asks for one cycle. A topic that nobody owns is looked at again when it counts as
+/// stranded; should the process die before, the next ordinary cycle does it.
+/// </summary>
+internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<RebalancerOptions> options, TimeProvider time, ILogger<Nudger> logger) : BackgroundService
 {
     private static readonly TimeSpan Gather = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<BrokerEventKind> _waiting = Channel.CreateBounded<BrokerEventKind>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<BrokerEventKind> _waiting = Channel.CreateBounded<BrokerEventKind>(new BoundedChannelOptions(100) { FullMode = BoundedChannelFullMode.DropWrite });
 
     /// <summary>Takes an event in.</summary>
     public void Take(BrokerEvent happened)
@@ -22,13 +27,15 @@ internal sealed partial class Nudger(ActorDirectory actors, TimeProvider time, I
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var kind in _waiting.Reader.ReadAllAsync(stoppingToken))
+        DateTimeOffset? again = null;
+        while (!stoppingToken.IsCancellationRequested)
         {
+            await WaitAsync(again, stoppingToken);
             await Task.Delay(Gather, time, stoppingToken);
-            while (_waiting.Reader.TryRead(out _))
-            {
-            }
-
+            var stranded = false;
+            while (_waiting.Reader.TryRead(out var kind))
+                stranded |= kind == BrokerEventKind.TopicStranded;
+            again = stranded ? time.GetUtcNow().AddSeconds(options.CurrentValue.StrandedAfterSeconds) : again > time.GetUtcNow() ? again : null;
             try
             {
                 await actors.Control.NudgeAsync();
@@ -36,13 +43,30 @@ internal sealed partial class Nudger(ActorDirectory actors, TimeProvider time, I
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 // The reminder brings the next cycle anyway.
-                NotNudged(kind, error.Message);
+                NotNudged(error.Message);
             }
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No cycle after {Kind}: {Why}")]
-    private partial void NotNudged(BrokerEventKind kind, string why);
+    /// <summary>Until something happened, or the time to look again has come.</summary>
+    private async Task WaitAsync(DateTimeOffset? again, CancellationToken stoppingToken)
+    {
+        if (again is not { } at)
+        {
+            await _waiting.Reader.WaitToReadAsync(stoppingToken);
+            return;
+        }
+
+        var left = at - time.GetUtcNow();
+        using var happened = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        var read = _waiting.Reader.WaitToReadAsync(happened.Token).AsTask();
+        await Task.WhenAny(read, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, stoppingToken));
+        await happened.CancelAsync();
+        stoppingToken.ThrowIfCancellationRequested();
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No cycle when something happened: {Why}")]
+    private partial void NotNudged(string why);
 }
 
 /// <summary>What happened to brokers and topics, as ranking tells it.</summary>

@@ -237,4 +237,7 @@ public enum BrokerEventKind
 
     /// <summary>A finding is gone.</summary>
     FindingClosed,
+
+    /// <summary>An operator turned a switch, approved, cancelled, drained, activated or pinned.</summary>
+    OperatorActed,
 }

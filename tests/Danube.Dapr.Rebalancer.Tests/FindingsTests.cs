@@ -197,14 +197,34 @@ public sealed class FindingsTests : IAsyncLifetime
     [Fact]
     public async Task Nudges_OfABurst_AskForOneCycle()
     {
-        using var nudger = new Nudger(_bench.Directory, TimeProvider.System, NullLogger<Nudger>.Instance);
+        using var nudger = new Nudger(_bench.Directory, new FixedOptions(_bench.Options), TimeProvider.System, NullLogger<Nudger>.Instance);
         await nudger.StartAsync(default);
         for (var i = 0; i < 50; i++)
-            nudger.Take(new BrokerEvent { Id = $"{i}", Time = default, Kind = BrokerEventKind.TopicStranded });
+            nudger.Take(new BrokerEvent { Id = $"{i}", Time = default, Kind = BrokerEventKind.BrokerGone });
 
         await MoveBench.UntilAsync(() => !_bench.Events.Cycles.IsEmpty, "a cycle");
         await nudger.StopAsync(default);
         Assert.Single(_bench.Events.Cycles);
+    }
+
+    [Fact]
+    public async Task Nudge_ForAStrandedTopic_ComesAgainWhenItIsDue_AndItIsRepaired()
+    {
+        _bench.Options.Mode = "auto";
+        _bench.Options.Repair = "auto";
+        _bench.Options.StrandedAfterSeconds = 2;
+        _bench.UnownedSince = _bench.Time.GetUtcNow();
+        var topic = _bench.TopicsOf(_bench.Brokers[0])[0];
+        await _bench.StrandAsync(topic);
+        _bench.UnownedSince = _bench.Time.GetUtcNow();
+        using var nudger = new Nudger(_bench.Directory, new FixedOptions(_bench.Options), TimeProvider.System, NullLogger<Nudger>.Instance);
+        await nudger.StartAsync(default);
+        nudger.Take(new BrokerEvent { Id = "1", Time = default, Kind = BrokerEventKind.TopicStranded });
+
+        await MoveBench.UntilAsync(() => _bench.Events.Plans.Any(p => p.Trigger == PlanTrigger.Repair), "a repair plan");
+        await nudger.StopAsync(default);
+        await _bench.RunWorkflowsAsync();
+        Assert.Empty(_bench.Cluster.Truth().Stranded);
     }
 
     private async Task CreateOnAsync(string topic, string broker)

@@ -1,4 +1,5 @@
 using Danube.Dapr.BrokerClient;
+using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Execution;
@@ -74,6 +75,64 @@ public sealed class RepairTests
         Assert.DoesNotContain(bench.Cluster.Events(), e => e.Event == "delete");
         Assert.Contains("/default/n1", (await bench.Directory.Control.GetStateAsync()).RepairFailed);
         Assert.Null((await bench.Directory.Control.GetStateAsync()).Circuit);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task TopicWithADeadCopy_IsRepairedOntoACleanBroker_AndNeverSentBack(bool byLostLeader)
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 9, configure: o =>
+        {
+            o.MoveTimeoutSeconds = 5;
+            o.CoolDownSeconds = 0;
+        });
+        var a = bench.Brokers.MinBy(x => bench.TopicsOf(x).Count)!;
+        var b = bench.Brokers.First(x => x != a);
+        var topic = bench.TopicsOf(a)[0];
+        var plan = bench.PlanOf((topic, b));
+        if (byLostLeader)
+            await LoseLeaderInTheMiddleAsync(bench, plan, a);
+        else
+            await FailSealAsync(bench, plan, a);
+        Assert.Equal([topic], bench.Cluster.Truth().Stranded);
+        Assert.Equal([a], bench.Topic(topic).DeadCopyOn);
+
+        var run = await RepairAsync(bench, topic, reliable: true);
+
+        Assert.Equal((1, 0), (run.Done, run.Failed));
+        var owner = bench.Topic(topic).AssignedTo.Single();
+        Assert.NotEqual(a, owner);
+        Assert.DoesNotContain(bench.Cluster.Events(), e => e.Event is "load-refused" or "messages-lost");
+        Assert.All(bench.States().Values, s => Assert.Equal("active", s));
+        Assert.Null(await bench.Directory.Mask.GetAsync());
+
+        await bench.Directory.Control.SwitchAsync(new(Actors.ControlSwitch.CloseCircuit));
+        var back = await bench.RunPlanAsync((topic, a));
+        Assert.Equal(ReasonCode.DeadCopy, (await bench.Directory.Plan(back.Plan.Id).GetMovesAsync()).Single().Reason);
+    }
+
+    private static async Task FailSealAsync(MoveBench bench, RebalancePlan plan, string broker)
+    {
+        bench.Cluster.SetFault(Fault.SealFails, on: true, target: broker);
+        await bench.Directory.Control.SubmitAsync(new(plan, "test"));
+        await bench.RunWorkflowsAsync();
+        bench.Cluster.SetFault(Fault.SealFails, on: false, target: broker);
+    }
+
+    /// <summary>The unload begins, and there is no leader when its seal is done.</summary>
+    private static async Task LoseLeaderInTheMiddleAsync(MoveBench bench, RebalancePlan plan, string broker)
+    {
+        bench.Cluster.SetFault(Fault.LeaderLossStrands, on: true);
+        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: broker);
+        await bench.Directory.Control.SubmitAsync(new(plan, "test"));
+        var running = bench.RunWorkflowsAsync();
+        await MoveBench.UntilAsync(() => bench.Unloads().Count > 0, "the unload");
+        bench.Cluster.StepDown();
+        bench.Cluster.SetFault(Fault.HangingWatcher, on: false, target: broker);
+        await running;
+        await MoveBench.UntilAsync(() => bench.Cluster.Truth().LeaderId is not null, "a new leader");
+        bench.Cluster.SetFault(Fault.LeaderLossStrands, on: false);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.Rebalancer.Tests.Bench;
 
 namespace Danube.Dapr.Rebalancer.Tests;
@@ -161,7 +162,72 @@ public sealed class TroubleTests
         Assert.Null((await bench.Directory.Control.ApproveAsync(new Approval(plan.Id, plan.Hash, "alice"))).Reason);
         await bench.RunWorkflowsAsync();
 
-        Assert.Equal(plan.Moves.Count, (await bench.Directory.Plan(plan.Id).GetAsync())!.Done);
+        var run = (await bench.Directory.Plan(plan.Id).GetAsync())!;
+        Assert.Equal((plan.Moves.Count, "alice"), (run.Done, run.ApprovedBy));
+        Assert.Contains(bench.Events.Happened, e => e.Kind == BrokerEventKind.OperatorActed && e.Detail.Contains("alice", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Topic_ThatLandsOnAnotherBroker_IsRecordedSoAndNothingStaysMasked()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var (a, b, c) = (bench.Brokers[0], bench.Brokers[1], bench.Brokers[2]);
+        var topic = bench.TopicsOf(a)[0];
+        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
+        var plan = bench.PlanOf((topic, b));
+        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
+        var running = bench.RunWorkflowsAsync();
+        await MoveBench.UntilAsync(() => bench.Unloads().Count > 0, "the unload");
+        await bench.Danube.ActivateBrokerAsync(c, "another hand");
+        await bench.Danube.MaskBrokerAsync(b);
+        bench.Cluster.SetFault(Fault.HangingWatcher, on: false, target: a);
+
+        await running;
+
+        var move = (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Single();
+        Assert.Equal((MoveState.LandedElsewhere, ReasonCode.LandedElsewhere), (move.State, move.Reason));
+        Assert.Equal([c], bench.Topic(topic).AssignedTo);
+        Assert.Null(await bench.Directory.Mask.GetAsync());
+        Assert.Null((await bench.Directory.Control.GetStateAsync()).Circuit);
+        Assert.Equal("active", bench.States()[c]);
+    }
+
+    [Fact]
+    public async Task TopicThatIsTooYoung_IsRefusedAtItsGate()
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => o.MinTopicAgeSeconds = 300);
+        var plan = bench.PlanOf((bench.TopicsOf(bench.Brokers[0])[0], bench.Brokers[1]));
+
+        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan with { Moves = [plan.Moves[0] with { FirstSeen = bench.Time.GetUtcNow() }] }, "test"));
+        await bench.RunWorkflowsAsync();
+
+        Assert.Equal(ReasonCode.TopicTooYoung, (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Single().Reason);
+        Assert.Empty(bench.Unloads());
+    }
+
+    [Fact]
+    public async Task SourceThatDies_InTheMiddleOfAMove_EndsItWithoutTheCircuit()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 4, topics: 16);
+        var leader = bench.Cluster.Truth().LeaderId;
+        var a = bench.Brokers.Where(x => x != leader).MaxBy(x => bench.TopicsOf(x).Count)!;
+        var b = bench.Brokers.First(x => x != a);
+        var topics = bench.TopicsOf(a).Take(2).ToArray();
+        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
+        var plan = bench.PlanOf((topics[0], b), (topics[1], b));
+        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
+        var running = bench.RunWorkflowsAsync();
+        await MoveBench.UntilAsync(() => bench.Unloads().Count > 0, "the unload");
+        await bench.Cluster.KillBrokerAsync(a);
+
+        await running;
+
+        var moves = await bench.Directory.Plan(plan.Id).GetMovesAsync();
+        Assert.All(moves, m => Assert.True(PlanProgress.IsEnd(m.State), $"{m.Topic} is {m.State}"));
+        Assert.Equal(ReasonCode.BrokerUnreachable, moves[0].Reason);
+        Assert.Null((await bench.Directory.Control.GetStateAsync()).Circuit);
+        Assert.All(bench.States().Values, state => Assert.Equal("active", state));
+        Assert.Single(bench.Unloads());
     }
 
     [Fact]

@@ -7,7 +7,9 @@ using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.Rebalancer.Telemetry;
+using Dapr;
 using Dapr.Actors.Runtime;
+using Grpc.Core;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer.Actors;
@@ -98,8 +100,10 @@ internal sealed partial class ControlLoopActor(
         if (ControlRules.WhyNotApprove(state, approval, time.GetUtcNow()) is { } denial)
             return new CommandResult(denial.Reason, denial.Detail, approval.PlanId);
         await StoreAsync(state with { Active = state.Active! with { ApprovedBy = approval.Approver, ApprovedAt = state.Active.ApprovedAt ?? time.GetUtcNow() } });
+        await actors.Plan(approval.PlanId).ChangeAsync(new PlanChange(PlanRunState.Proposed, null, approval.Approver));
         await launcher.RaiseApprovedAsync(approval.PlanId, approval.Approver);
         Approved(approval.PlanId, approval.Approver);
+        await TellAsync($"Plan {approval.PlanId} was approved by {approval.Approver}.");
         return new CommandResult(null, $"Plan {approval.PlanId} runs, approved by {approval.Approver}.", approval.PlanId);
     }
 
@@ -110,6 +114,7 @@ internal sealed partial class ControlLoopActor(
             return new CommandResult(ReasonCode.Cancelled, $"Plan {planId} neither runs nor waits.", planId);
         await StoreAsync(state with { Active = active with { Cancelled = true } });
         await launcher.WakeAsync(planId);
+        await TellAsync($"Plan {planId} was cancelled.");
         return new CommandResult(null, $"Plan {planId} stops before its next step.", planId);
     }
 
@@ -122,6 +127,14 @@ internal sealed partial class ControlLoopActor(
         SwitchTurned(command.Switch, command.Reason ?? "");
         if (state.Active is { } active)
             await launcher.WakeAsync(active.PlanId);
+        await TellAsync($"{command.Switch switch
+        {
+            ControlSwitch.Pause => command.Minutes is { } minutes ? $"Moves are paused for {minutes} minutes" : "Moves are paused until told",
+            ControlSwitch.Resume => "Moves may go on",
+            ControlSwitch.Kill => "The kill switch is on",
+            ControlSwitch.Revive => "The kill switch is off",
+            _ => "The circuit breaker was closed",
+        }}{(string.IsNullOrEmpty(command.Reason) ? "." : $": {command.Reason}.")}");
         return state;
     }
 
@@ -131,6 +144,7 @@ internal sealed partial class ControlLoopActor(
         var state = await LoadAsync();
         var others = state.Pins.Where(p => p.Topic != pin.Topic);
         await StoreAsync(state with { Pins = pin.BrokerId.Length == 0 ? [.. others] : [.. others, pin] });
+        await TellAsync(pin.BrokerId.Length == 0 ? $"{pin.Topic} is not pinned any more." : $"{pin.Topic} is pinned to broker {pin.BrokerId}.", topic: pin.Topic);
     }
 
     public async Task<DrainAnswer> DrainAsync(DrainCommand command)
@@ -158,6 +172,7 @@ internal sealed partial class ControlLoopActor(
         }
 
         DrainBegun(command.BrokerId, plan.Moves.Count, look.Refusals.Count, command.Reason ?? "");
+        await TellAsync($"Broker {command.BrokerId} is drained: {plan.Moves.Count} topics move, {look.Refusals.Count} cannot{(string.IsNullOrEmpty(command.Reason) ? "." : $": {command.Reason}.")}", command.BrokerId);
         state = With(state, intent with { Closed = true, PlanId = plan.Moves.Count > 0 ? plan.Id : null });
         if (plan.Moves.Count == 0)
         {
@@ -184,6 +199,7 @@ internal sealed partial class ControlLoopActor(
         if (stops)
             await launcher.WakeAsync(intent!.PlanId!);
         DrainEnded(brokerId);
+        await TellAsync($"Broker {brokerId} was activated.", brokerId);
         return new CommandResult(null, $"Broker {brokerId} takes topics.{(stops ? $" Its drain, plan {intent!.PlanId}, stops before its next step." : "")}");
     }
 
@@ -390,6 +406,27 @@ internal sealed partial class ControlLoopActor(
         await StoreAsync(state with { Published = new PublishedCycle(ControlRules.Signature(record), record.Time) });
     }
 
+    /// <summary>Leaves a trace of what an operator did. It is done already: that it cannot be told is no reason to say that it failed.</summary>
+    private async Task TellAsync(string what, string broker = "", string? topic = null)
+    {
+        try
+        {
+            await events.PublishAsync(new BrokerEvent
+            {
+                Id = $"operator-{Guid.CreateVersion7(time.GetUtcNow()):n}",
+                Time = time.GetUtcNow(),
+                Kind = BrokerEventKind.OperatorActed,
+                BrokerId = broker,
+                Topic = topic,
+                Detail = what,
+            });
+        }
+        catch (Exception error) when (error is DaprException or HttpRequestException or RpcException)
+        {
+            NotTold(what, error.Message);
+        }
+    }
+
     private async Task<ControlState> LoadAsync()
     {
         var stored = await StateManager.TryGetStateAsync<ControlState>(StateKey);
@@ -422,6 +459,9 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} could not be closed for new topics: {Why}")]
     private partial void DrainRefused(string broker, string why);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Not told to the history: {What} {Why}")]
+    private partial void NotTold(string what, string why);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId}: predicted max/mean {Predicted:0.00}, measured {Measured:0.00}")]
     private partial void EffectMeasured(string planId, double predicted, double measured);

@@ -90,7 +90,8 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     {
         ArgumentNullException.ThrowIfNull(change);
         var run = await GetAsync() ?? throw new InvalidOperationException($"Plan {Id} is not known.");
-        if (run.State is PlanRunState.Finished or PlanRunState.Stopped)
+        // Steps go forward: an approval that is told again does not take a running plan back.
+        if (run.State is PlanRunState.Finished or PlanRunState.Stopped || change.State < run.State)
             return;
         var ends = change.State is PlanRunState.Finished or PlanRunState.Stopped;
         await StateManager.SetStateAsync(RunKey, Sums(run) with

@@ -23,7 +23,12 @@ internal static class SnapshotEnricher
             ];
         }
 
-        return snapshot with { Topics = topics, Rules = Rules(snapshot.Rules ?? new PlacementRules(), state, options) };
+        // Drained by an operator, whatever a report of some seconds ago says.
+        var drained = state.Drains.Where(d => d.Closed).Select(d => d.BrokerId).ToHashSet(StringComparer.Ordinal);
+        var brokers = drained.Count == 0
+            ? snapshot.Brokers
+            : [.. snapshot.Brokers.Select(b => b.State == BrokerState.Active && drained.Contains(b.Id) ? b with { State = BrokerState.Drained } : b)];
+        return snapshot with { Brokers = brokers, Topics = topics, Rules = Rules(snapshot.Rules ?? new PlacementRules(), state, options) };
     }
 
     private static PlacementRules Rules(PlacementRules rules, ControlState state, RebalancerOptions options) => rules with

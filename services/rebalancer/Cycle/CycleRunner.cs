@@ -21,6 +21,9 @@ internal sealed record CycleResult(ControlState State, CycleRecord Record, Rebal
 internal sealed class CycleRunner(
     RankingClient ranking, PlanMaker planner, Drains drains, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
 {
+    /// <summary>A drain of a broker that nobody lists is forgotten after this long.</summary>
+    private static readonly TimeSpan Gone = TimeSpan.FromMinutes(10);
+
     public async Task<CycleResult> RunAsync(ControlState state, string? traceId, CancellationToken cancellationToken = default)
     {
         var options = monitor.CurrentValue;
@@ -108,7 +111,7 @@ internal sealed class CycleRunner(
         if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
             return repair;
         state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
-        (state, var drain) = ResumeDrain(state, snapshot, options, now);
+        (state, var drain) = await ResumeDrainAsync(state, snapshot, options, now, cancellationToken);
         if (drain is not null)
             return drain;
         var made = planner.Make(snapshot, new PlanRequest
@@ -177,14 +180,25 @@ internal sealed class CycleRunner(
     }
 
     /// <summary>Goes on with what an operator began: a drained broker that still owns topics which can be moved.</summary>
-    private (ControlState State, CycleResult? Drain) ResumeDrain(ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now)
+    private async Task<(ControlState State, CycleResult? Drain)> ResumeDrainAsync(
+        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        // Activated elsewhere: then it is not drained any more, whoever wanted it.
-        var kept = state.Drains.Where(d => !d.Closed || snapshot.Brokers.All(b => b.Id != d.BrokerId || b.State != Contracts.BrokerState.Active || b.ReportTime < d.Since)).ToList();
+        if (state.Drains.Count == 0)
+            return (state, null);
+        // Activated elsewhere: then it is not drained any more, whoever wanted it. Gone for good: it comes back under another id, if at all.
+        var listed = snapshot.Brokers.Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
+        var active = await drains.ActiveAsync(cancellationToken);
+        var kept = state.Drains.Where(d => (listed.Contains(d.BrokerId) || now - d.Since < Gone) && !(d.Closed && active.Contains(d.BrokerId))).ToList();
         var looked = new List<DrainIntent>();
         PlanMade? next = null;
         foreach (var intent in kept)
         {
+            if (snapshot.Topics.All(t => t.BrokerId != intent.BrokerId))
+            {
+                looked.Add(intent.Looked(0, []));
+                continue;
+            }
+
             var look = drains.Look(snapshot, state, intent.BrokerId, now);
             looked.Add(intent.Looked(look.TopicsLeft, look.Refusals));
             if (next is null && intent is { Closed: true, Held: false } && look.Made.Plan is { Moves.Count: > 0 } && !(intent.NotBefore > now))

@@ -3,6 +3,7 @@ using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Options;
 using Microsoft.Extensions.Options;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
 
 namespace Danube.Dapr.Rebalancer.Cycle;
 
@@ -39,6 +40,19 @@ internal sealed class Drains(PlanMaker planner, DanubeCluster danube, IOptionsMo
     {
         var masked = await danube.MaskBrokerAsync(broker);
         return masked.Outcome == MaskOutcome.Refused ? new Denial(ReasonCode.Refused, $"Danube refused: {masked.Detail}") : null;
+    }
+
+    /// <summary>Brokers that take topics, as Danube itself says now: ranking's view is some seconds old. None when it does not answer.</summary>
+    public async Task<IReadOnlySet<string>> ActiveAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await danube.DiscoverAsync(cancellationToken)).Brokers.Where(b => b.Status == BrokerStatus.Active).Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
+        }
+        catch (DanubeException)
+        {
+            return new HashSet<string>();
+        }
     }
 
     /// <summary>Lets the broker take topics again.</summary>

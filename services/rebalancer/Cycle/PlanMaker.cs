@@ -27,7 +27,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         }
 
         var plan = Planner.Plan(planning, Options(snapshot, request, options, policy));
-        var wire = PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation);
+        var wire = WithFirstSeen(PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation), snapshot);
         var outOfBand = plan.Moves.Count > 0 || policy.IsTriggeredBy(plan.Before) || (request.UntilTarget && !policy.IsSettled(plan.Before));
         if (plan.Moves.Count > 0)
             return new PlanMade(wire, null, wire.Summary, wire.Before, outOfBand, wire.Refusals);
@@ -52,6 +52,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
             BytesPerSecond = topic.BytesInPerSecond + topic.BytesOutPerSecond,
             MessagesPerSecond = topic.MessagesInPerSecond + topic.MessagesOutPerSecond,
             Clients = topic.Producers + topic.Consumers,
+            FirstSeen = topic.FirstSeen,
         };
         var hash = ManualHash.Of(snapshot.Generation, [move]);
         return new RebalancePlan
@@ -108,6 +109,16 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
     private static ClusterSnapshot Movable(ClusterSnapshot snapshot, RebalancerOptions options) => options.RecreateTopics.Count == 0
         ? snapshot
         : snapshot with { Topics = [.. snapshot.Topics.Select(t => t.Reliable is false && RecreateRules.WhyNot(t.Name, options) is null ? t with { Reliable = true } : t)] };
+
+    /// <summary>The gate in front of a topic checks its age again, by what the plan was made on.</summary>
+    private static RebalancePlan WithFirstSeen(RebalancePlan plan, ClusterSnapshot snapshot)
+    {
+        if (plan.Moves.Count == 0)
+            return plan;
+        var moved = plan.Moves.Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
+        var seen = snapshot.Topics.Where(t => moved.Contains(t.Name)).ToDictionary(t => t.Name, t => t.FirstSeen, StringComparer.Ordinal);
+        return plan with { Moves = [.. plan.Moves.Select(m => m with { FirstSeen = seen.GetValueOrDefault(m.Topic) })] };
+    }
 
     internal static BalanceReport Measure(ClusterSnapshot snapshot, DateTimeOffset now) =>
         PlanMapping.ToContract(ImbalanceMeasure.Of(SnapshotMapping.ToPlanning(snapshot)), now);

@@ -106,6 +106,7 @@ internal sealed class BatchPreflight(
             LeaseSeconds = LeaseSeconds(batch, options),
             CoolDownSeconds = options.CoolDownSeconds,
             MinTopicAgeSeconds = options.MinTopicAgeSeconds,
+            FirstSeen = move.FirstSeen,
             Force = move.Force,
         });
         return (move with { Recreate = recreate }, answer.Denial);

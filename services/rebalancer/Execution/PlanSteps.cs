@@ -42,7 +42,8 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
         var planned = (await plan.GetAsync())!.Plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
         var repair = batch[0].Cause == MoveCause.Repair;
         return new NextBatch(ContinuationKind.Go, null, "",
-            [.. batch.Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, planned[m.Topic].Force, planned[m.Topic].Clients))], repair, repair ? 0 : pace.RestSeconds);
+            [.. batch.Select(m => planned[m.Topic]).Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, m.Force, m.Clients, FirstSeen: m.FirstSeen))],
+            repair, repair ? 0 : pace.RestSeconds);
     }
 
     /// <summary>Ends moves that were not made, the plan, and the plan's claim to the floor, in this order: each part may be repeated.</summary>

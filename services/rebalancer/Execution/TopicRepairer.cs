@@ -68,9 +68,12 @@ internal sealed class TopicRepairer(
         catch (RepairException surprise)
         {
             metrics.RepairEnded(false);
-            await actors.Mask.CloseAsync(input.BatchId);
             var end = await EndAsync(input, MoveState.Failed, surprise.Reason, surprise.Message, null, null);
             return end with { Interruption = new BatchResult(ContinuationKind.Stop, surprise.Reason, $"{input.Move.Topic}: {surprise.Message}") };
+        }
+        finally
+        {
+            await actors.Mask.CloseAsync(input.BatchId);
         }
     }
 
@@ -87,6 +90,8 @@ internal sealed class TopicRepairer(
                 throw new RepairException(ReasonCode.Refused, $"Broker {carrier} did not load it ({producer.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
         }
 
+        if (unclean.Count > 0)
+            await OnlyCleanAsync(input, carrier, unclean, ownership, cancellationToken);
         await actors.Topic(topic).BeginUnloadAsync(input.Move.MoveId(input.PlanId));
         var unload = await danube.UnloadTopicAsync(topic, cancellationToken);
         if (unload.Outcome != UnloadOutcome.Accepted)
@@ -135,22 +140,8 @@ internal sealed class TopicRepairer(
     private async Task<string> CreateHelperAsync(
         MoveInput input, TopicOwnership ownership, HashSet<string> unclean, TopicDelivery delivery, CancellationToken cancellationToken)
     {
-        var topology = await danube.DiscoverAsync(cancellationToken);
-        var topics = ownership.OwnersByTopic.Values.SelectMany(o => o).CountBy(o => o).ToDictionary(o => o.Key, o => o.Value);
-        string? carrier = null;
-        foreach (var broker in topology.Brokers
-            .Where(b => b.Status == BrokerStatus.Active && !unclean.Contains(b.Id))
-            .OrderBy(b => topics.GetValueOrDefault(b.Id)).ThenBy(b => b.Id, StringComparer.Ordinal))
-        {
-            if (await Liveness.IsAliveAsync(danube, broker.Id, cancellationToken))
-            {
-                carrier = broker.Id;
-                break;
-            }
-        }
-
-        if (carrier is null)
-            throw new RepairException(ReasonCode.BrokerNotActive, "No active broker without a bad record for this topic answers.");
+        var carrier = await LeastLoadedAsync(ownership, unclean, null, cancellationToken)
+            ?? throw new RepairException(ReasonCode.BrokerNotActive, "No active broker without a bad record for this topic answers.");
         var helper = input.Move.Topic + HelperSuffix;
         var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, carrier, 1));
         if (masked.Reason is { } reason)
@@ -162,6 +153,33 @@ internal sealed class TopicRepairer(
         var owner = await OwnedAsync(helper, cancellationToken);
         await actors.Mask.CloseAsync(input.BatchId);
         return owner;
+    }
+
+    /// <summary>Danube would give the topic to any active broker but the carrier, also to one with a dead copy: so only one that is clean may take it.</summary>
+    private async Task OnlyCleanAsync(MoveInput input, string carrier, HashSet<string> unclean, TopicOwnership ownership, CancellationToken cancellationToken)
+    {
+        var target = await LeastLoadedAsync(ownership, unclean, carrier, cancellationToken)
+            ?? throw new RepairException(ReasonCode.DeadCopy,
+                $"Besides {carrier} only brokers are left that may hold a dead copy of it. Left to do: activate another broker, then repair it again; delete the helper topic {input.Move.Topic}{HelperSuffix} when it exists.");
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, target, 1));
+        if (masked.Reason is { } reason)
+            throw new RepairException(reason, masked.Detail);
+    }
+
+    /// <summary>The active broker with the fewest topics that answers and has no bad record for the topic; null when there is none.</summary>
+    private async Task<string?> LeastLoadedAsync(TopicOwnership ownership, HashSet<string> unclean, string? except, CancellationToken cancellationToken)
+    {
+        var topology = await danube.DiscoverAsync(cancellationToken);
+        var topics = ownership.OwnersByTopic.Values.SelectMany(o => o).CountBy(o => o).ToDictionary(o => o.Key, o => o.Value);
+        foreach (var broker in topology.Brokers
+            .Where(b => b.Status == BrokerStatus.Active && b.Id != except && !unclean.Contains(b.Id))
+            .OrderBy(b => topics.GetValueOrDefault(b.Id)).ThenBy(b => b.Id, StringComparer.Ordinal))
+        {
+            if (await Liveness.IsAliveAsync(danube, broker.Id, cancellationToken))
+                return broker.Id;
+        }
+
+        return null;
     }
 
     private async Task RemoveHelperAsync(string topic, TopicOwnership ownership, CancellationToken cancellationToken)

@@ -40,7 +40,9 @@ internal sealed record NextBatch(ContinuationKind Kind, ReasonCode? Reason, stri
 /// <param name="Force">An operator insists.</param>
 /// <param name="Clients">Producers and consumers that move along.</param>
 /// <param name="Recreate">True: it is NonReliable and moves by being deleted and created again.</param>
-internal sealed record MoveTask(string Topic, string From, string To, MoveCause Cause, bool Force = false, int Clients = 0, bool Recreate = false)
+/// <param name="FirstSeen">When the control plane saw the topic first; null when not known.</param>
+internal sealed record MoveTask(
+    string Topic, string From, string To, MoveCause Cause, bool Force = false, int Clients = 0, bool Recreate = false, DateTimeOffset? FirstSeen = null)
 {
     public string MoveId(string planId) => MoveRecord.IdOf(planId, Topic);
 }

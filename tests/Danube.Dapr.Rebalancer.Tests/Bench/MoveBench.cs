@@ -244,9 +244,12 @@ internal sealed class MoveBench : IAsyncDisposable
         };
     }
 
-    /// <summary>Topics without owner, as ranking would name them a minute later.</summary>
+    /// <summary>Since when topics without owner are without; null for a minute.</summary>
+    public DateTimeOffset? UnownedSince { get; set; }
+
+    /// <summary>Topics without owner, as ranking would name them.</summary>
     private IReadOnlyList<UnownedTopic> Unowned() =>
-        [.. Cluster.Truth().Topics.Where(t => t.AssignedTo.Count == 0).Select(t => new UnownedTopic(t.Name, Time.GetUtcNow().AddMinutes(-1), null, t.Reliable))];
+        [.. Cluster.Truth().Topics.Where(t => t.AssignedTo.Count == 0).Select(t => new UnownedTopic(t.Name, UnownedSince ?? Time.GetUtcNow().AddMinutes(-1), null, t.Reliable))];
 
     private sealed class SnapshotHandler(MoveBench bench) : HttpMessageHandler
     {
