@@ -65,7 +65,7 @@ internal sealed class HistoryReader(IHistoryStore store)
     {
         if (await PlanArchive.ReadAsync(store, planId, cancel) is not { } plan)
             return null;
-        var moves = await MovesOfPlanAsync(planId, cancel);
+        var moves = await StepsAsync(planId, cancel);
         return PlanOutcome.Of(plan, moves);
     }
 
@@ -73,7 +73,7 @@ internal sealed class HistoryReader(IHistoryStore store)
     internal async Task<IReadOnlyList<MoveRecord>> MoveAsync(string moveId, CancellationToken cancel)
     {
         var colon = moveId.IndexOf(':', StringComparison.Ordinal);
-        return colon < 0 ? [] : [.. (await MovesOfPlanAsync(moveId[..colon], cancel)).Where(m => m.MoveId == moveId)];
+        return colon < 0 ? [] : [.. (await StepsAsync(moveId[..colon], cancel)).Where(m => m.MoveId == moveId)];
     }
 
     /// <summary>Sums over the entries between two times.</summary>
@@ -93,7 +93,7 @@ internal sealed class HistoryReader(IHistoryStore store)
     }
 
     /// <summary>All steps of a plan's moves, oldest first. Nothing of a plan is older than the plan's own entry.</summary>
-    private async Task<IReadOnlyList<MoveRecord>> MovesOfPlanAsync(string planId, CancellationToken cancel)
+    internal async Task<IReadOnlyList<MoveRecord>> StepsAsync(string planId, CancellationToken cancel)
     {
         var moves = new List<MoveRecord>();
         var found = false;

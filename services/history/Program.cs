@@ -1,3 +1,4 @@
+using Dapr.Client;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.History;
 using Danube.Dapr.History.Actors;
@@ -22,6 +23,11 @@ builder.Services.AddSingleton<IHistoryStore, DaprHistoryStore>();
 builder.Services.AddSingleton<HistoryReader>();
 builder.Services.AddSingleton<HistoryWriter>();
 builder.Services.AddHostedService(services => services.GetRequiredService<HistoryWriter>());
+builder.Services.AddSingleton(services => new GapFinder(
+    DaprClient.CreateInvokeHttpClient(DaprNames.Apps.Rebalancer, daprApiToken: builder.Configuration["DAPR_API_TOKEN"]),
+    services.GetRequiredService<HistoryReader>(),
+    services.GetRequiredService<TimeProvider>()));
+builder.Services.AddHostedService<GapCloser>();
 
 var app = builder.Build();
 app.MapServiceDefaults();

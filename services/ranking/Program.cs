@@ -3,6 +3,7 @@ using Danube.Dapr.Ranking;
 using Danube.Dapr.Ranking.Actors;
 using Danube.Dapr.Ranking.Api;
 using Danube.Dapr.ServiceDefaults;
+using Dapr.Client;
 using Microsoft.Extensions.Options;
 
 var builder = WebApplication.CreateBuilder(args);
@@ -19,6 +20,13 @@ builder.Services.AddActors(actors =>
 });
 builder.Services.AddSingleton<RankingMetrics>();
 builder.Services.AddSingleton<ClusterReader>();
+builder.Services.AddSingleton(services =>
+{
+    var rebalancer = DaprClient.CreateInvokeHttpClient(
+        DaprNames.Apps.Rebalancer, builder.Configuration["DAPR_HTTP_ENDPOINT"] ?? $"http://localhost:{builder.Configuration["DAPR_HTTP_PORT"] ?? "3500"}", builder.Configuration["DAPR_API_TOKEN"]);
+    rebalancer.Timeout = TimeSpan.FromSeconds(2);
+    return new MaskReader(rebalancer, services.GetRequiredService<ILogger<MaskReader>>());
+});
 
 var app = builder.Build();
 app.MapServiceDefaults();

@@ -12,6 +12,8 @@ internal class EventPublisher(DaprClient dapr)
 
     public virtual Task PublishAsync(MoveRecord move) => PublishAsync(DaprNames.Topics.Moves, $"{move.MoveId}:{move.State}:{move.Attempt}", move);
 
+    public virtual Task PublishAsync(BrokerEvent happened) => PublishAsync(DaprNames.Topics.BrokerEvents, happened.Id, happened);
+
     private Task PublishAsync<T>(string topic, string id, T data) =>
         dapr.PublishEventAsync(DaprNames.PubSub, topic, data, new Dictionary<string, string> { ["cloudevent.id"] = id });
 }

@@ -9,6 +9,9 @@ builder.AddRebalancer();
 
 var app = builder.Build();
 app.MapServiceDefaults();
+app.UseCloudEvents();
+app.MapSubscribeHandler();
 app.MapActorsHandlers();
+app.MapBrokerEvents();
 app.MapRebalancerApi();
 return await app.RunServiceAsync();

@@ -28,7 +28,7 @@ internal static class RebalancerServices
             .PostConfigure<IConfiguration>(TakeSeedsFromOneText);
         services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
         services.AddDaprClient(dapr => dapr.UseJsonSerializationOptions(ContractsJson.Wire));
-        services.AddValidatorsFromAssemblyContaining<RebalancerOptions>(ServiceLifetime.Singleton, includeInternalTypes: true);
+        services.AddRebalancerValidators();
         services.AddSingleton(p => new DanubeCluster(
             p.GetRequiredService<IOptions<DanubeOptions>>().Value.ToClient(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton(p => new RankingClient(DaprClient.CreateInvokeHttpClient(
@@ -49,6 +49,8 @@ internal static class RebalancerServices
             workflows.UseJsonSerializerOptions(ContractsJson.Wire);
             RegisterWorkflows(workflows);
         });
+        services.AddSingleton<Nudger>();
+        services.AddHostedService(p => p.GetRequiredService<Nudger>());
         services.AddHostedService<LoopStarter>();
         return builder;
     }
@@ -60,11 +62,13 @@ internal static class RebalancerServices
         services.AddSingleton<ActorDirectory>();
         services.AddSingleton<EventPublisher>();
         services.AddSingleton<PlanMaker>();
+        services.AddSingleton<Drains>();
         services.AddSingleton<BuiltInProbe>();
         services.AddSingleton<CycleRunner>();
         services.AddSingleton<PlanLauncher>();
         services.AddSingleton<MoveRecorder>();
         services.AddSingleton<BatchPreflight>();
+        services.AddSingleton<Recreation>();
         services.AddSingleton<TopicMover>();
         services.AddSingleton<BatchSettler>();
         services.AddSingleton<TopicRepairer>();
@@ -74,6 +78,9 @@ internal static class RebalancerServices
         services.AddSingleton<StatusReader>();
         services.AddSingleton<Repairs>();
     }
+
+    internal static void AddRebalancerValidators(this IServiceCollection services) =>
+        services.AddValidatorsFromAssemblyContaining<RebalancerOptions>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
     internal static void RegisterWorkflows(WorkflowRuntimeOptions workflows)
     {

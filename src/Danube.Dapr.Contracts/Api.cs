@@ -70,6 +70,15 @@ public sealed record RebalancerStatus
     /// <summary>Brokers that left the plans because an unload stuck there.</summary>
     public IReadOnlyList<string> StuckBrokers { get; init; } = [];
 
+    /// <summary>Brokers that an operator took out through this service.</summary>
+    public IReadOnlyList<string> DrainedBrokers { get; init; } = [];
+
+    /// <summary>Moves of one mask window, as fast as the clients bear it.</summary>
+    public int MovesPerWindow { get; init; }
+
+    /// <summary>Rest between two mask windows, in seconds.</summary>
+    public double RestSeconds { get; init; }
+
     /// <summary>The last cycle.</summary>
     public CycleRecord? LastCycle { get; init; }
 
@@ -111,6 +120,9 @@ public sealed record PlanRun(RebalancePlan Plan, PlanRunState State, ReasonCode?
 
     /// <summary>Who approved it or asked for it; null when nobody had to.</summary>
     public string? ApprovedBy { get; init; }
+
+    /// <summary>What it did, measured after its end; null before, and when nothing was moved.</summary>
+    public PlanEffect? Effect { get; init; }
 }
 
 /// <summary>One entry of <c>GET /history</c>, newest first.</summary>
@@ -203,6 +215,56 @@ public sealed record MoveRequest
 /// <param name="Reason">Why, for the record; up to 500 characters.</param>
 public sealed record DrainRequest(bool DryRun = false, string? Reason = null);
 
+/// <summary>How far the drain of a broker is, as <c>GET /brokers/{id}/drain</c> answers.</summary>
+public sealed record DrainStatus
+{
+    /// <summary>The broker.</summary>
+    public required string BrokerId { get; init; }
+
+    /// <summary>How far it is.</summary>
+    public required DrainState State { get; init; }
+
+    /// <summary>Since when it is drained through this service; null when it is not.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Why, in the operator's words.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Its state in Danube's registry.</summary>
+    public BrokerState Broker { get; init; }
+
+    /// <summary>Topics that it still owns.</summary>
+    public int TopicsLeft { get; init; }
+
+    /// <summary>The plan that moved, or moves, its topics; null when none was needed.</summary>
+    public string? PlanId { get; init; }
+
+    /// <summary>Topics that cannot be moved safely, each with its reason.</summary>
+    public IReadOnlyList<Refusal> Refusals { get; init; } = [];
+}
+
+/// <summary>States of a drain.</summary>
+public enum DrainState
+{
+    /// <summary>It is not drained through this service.</summary>
+    None,
+
+    /// <summary>Topics are being moved off it, or will be with the next cycle.</summary>
+    Draining,
+
+    /// <summary>What is left on it cannot be moved safely, or its plan was cancelled: a decision of the operator.</summary>
+    Remainder,
+
+    /// <summary>It owns nothing any more: it can be stopped.</summary>
+    Drained,
+}
+
+/// <summary>Brokers that the rebalancer masks or masked a moment ago, as its <c>GET /masks</c> answers. Danube shows them as drained meanwhile, and they are not.</summary>
+/// <param name="BrokerId">The broker.</param>
+/// <param name="From">When it was about to be masked.</param>
+/// <param name="To">When it was unmasked; null while it is masked.</param>
+public sealed record MaskSpan(string BrokerId, DateTimeOffset From, DateTimeOffset? To);
+
 /// <summary>Body of <c>POST /topics/{topic}/pin</c>.</summary>
 /// <param name="BrokerId">The broker that the topic belongs on; null frees it.</param>
 public sealed record PinRequest(string? BrokerId = null);
@@ -238,6 +300,9 @@ public sealed record Finding
 
     /// <summary>True when <c>POST /topics/{namespace}/{topic}/repair</c> may put it right.</summary>
     public bool CanRepair { get; init; }
+
+    /// <summary>The broker to which a move of the topic (<c>POST /moves</c>) may put it right; null when no move helps.</summary>
+    public string? MoveTo { get; init; }
 }
 
 /// <summary>How bad a finding is.</summary>

@@ -31,6 +31,8 @@ namespace Danube.Dapr.Contracts;
 [JsonSerializable(typeof(RepairRequest))]
 [JsonSerializable(typeof(IReadOnlyList<Finding>))]
 [JsonSerializable(typeof(CommandResponse))]
+[JsonSerializable(typeof(DrainStatus))]
+[JsonSerializable(typeof(IReadOnlyList<MaskSpan>))]
 [JsonSerializable(typeof(RebalancerStatus))]
 [JsonSerializable(typeof(PlanRun))]
 [JsonSerializable(typeof(Page<PlanRun>))]

@@ -36,9 +36,47 @@ public sealed record CycleRecord
     /// <summary>Time that the cycle took, in milliseconds.</summary>
     public double DurationMs { get; init; }
 
+    /// <summary>What an earlier plan did, measured by this cycle; null when none was due.</summary>
+    public PlanEffect? Effect { get; init; }
+
     /// <summary>W3C trace id.</summary>
     public string? TraceId { get; init; }
 }
+
+/// <summary>What a plan did, measured on fresh load reports after its end, beside what was predicted.</summary>
+public sealed record PlanEffect
+{
+    /// <summary>The plan.</summary>
+    public required string PlanId { get; init; }
+
+    /// <summary>When it was measured.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>Coefficient of variation that the plan predicted.</summary>
+    public required double PredictedCoefficientOfVariation { get; init; }
+
+    /// <summary>Coefficient of variation as measured.</summary>
+    public required double MeasuredCoefficientOfVariation { get; init; }
+
+    /// <summary>Highest load / mean that the plan predicted.</summary>
+    public required double PredictedMaxOverMean { get; init; }
+
+    /// <summary>Highest load / mean as measured.</summary>
+    public required double MeasuredMaxOverMean { get; init; }
+
+    /// <summary>The moved topics, those with something to look at first; at most 50.</summary>
+    public IReadOnlyList<MoveEffect> Moves { get; init; } = [];
+}
+
+/// <summary>What a move did to a topic's traffic.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="BrokerId">Its owner when it was measured; null when nobody owned it.</param>
+/// <param name="MessagesPerSecondBefore">Messages in and out per second when it was planned.</param>
+/// <param name="MessagesPerSecondAfter">Messages in and out per second as measured; null when not known yet.</param>
+/// <param name="BacklogMessages">Messages not acknowledged as measured; null when not known.</param>
+/// <param name="CameBack">False when there was traffic before and there is none after.</param>
+public sealed record MoveEffect(
+    string Topic, string? BrokerId, double MessagesPerSecondBefore, double? MessagesPerSecondAfter, long? BacklogMessages, bool CameBack);
 
 /// <summary>What a cycle decided.</summary>
 public enum CycleOutcome
@@ -193,4 +231,10 @@ public enum BrokerEventKind
 
     /// <summary>Two brokers claim a topic.</summary>
     TopicLoadedTwice,
+
+    /// <summary>A finding appeared: see <c>GET /findings</c> of the rebalancer.</summary>
+    FindingOpened,
+
+    /// <summary>A finding is gone.</summary>
+    FindingClosed,
 }

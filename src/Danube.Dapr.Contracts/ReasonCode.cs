@@ -171,6 +171,9 @@ public enum ReasonCode
     /// <summary>The policy does not allow it.</summary>
     PolicyForbids,
 
+    /// <summary>The idempotency key was used for another command.</summary>
+    KeyReused,
+
     /// <summary>An unexpected error; the detail has it.</summary>
     Fault,
 }

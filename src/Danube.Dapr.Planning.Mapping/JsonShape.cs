@@ -119,7 +119,7 @@ internal static class JsonShape
                 Check(property.Value, info.Options.GetTypeInfo(member.PropertyType), member.PropertyType, !MayBeNull(member), at, faults);
         }
 
-        foreach (var member in info.Properties.Where(p => p.IsRequired && !seen.Contains(p.Name))) faults.Add(new($"{path}.{member.Name}", "is missing."));
+        foreach (var member in info.Properties.Where(p => !seen.Contains(p.Name) && (p.IsRequired || p.AssociatedParameter is { HasDefaultValue: false, IsNullable: false, IsMemberInitializer: false }))) faults.Add(new($"{path}.{member.Name}", "is missing."));
     }
 
     private static bool MayBeNull(JsonPropertyInfo member) =>

@@ -28,7 +28,7 @@ public static class PlanningFiles
 
     /// <summary>Reads planner options.</summary>
     /// <exception cref="SnapshotException">Malformed; carries every fault with its JSON path.</exception>
-    public static PlanningOptionsFile ReadOptions(ReadOnlyMemory<byte> utf8) => JsonShape.Read(utf8, PlanningFilesJson.Default.PlanningOptionsFile);
+    public static PlanningOptionsFile ReadOptions(ReadOnlyMemory<byte> utf8) => JsonShape.Read(utf8, Shape<PlanningOptionsFile>());
 
     private static JsonTypeInfo<T> Shape<T>() => (JsonTypeInfo<T>)ContractsJson.Wire.GetTypeInfo(typeof(T));
 }

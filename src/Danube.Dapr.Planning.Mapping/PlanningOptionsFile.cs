@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Danube.Dapr.Contracts;
 
 namespace Danube.Dapr.Planning.Mapping;
@@ -163,8 +161,3 @@ public sealed record PlanningOptionsFile
         return Math.Abs(seconds) <= 1e9 ? TimeSpan.FromSeconds(seconds) : throw new ArgumentException(FormattableString.Invariant($"{name} must be within ± 10^9, is {seconds}."));
     }
 }
-
-/// <summary>The JSON form of the planner's files: camel case, enums as words.</summary>
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(PlanningOptionsFile))]
-public sealed partial class PlanningFilesJson : JsonSerializerContext;

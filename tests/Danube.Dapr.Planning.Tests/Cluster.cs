@@ -12,7 +12,7 @@ internal sealed class Cluster
 
     public static PlannerOptions Unlimited { get; } = new()
     {
-        Resources = [Resource.Throughput], Cost = MoveCost.CountOnly, Limits = PlanLimits.None, OnlyWhenTriggered = false, PaybackHorizon = TimeSpan.Zero,
+        Resources = [Resource.Throughput], Cost = MoveCost.CountOnly, Limits = PlanLimits.None, OnlyWhenTriggered = false, WorkBudget = 500_000, PaybackHorizon = TimeSpan.Zero,
         Policy = ImbalancePolicy.Balanced with { TargetCoefficientOfVariation = 0 },
     };
 

@@ -122,6 +122,57 @@ public sealed class RankingServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Balance_InAMaskWindow_CountsTheMaskedBrokersAndTellsNoChangeOfState()
+    {
+        Masked(new MaskSpan("2", At(9), null));
+        await DeliverAsync(Cluster(1, 0, Broker("1"), Broker("2"), Broker("3")));
+        await DeliverAsync(Load("1", 1, 1, Topic("/default/a", bytes: 3_000)));
+        await DeliverAsync(Load("2", 1, 1, Topic("/default/b", bytes: 1_000)));
+        await DeliverAsync(Load("3", 1, 1, Topic("/default/c", bytes: 2_000)));
+
+        await DeliverAsync(Cluster(2, 10, Broker("1"), Broker("2", BrokerState.Drained), Broker("3", BrokerState.Drained)));
+
+        Assert.Equal(2, (await GetAsync<BalanceReport>("balance")).Brokers);
+        Assert.Equal([BrokerState.Active, BrokerState.Active, BrokerState.Drained], (await GetAsync<BrokerView[]>("brokers")).Select(b => b.State));
+        Assert.Equal("3", Assert.Single(Events(), e => e.Kind == BrokerEventKind.BrokerStateChanged).BrokerId);
+    }
+
+    [Theory]
+    [InlineData(-20, -10, BrokerState.Drained)]
+    [InlineData(-20, -3, BrokerState.Active)]
+    [InlineData(-20, 3, BrokerState.Active)]
+    [InlineData(3, 10, BrokerState.Active)]
+    [InlineData(20, 30, BrokerState.Drained)]
+    public async Task MaskedBroker_SeenNearItsMask_IsActive(double from, double to, BrokerState expected)
+    {
+        Masked(new MaskSpan("1", At(10 + from), At(10 + to)));
+
+        await DeliverAsync(Cluster(1, 10, Broker("1", BrokerState.Drained)));
+
+        Assert.Equal(expected, (await GetAsync<BrokerView[]>("brokers")).Single().State);
+    }
+
+    [Fact]
+    public async Task MaskedBroker_WhileTheRebalancerDoesNotAnswer_IsWhatWasKnownLast()
+    {
+        Masked(new MaskSpan("1", At(9), null));
+        await DeliverAsync(Cluster(1, 10, Broker("1", BrokerState.Drained), Broker("2", BrokerState.Drained)));
+        _service.Sidecar.Answers.Clear();
+
+        await DeliverAsync(Cluster(2, 11, Broker("1", BrokerState.Drained), Broker("2", BrokerState.Drained)));
+
+        Assert.Equal([BrokerState.Active, BrokerState.Drained], (await GetAsync<BrokerView[]>("brokers")).Select(b => b.State));
+    }
+
+    [Fact]
+    public async Task ClusterReport_WithoutADrainedBroker_AsksNobodyForMasks()
+    {
+        await DeliverAsync(Cluster(1, 0, Broker("1")));
+
+        Assert.Empty(_service.Sidecar.Invocations);
+    }
+
+    [Fact]
     public async Task LoadReport_Unreadable_GoesToTheDeadLetterTopic()
     {
         var answer = await _service.Sidecar.DeliverAsync(DaprNames.Topics.LoadReports, new LoadReportMessage("1", 1, "rubbish", [1]), ContractsJson.Wire);
@@ -168,6 +219,8 @@ public sealed class RankingServiceTests : IAsyncLifetime
             Assert.Contains($"\n{name}{{", text, StringComparison.Ordinal);
         Assert.Matches("\ndanube_broker_throughput_mbps\\{[^}]*broker_id=\"1\"[^}]*\\} 8\n", text);
     }
+
+    private void Masked(params MaskSpan[] spans) => _service.Sidecar.Answers["GET rebalancer/masks"] = (200, JsonSerializer.Serialize(spans, ContractsJson.Wire));
 
     private static readonly JsonSerializerOptions PlainJson = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

@@ -55,6 +55,43 @@ public sealed partial class ConsolePageTests : IAsyncLifetime
         Assert.Contains("Stop this plan", page, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("StrandedTopic")]
+    [InlineData("No broker lists it.")]
+    [InlineData("Repair all 2 topics…")]
+    [InlineData("Repair…")]
+    [InlineData("Move to 10.0.0.2:6650…")]
+    [InlineData("Watch for stranded topics.")]
+    public async Task Findings_Page_ShowsEachWithWhatCanBeDone(string text) => Assert.Contains(text, await GetAsync("/findings"), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Findings_None_SaysSo()
+    {
+        _console.Sidecar.Answers["GET rebalancer/findings"] = (200, "[]");
+
+        var page = await GetAsync("/findings");
+
+        Assert.Contains("Nothing is wrong that could be seen.", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("Repair", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Findings_RebalancerRefuses_SaysWhy()
+    {
+        _console.Sidecar.Answers["GET rebalancer/findings"] = (503, """{"detail":"Ranking does not answer.","code":"StaleReports"}""");
+
+        Assert.Contains("rebalancer: Ranking does not answer.", await GetAsync("/findings"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Plan_WhoseEffectWasMeasured_ShowsItBesideThePrediction()
+    {
+        var page = await GetAsync("/plans/plan-7");
+
+        Assert.Contains("1.13</b> (predicted 1.08)", page, StringComparison.Ordinal);
+        Assert.Contains("Without traffic since: /default/silent", page, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Plan_RebalancerForgotIt_ComesFromHistory()
     {

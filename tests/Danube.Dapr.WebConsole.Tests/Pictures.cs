@@ -50,7 +50,19 @@ internal static class Pictures
         Answer(sidecar, "GET ranking/unowned", (UnownedTopic[])[new("/default/lost", Start)]);
         Answer(sidecar, "GET ranking/topics", new Page<TopicSnapshot>(120, 0, [new TopicSnapshot { Name = "/default/orders", BrokerId = "1", Reliable = true }]));
         Answer(sidecar, "GET rebalancer/status", new RebalancerStatus { Mode = "auto", Policy = "balanced", MovesLastHour = 3, MaxMovesPerHour = 10 });
-        Answer(sidecar, "GET rebalancer/plans/plan-7", new PlanRun(Plan, PlanRunState.Running, null, 0, 0, 0, null));
+        Answer(sidecar, "GET rebalancer/findings", (Finding[])[
+            new() { Kind = FindingKind.StrandedTopic, Severity = FindingSeverity.Critical, About = SubjectKind.Topic, Subject = "/default/lost", Evidence = "No broker lists it.", Advice = "Repair it.", CanRepair = true },
+            new() { Kind = FindingKind.StrandedTopic, Severity = FindingSeverity.Critical, About = SubjectKind.Topic, Subject = "/default/lost2", Evidence = "No broker lists it.", Advice = "Repair it.", CanRepair = true },
+            new() { Kind = FindingKind.ConsumerStalled, Severity = FindingSeverity.Warning, About = SubjectKind.Topic, Subject = "/default/orders", Evidence = "Nothing comes out.", Advice = "A move starts it afresh.", MoveTo = "2" },
+            new() { Kind = FindingKind.BrokerUnreachable, Severity = FindingSeverity.Critical, About = SubjectKind.Broker, Subject = "2", Evidence = "Its ports refuse.", Advice = "Watch for stranded topics." }]);
+        Answer(sidecar, "GET rebalancer/plans/plan-7", new PlanRun(Plan, PlanRunState.Running, null, 0, 0, 0, null)
+        {
+            Effect = new PlanEffect
+            {
+                PlanId = "plan-7", Time = Start, PredictedCoefficientOfVariation = 0.07, MeasuredCoefficientOfVariation = 0.09, PredictedMaxOverMean = 1.08, MeasuredMaxOverMean = 1.13,
+                Moves = [new MoveEffect("/default/silent", "2", 10, 0, 7, false)],
+            },
+        });
         Answer(sidecar, "GET history/history?kind=cycle&limit=12", History(new HistoryEntry
         {
             Position = 1, Time = Start, Kind = "cycle",

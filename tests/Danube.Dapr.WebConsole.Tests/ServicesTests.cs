@@ -45,6 +45,29 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     }
 
     [Theory]
+    [InlineData(null, "POST rebalancer/topics/repair")]
+    [InlineData("/default/lost", "POST rebalancer/topics/default/lost/repair")]
+    public async Task Repair_OneOrAll_AsksForThat(string? topic, string call)
+    {
+        Pictures.Answer(_sidecar, call, new CommandResponse(true, "Repair 1 topics.", "r-1"), 202);
+
+        var answer = await _services.RepairAsync(topic, "test", default);
+
+        Assert.Equal("r-1", answer.PlanId);
+        Assert.Equal(new RepairRequest(Reason: "test"), JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.RepairRequest));
+    }
+
+    [Fact]
+    public async Task Move_OfOneTopic_SendsItsTarget()
+    {
+        Pictures.Answer(_sidecar, "POST rebalancer/moves", new CommandResponse(true, "Move.", "m-1"), 202);
+
+        await _services.MoveAsync(new MoveRequest { Topic = "/default/orders", To = "2" }, default);
+
+        Assert.Equal("2", JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.MoveRequest)!.To);
+    }
+
+    [Theory]
     [InlineData(409, """{"detail":"Paused by ada.","title":"Conflict"}""", "rebalancer: Paused by ada.")]
     [InlineData(500, """{"errorCode":"ERR_DIRECT_INVOKE","message":"no host"}""", "rebalancer: no host")]
     [InlineData(502, "<html>", "rebalancer: HTTP 502 Bad Gateway.")]

@@ -10,12 +10,15 @@ internal static class CommandLine
     {
         var root = new RootCommand("danube-lb: keeps a Danube cluster balanced, and shows and steers how.");
         root.Subcommands.Add(UpCommand.Create());
-        foreach (var command in ReadCommands.Create().Concat(SteerCommands.Create()).Concat(PlanningCommands.Create()))
+        foreach (var command in ReadCommands.Create().Concat(SteerCommands.Create()).Append(ActCommands.Findings()).Concat(PlanningCommands.Create()))
             root.Subcommands.Add(command);
-        root.Subcommands.Add(new Command("brokers", "Brokers: their load and state.") { ReadCommands.BrokerList() });
-        root.Subcommands.Add(new Command("topics", "Topics: their rates and owners.") { ReadCommands.TopicList(), ReadCommands.TopicShow() });
-        root.Subcommands.Add(new Command("plans", "Plans: what was decided and why.") { ReadCommands.PlanList(), ReadCommands.PlanShow() });
-        root.Subcommands.Add(new Command("moves", "Moves: each with its steps.") { ReadCommands.MoveList() });
+        root.Subcommands.Add(new Command("brokers", "Brokers: their load and state, out and in.") { ReadCommands.BrokerList(), ActCommands.BrokerDrain(), ActCommands.BrokerDrainStatus(), ActCommands.BrokerActivate() });
+        root.Subcommands.Add(new Command("topics", "Topics: their rates and owners; repair and pin.")
+        {
+            ReadCommands.TopicList(), ReadCommands.TopicShow(), ActCommands.TopicRepair(), ActCommands.TopicPin(), ActCommands.TopicUnpin(),
+        });
+        root.Subcommands.Add(new Command("plans", "Plans: what was decided and why.") { ReadCommands.PlanList(), ReadCommands.PlanShow(), SteerCommands.PlanApprove(), SteerCommands.PlanCancel() });
+        root.Subcommands.Add(new Command("moves", "Moves: each with its steps.") { ReadCommands.MoveList(), ActCommands.MoveStart(), ActCommands.MoveShow(), ActCommands.MoveCancel() });
 
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

@@ -36,6 +36,20 @@ internal sealed class Services(IConfiguration configuration) : IDisposable
     internal Task<Page<HistoryEntry>> HistoryAsync(string kind, int limit, CancellationToken cancel) =>
         GetAsync(DaprNames.Apps.History, $"history?kind={kind}&limit={limit}", ContractsJson.Default.PageHistoryEntry, cancel);
 
+    internal Task<IReadOnlyList<Finding>> FindingsAsync(CancellationToken cancel) =>
+        GetAsync(DaprNames.Apps.Rebalancer, "findings", ContractsJson.Default.IReadOnlyListFinding, cancel);
+
+    /// <summary>Gives a topic, or all that nobody owns, an owner again.</summary>
+    internal Task<CommandResponse> RepairAsync(string? topic, string reason, CancellationToken cancel) =>
+        PostAsync(
+            DaprNames.Apps.Rebalancer,
+            topic is null ? "topics/repair" : $"topics/{string.Join('/', topic.Trim('/').Split('/').Select(Uri.EscapeDataString))}/repair",
+            JsonContent.Create(new RepairRequest(Reason: reason), ContractsJson.Default.RepairRequest), ContractsJson.Default.CommandResponse, cancel);
+
+    /// <summary>Moves one topic.</summary>
+    internal Task<CommandResponse> MoveAsync(MoveRequest request, CancellationToken cancel) =>
+        PostAsync(DaprNames.Apps.Rebalancer, "moves", JsonContent.Create(request, ContractsJson.Default.MoveRequest), ContractsJson.Default.CommandResponse, cancel);
+
     /// <summary>A plan, from the rebalancer while it knows it, else from history.</summary>
     internal async Task<PlanRun> PlanAsync(string id, CancellationToken cancel)
     {

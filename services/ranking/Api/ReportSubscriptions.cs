@@ -22,8 +22,11 @@ internal static partial class ReportSubscriptions
         await HandleAsync(actor => actor.TakeLoadReportAsync(message), actors, dapr, logs, cancel);
 
     internal static async Task<IResult> ClusterReport(
-        ClusterReport report, IActorProxyFactory actors, DaprClient dapr, ILoggerFactory logs, CancellationToken cancel) =>
-        await HandleAsync(actor => actor.TakeClusterReportAsync(report), actors, dapr, logs, cancel);
+        ClusterReport report, MaskReader masks, IActorProxyFactory actors, DaprClient dapr, ILoggerFactory logs, CancellationToken cancel)
+    {
+        var seen = await masks.UnmaskAsync(report, cancel);
+        return await HandleAsync(actor => actor.TakeClusterReportAsync(seen), actors, dapr, logs, cancel);
+    }
 
     private static TopicOptions Subscribe(string topic) =>
         new() { PubsubName = DaprNames.PubSub, Name = topic, DeadLetterTopic = DaprNames.Topics.DeadLetter(topic) };

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
+using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.Rebalancer.Telemetry;
@@ -20,6 +22,7 @@ internal sealed partial class ControlLoopActor(
     PlanLauncher launcher,
     ActorDirectory actors,
     EventPublisher events,
+    Drains drains,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -54,8 +57,16 @@ internal sealed partial class ControlLoopActor(
         ArgumentNullException.ThrowIfNull(request);
         using var span = RebalancerTracing.Start("rebalance by hand", request.TraceParent);
         var state = await ReconcileAsync(await LoadAsync());
-        if (!request.Request.DryRun && await KnownAsync(state, request.IdempotencyKey, "rebalance") is { } known)
-            return new RebalanceResponse(true, null, $"This request started plan {known.Plan.Id} before.", known.Plan);
+        var command = $"rebalance {request.Request.Policy} {request.Request.MaxMoves}".TrimEnd();
+        if (!request.Request.DryRun)
+        {
+            var (same, other) = ControlRules.Keyed(state, request.IdempotencyKey, command);
+            if (other is not null)
+                return new RebalanceResponse(false, other.Reason, other.Detail, null);
+            if (same is not null && await actors.Plan(same.PlanId).GetAsync() is { } known)
+                return new RebalanceResponse(true, null, Before(same), known.Plan);
+        }
+
         var made = await runner.MakeManualAsync(state, request.Request);
         if (made.Plan is not { Moves.Count: > 0 } plan)
             return new RebalanceResponse(false, made.Reason, made.Detail, made.Plan);
@@ -63,7 +74,7 @@ internal sealed partial class ControlLoopActor(
             return new RebalanceResponse(false, null, plan.Summary, plan);
         if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue) is { } denial)
             return new RebalanceResponse(false, denial.Reason, denial.Detail, plan);
-        await BeginAsync(state, plan, manual: true, deadline: null, request.Request.Reason ?? "operator", request.IdempotencyKey, "rebalance");
+        await BeginAsync(state, plan, manual: true, deadline: null, request.Request.Reason ?? "operator", request.IdempotencyKey, command);
         return new RebalanceResponse(true, null, plan.Summary, plan);
     }
 
@@ -72,12 +83,11 @@ internal sealed partial class ControlLoopActor(
         ArgumentNullException.ThrowIfNull(submission);
         using var span = RebalancerTracing.Start("submit plan", submission.TraceParent);
         var state = await ReconcileAsync(await LoadAsync());
-        var body = string.Join(',', submission.Plan.Moves.Select(m => $"{m.Topic}>{m.To}"));
-        if (await KnownAsync(state, submission.IdempotencyKey, body) is { } known)
-            return new CommandResult(null, $"This request started plan {known.Plan.Id} before.", known.Plan.Id);
+        if (Find(state, submission.IdempotencyKey, submission.Command) is { } known)
+            return known;
         if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue) is { } denial)
             return new CommandResult(denial.Reason, denial.Detail);
-        await BeginAsync(state, submission.Plan, manual: true, deadline: null, submission.RequestedBy, submission.IdempotencyKey, body);
+        await BeginAsync(state, submission.Plan, manual: true, deadline: null, submission.RequestedBy, submission.IdempotencyKey, submission.Command);
         return new CommandResult(null, submission.Plan.Summary, submission.Plan.Id);
     }
 
@@ -87,7 +97,7 @@ internal sealed partial class ControlLoopActor(
         var state = await LoadAsync();
         if (ControlRules.WhyNotApprove(state, approval, time.GetUtcNow()) is { } denial)
             return new CommandResult(denial.Reason, denial.Detail, approval.PlanId);
-        await StoreAsync(state with { Active = state.Active! with { ApprovedBy = approval.Approver } });
+        await StoreAsync(state with { Active = state.Active! with { ApprovedBy = approval.Approver, ApprovedAt = state.Active.ApprovedAt ?? time.GetUtcNow() } });
         await launcher.RaiseApprovedAsync(approval.PlanId, approval.Approver);
         Approved(approval.PlanId, approval.Approver);
         return new CommandResult(null, $"Plan {approval.PlanId} runs, approved by {approval.Approver}.", approval.PlanId);
@@ -123,15 +133,83 @@ internal sealed partial class ControlLoopActor(
         await StoreAsync(state with { Pins = pin.BrokerId.Length == 0 ? [.. others] : [.. others, pin] });
     }
 
-    public async Task MarkDrainedAsync(DrainMark mark)
+    public async Task<DrainAnswer> DrainAsync(DrainCommand command)
     {
-        ArgumentNullException.ThrowIfNull(mark);
-        var state = await LoadAsync();
-        var others = state.DrainedBrokers.Where(b => b != mark.BrokerId);
-        await StoreAsync(state with { DrainedBrokers = mark.Drained ? [.. others, mark.BrokerId] : [.. others] });
+        ArgumentNullException.ThrowIfNull(command);
+        using var span = RebalancerTracing.Start("drain broker", command.TraceParent);
+        var state = await ReconcileAsync(await LoadAsync());
+        var words = $"drain {command.BrokerId}";
+        if (Find(state, command.IdempotencyKey, words) is { } known)
+            return new DrainAnswer(known, state.Drains.FirstOrDefault(d => d.BrokerId == command.BrokerId)?.Refusals ?? []);
+        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue) is { } denial)
+            return new DrainAnswer(new CommandResult(denial.Reason, denial.Detail), []);
+        var look = drains.Look(await runner.EnrichedSnapshotAsync(state), state, command.BrokerId, time.GetUtcNow());
+        if (look.Made.Plan is not { } plan)
+            return new DrainAnswer(new CommandResult(look.Made.Reason ?? ReasonCode.InvalidSnapshot, look.Made.Detail), look.Refusals);
+
+        // First remembered, then closed for new topics, then emptied: a crash in between leaves a drain that the next cycle goes on with.
+        var intent = new DrainIntent { BrokerId = command.BrokerId, Since = time.GetUtcNow(), Reason = command.Reason }.Looked(look.TopicsLeft, look.Refusals);
+        state = With(state, intent);
+        await StoreAsync(state);
+        if (await CloseAsync(intent) is { } refused)
+        {
+            await StoreAsync(Without(state, command.BrokerId));
+            return new DrainAnswer(new CommandResult(refused.Reason, refused.Detail), look.Refusals);
+        }
+
+        DrainBegun(command.BrokerId, plan.Moves.Count, look.Refusals.Count, command.Reason ?? "");
+        state = With(state, intent with { Closed = true, PlanId = plan.Moves.Count > 0 ? plan.Id : null });
+        if (plan.Moves.Count == 0)
+        {
+            await StoreAsync(Keyed(state, command.IdempotencyKey, words, ""));
+            return new DrainAnswer(new CommandResult(null, $"Broker {command.BrokerId} takes no more topics. {look.Made.Detail}"), look.Refusals);
+        }
+
+        await BeginAsync(state, plan, manual: true, deadline: null, command.Reason ?? "operator", command.IdempotencyKey, words);
+        return new DrainAnswer(new CommandResult(null, plan.Summary, plan.Id), look.Refusals);
     }
 
-    public async Task<Continuation> MayContinueAsync(string planId) => ControlRules.MayContinue(await LoadAsync(), planId, time.GetUtcNow());
+    public async Task<CommandResult> ActivateAsync(string brokerId)
+    {
+        var state = await LoadAsync();
+        if (await actors.Mask.GetAsync() is { } window && window.Masked.Any(m => m.Id == brokerId))
+            return new CommandResult(ReasonCode.PlanRunning, $"Broker {brokerId} is masked by plan {window.PlanId} for a moment; it is activated when that batch ends.");
+        var intent = state.Drains.FirstOrDefault(d => d.BrokerId == brokerId);
+        await drains.OpenAsync(brokerId);
+        state = Without(state, brokerId);
+        var stops = state.Active is { } active && active.PlanId == intent?.PlanId;
+        if (stops)
+            state = state with { Active = state.Active! with { Cancelled = true } };
+        await StoreAsync(state);
+        if (stops)
+            await launcher.WakeAsync(intent!.PlanId!);
+        DrainEnded(brokerId);
+        return new CommandResult(null, $"Broker {brokerId} takes topics.{(stops ? $" Its drain, plan {intent!.PlanId}, stops before its next step." : "")}");
+    }
+
+    public async Task<CommandResult?> FindCommandAsync(CommandKey key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return Find(await LoadAsync(), key.Key, key.Command);
+    }
+
+    public async Task<Continuation> MayContinueAsync(string planId) => ControlRules.MayContinue(await LoadAsync(), planId, monitor.CurrentValue, time.GetUtcNow());
+
+    public async Task<Denial?> TakeImpactAsync(BatchImpact impact)
+    {
+        ArgumentNullException.ThrowIfNull(impact);
+        var before = await LoadAsync();
+        var (state, stop) = ImpactRules.Take(before, impact, monitor.CurrentValue);
+        if (state != before)
+        {
+            await StoreAsync(state);
+            metrics.Pace(state.Pace!);
+            if (state.Pace is { LastVerdict: not ImpactVerdict.Quiet } pace)
+                Slower(pace.MovesPerWindow, pace.RestSeconds, pace.Detail);
+        }
+
+        return stop;
+    }
 
     public async Task FinishedAsync(PlanResult result)
     {
@@ -150,7 +228,7 @@ internal sealed partial class ControlLoopActor(
     private async Task RunCycleAsync()
     {
         using var span = RebalancerTracing.Start("cycle");
-        var state = await ReconcileAsync(await LoadAsync());
+        var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()));
         var result = await runner.RunAsync(state, span?.TraceId.ToString());
         state = result.State;
         if (result.Plan is { } plan)
@@ -160,12 +238,45 @@ internal sealed partial class ControlLoopActor(
                 : null;
             state = await BeginAsync(state, plan, manual: false, deadline, null, null, "");
         }
-        else
+
+        var record = result.Record;
+        if (result.Snapshot is { } snapshot)
         {
-            await StoreAsync(state);
+            (state, var effect) = await MeasureAsync(state, snapshot);
+            record = record with { Effect = effect };
+            state = await AnnounceAsync(state, snapshot);
         }
 
-        await PublishAsync(state, result.Record);
+        await StoreAsync(state);
+        await PublishAsync(state, record);
+    }
+
+    /// <summary>Measures what the plan did that ended longest ago, once there are reports that can show it.</summary>
+    private async Task<(ControlState State, PlanEffect? Effect)> MeasureAsync(ControlState state, ClusterSnapshot snapshot)
+    {
+        if (state.EffectsDue is not [var due, ..] || Effects.WhyNotYet(snapshot, due, monitor.CurrentValue) is not null)
+            return (state, null);
+        var plan = actors.Plan(due.PlanId);
+        var effect = await plan.GetAsync() is { } run ? Effects.Measure(snapshot, run.Plan, await plan.GetMovesAsync(), time.GetUtcNow()) : null;
+        if (effect is not null)
+        {
+            await plan.MeasuredAsync(effect);
+            EffectMeasured(due.PlanId, effect.PredictedMaxOverMean, effect.MeasuredMaxOverMean);
+        }
+
+        return (state with { EffectsDue = [.. state.EffectsDue.Skip(1)] }, effect);
+    }
+
+    /// <summary>Announces findings that came or went. Announced before it is stored: told twice is better than never, and history knows an event by its id.</summary>
+    private async Task<ControlState> AnnounceAsync(ControlState state, ClusterSnapshot snapshot)
+    {
+        var now = time.GetUtcNow();
+        var found = FindingRules.Of(snapshot, [], state, monitor.CurrentValue, now);
+        metrics.Findings(found);
+        var (open, told) = FindingsWatch.Compare(state.Findings, found, now);
+        foreach (var e in told)
+            await events.PublishAsync(e);
+        return state with { Findings = open };
     }
 
     /// <summary>Gives the plan the floor and starts its workflow. Stored first: a process that dies in between is made good by <see cref="ReconcileAsync"/>.</summary>
@@ -192,10 +303,13 @@ internal sealed partial class ControlLoopActor(
             },
             Ledger = state.Ledger.Add(now, plan.Moves.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
             Plans = [new PlanEntry(plan.Id, plan.Moves.Count), .. state.Plans.Where(p => p.Id != plan.Id).Take(KeptPlans - 1)],
-            Commands = key is null ? state.Commands : [new KeyedCommand(key, body, plan.Id), .. state.Commands.Take(KeptCommands - 1)],
+            Drains = plan.Trigger == PlanTrigger.Drain
+                ? [.. state.Drains.Select(d => plan.Moves.Any(m => m.From == d.BrokerId) ? d with { PlanId = plan.Id } : d)]
+                : state.Drains,
         };
+        state = Keyed(state, key, body, plan.Id);
         await StoreAsync(state);
-        await launcher.StartAsync(state.Active);
+        await launcher.StartAsync(state.Active!);
         PlanBegun(plan.Id, plan.Moves.Count, plan.Summary);
         return state;
     }
@@ -222,10 +336,51 @@ internal sealed partial class ControlLoopActor(
         return state;
     }
 
-    private async Task<PlanRun?> KnownAsync(ControlState state, string? key, string body) =>
-        key is not null && state.Commands.FirstOrDefault(c => c.Key == key && c.Body == body) is { } command
-            ? await actors.Plan(command.PlanId).GetAsync()
+    /// <summary>Goes on with drains that a crash interrupted before Danube was told.</summary>
+    private async Task<ControlState> CloseDrainedAsync(ControlState state)
+    {
+        foreach (var intent in state.Drains.Where(d => !d.Closed))
+        {
+            if (await CloseAsync(intent) is { } refused)
+                DrainRefused(intent.BrokerId, refused.Detail);
+            else
+                state = With(state, intent with { Closed = true });
+        }
+
+        return state;
+    }
+
+    /// <summary>Null when Danube gives the broker no more topics, or did not answer: then the next cycle tries again.</summary>
+    private async Task<Denial?> CloseAsync(DrainIntent intent)
+    {
+        try
+        {
+            return await drains.CloseAsync(intent.BrokerId);
+        }
+        catch (DanubeException error)
+        {
+            DrainRefused(intent.BrokerId, error.Message);
+            return new Denial(ReasonCode.BrokerUnreachable, error.Message);
+        }
+    }
+
+    private static ControlState With(ControlState state, DrainIntent intent) =>
+        state with { Drains = [.. state.Drains.Where(d => d.BrokerId != intent.BrokerId), intent] };
+
+    private static ControlState Without(ControlState state, string broker) => state with { Drains = [.. state.Drains.Where(d => d.BrokerId != broker)] };
+
+    private static ControlState Keyed(ControlState state, string? key, string command, string planId) =>
+        key is null ? state : state with { Commands = [new KeyedCommand(key, command, planId), .. state.Commands.Take(KeptCommands - 1)] };
+
+    private static CommandResult? Find(ControlState state, string? key, string command)
+    {
+        var (same, other) = ControlRules.Keyed(state, key, command);
+        return other is not null ? new CommandResult(other.Reason, other.Detail)
+            : same is not null ? new CommandResult(null, Before(same), same.PlanId.Length > 0 ? same.PlanId : null)
             : null;
+    }
+
+    private static string Before(KeyedCommand command) => command.PlanId.Length > 0 ? $"This request started plan {command.PlanId} before." : "This request was made before.";
 
     private async Task PublishAsync(ControlState state, CycleRecord record)
     {
@@ -258,6 +413,21 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Switch {Switch} turned by an operator: {Reason}")]
     private partial void SwitchTurned(ControlSwitch @switch, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} is drained by an operator: {Moves} topics move, {Left} cannot. {Reason}")]
+    private partial void DrainBegun(string broker, int moves, int left, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} was activated by an operator")]
+    private partial void DrainEnded(string broker);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} could not be closed for new topics: {Why}")]
+    private partial void DrainRefused(string broker, string why);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId}: predicted max/mean {Predicted:0.00}, measured {Measured:0.00}")]
+    private partial void EffectMeasured(string planId, double predicted, double measured);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Clients noticed a batch: {Moves} moves a window from now on, with {Rest} s of rest. {Detail}")]
+    private partial void Slower(int moves, double rest, string detail);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Circuit breaker opened ({Reason}): {Detail}")]
     private partial void CircuitOpened(ReasonCode reason, string detail);

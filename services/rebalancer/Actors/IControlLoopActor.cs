@@ -34,11 +34,21 @@ public interface IControlLoopActor : IActor
     /// <summary>Pins a topic to a broker, or frees it.</summary>
     Task PinAsync(TopicPin pin);
 
-    /// <summary>Remembers that an operator drains a broker, or takes it back.</summary>
-    Task MarkDrainedAsync(DrainMark mark);
+    /// <summary>Takes a broker out: it gets no more topics, and those that can be moved safely are.</summary>
+    Task<DrainAnswer> DrainAsync(DrainCommand command);
+
+    /// <summary>Lets a broker take topics again, and stops its drain.</summary>
+    Task<CommandResult> ActivateAsync(string brokerId);
+
+    /// <summary>What a command with this idempotency key made before; null when the key is new.</summary>
+    Task<CommandResult?> FindCommandAsync(CommandKey key);
 
     /// <summary>Whether a running plan may take its next step.</summary>
     Task<Continuation> MayContinueAsync(string planId);
+
+    /// <summary>Takes in what a batch did to clients. Telling it again changes nothing.</summary>
+    /// <returns>Why the plan must stop; null when it may go on.</returns>
+    Task<Denial?> TakeImpactAsync(BatchImpact impact);
 
     /// <summary>Takes in how a plan ended and frees the floor. Telling it again changes nothing.</summary>
     Task FinishedAsync(PlanResult result);
@@ -51,7 +61,29 @@ public interface IControlLoopActor : IActor
 public sealed record ManualRebalance(RebalanceRequest Request, string? IdempotencyKey = null, string? TraceParent = null);
 
 /// <summary>A plan that an operator put together: one move, or a drain.</summary>
-public sealed record PlanSubmission(RebalancePlan Plan, string RequestedBy, string? IdempotencyKey = null, string? TraceParent = null);
+/// <param name="Plan">The plan.</param>
+/// <param name="RequestedBy">Who asks.</param>
+/// <param name="IdempotencyKey">Key of the request, or null.</param>
+/// <param name="TraceParent">W3C traceparent of the request.</param>
+/// <param name="Command">What was asked, in words that are the same for the same request; only looked at with a key.</param>
+public sealed record PlanSubmission(RebalancePlan Plan, string RequestedBy, string? IdempotencyKey = null, string? TraceParent = null, string Command = "");
+
+/// <summary>Idempotency key of a command.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Command">What is asked, in words that are the same for the same request.</param>
+public sealed record CommandKey(string Key, string Command);
+
+/// <summary>An operator takes a broker out.</summary>
+/// <param name="BrokerId">The broker.</param>
+/// <param name="Reason">Why, or null.</param>
+/// <param name="IdempotencyKey">Key of the request, or null.</param>
+/// <param name="TraceParent">W3C traceparent of the request.</param>
+public sealed record DrainCommand(string BrokerId, string? Reason = null, string? IdempotencyKey = null, string? TraceParent = null);
+
+/// <summary>Answer to a drain.</summary>
+/// <param name="Result">Taken or refused; without a plan when nothing is to be moved.</param>
+/// <param name="Refusals">Topics of the broker that cannot be moved safely.</param>
+public sealed record DrainAnswer(CommandResult Result, IReadOnlyList<Refusal> Refusals);
 
 /// <summary>Approval of a plan.</summary>
 /// <param name="PlanId">The plan.</param>
@@ -89,9 +121,6 @@ public enum ControlSwitch
 /// <param name="Minutes">For how long, for a pause; null until told.</param>
 /// <param name="Reason">Why.</param>
 public sealed record SwitchCommand(ControlSwitch Switch, int? Minutes = null, string? Reason = null);
-
-/// <summary>A broker is drained on purpose, or taken back.</summary>
-public sealed record DrainMark(string BrokerId, bool Drained);
 
 /// <summary>How a plan ended.</summary>
 /// <param name="PlanId">The plan.</param>

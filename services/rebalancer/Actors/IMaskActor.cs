@@ -15,6 +15,9 @@ public interface IMaskActor : IActor
     /// <summary>Undoes what the batch's window masked. Nothing happens when another window, or none, is open.</summary>
     Task CloseAsync(string batchId);
 
+    /// <summary>Which brokers are masked, or were in the last minute.</summary>
+    Task<IReadOnlyList<MaskSpan>> GetSpansAsync();
+
     /// <summary>Undoes whatever is masked for a plan that no longer runs.</summary>
     Task CloseUnlessAsync(string runningPlanId);
 }

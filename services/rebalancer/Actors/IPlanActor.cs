@@ -18,6 +18,9 @@ public interface IPlanActor : IActor
     /// <summary>Stores steps of moves and announces those that are new or not yet known to be announced.</summary>
     Task RecordAsync(IReadOnlyList<MoveRecord> steps);
 
+    /// <summary>Stores what the plan did, as it was measured.</summary>
+    Task MeasuredAsync(PlanEffect effect);
+
     /// <summary>Changes the state of the plan as a whole.</summary>
     Task ChangeAsync(PlanChange change);
 }

@@ -16,6 +16,7 @@ internal sealed partial class MaskActor(ActorHost host, DanubeCluster danube, IO
     : Actor(host), IMaskActor, IRemindable
 {
     private const string StateKey = "window";
+    private const string SpansKey = "spans";
     private const string ExpiryReminder = "expiry";
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(5);
 
@@ -24,6 +25,8 @@ internal sealed partial class MaskActor(ActorHost host, DanubeCluster danube, IO
         var stored = await StateManager.TryGetStateAsync<MaskWindow>(StateKey);
         return stored.HasValue ? stored.Value : null;
     }
+
+    public async Task<IReadOnlyList<MaskSpan>> GetSpansAsync() => MaskSpans.Recent(await SpansAsync(), time.GetUtcNow());
 
     public async Task<MaskAnswer> OpenAsync(MaskRequest request)
     {
@@ -112,6 +115,7 @@ internal sealed partial class MaskActor(ActorHost host, DanubeCluster danube, IO
         if (old is null)
             await RegisterReminderAsync(ExpiryReminder, null, TimeSpan.FromSeconds(options.CurrentValue.MaxMaskSeconds), RetryPeriod);
         await StateManager.SetStateAsync(StateKey, window);
+        await StateManager.SetStateAsync(SpansKey, MaskSpans.Begin(await SpansAsync(), masked.Select(m => m.Id), now));
         await SaveStateAsync();
         return window;
     }
@@ -135,8 +139,15 @@ internal sealed partial class MaskActor(ActorHost host, DanubeCluster danube, IO
         }
 
         await StateManager.RemoveStateAsync(StateKey);
+        await StateManager.SetStateAsync(SpansKey, MaskSpans.End(await SpansAsync(), time.GetUtcNow()));
         await SaveStateAsync();
         await UnregisterReminderAsync(ExpiryReminder);
+    }
+
+    private async Task<IReadOnlyList<MaskSpan>> SpansAsync()
+    {
+        var stored = await StateManager.TryGetStateAsync<IReadOnlyList<MaskSpan>>(SpansKey);
+        return stored.HasValue ? stored.Value : [];
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A mask window of plan {PlanId} was left over; activating {Brokers} again")]

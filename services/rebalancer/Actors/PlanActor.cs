@@ -13,6 +13,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
 {
     private const string PlanKey = "plan";
     private const string RunKey = "run";
+    private const string EffectKey = "effect";
 
     private Dictionary<string, int>? _positions;
 
@@ -36,7 +37,13 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
             return null;
         var plan = await StateManager.GetStateAsync<RebalancePlan>(PlanKey);
         var s = sums.Value;
-        return new PlanRun(plan, s.State, s.Reason, s.Done, s.Failed, s.Skipped, s.FinishedAt) { ApprovedBy = s.ApprovedBy, ApprovalDeadline = s.ApprovalDeadline };
+        var effect = await StateManager.TryGetStateAsync<PlanEffect>(EffectKey);
+        return new PlanRun(plan, s.State, s.Reason, s.Done, s.Failed, s.Skipped, s.FinishedAt)
+        {
+            ApprovedBy = s.ApprovedBy,
+            ApprovalDeadline = s.ApprovalDeadline,
+            Effect = effect.HasValue ? effect.Value : null,
+        };
     }
 
     public async Task<IReadOnlyList<MoveRecord>> GetMovesAsync()
@@ -93,6 +100,12 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
             ApprovedBy = change.ApprovedBy ?? run.ApprovedBy,
             FinishedAt = ends ? time.GetUtcNow() : null,
         });
+        await SaveStateAsync();
+    }
+
+    public async Task MeasuredAsync(PlanEffect effect)
+    {
+        await StateManager.SetStateAsync(EffectKey, effect);
         await SaveStateAsync();
     }
 

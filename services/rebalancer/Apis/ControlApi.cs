@@ -17,7 +17,7 @@ internal static class ControlApi
     {
         app.MapGet("/status", Status);
         app.MapGet("/snapshot", Snapshot);
-        app.MapPost("/rebalance", Rebalance).AddEndpointFilter<Validation<RebalanceRequest>>();
+        app.MapPost("/rebalance", Rebalance).AddEndpointFilter<Validation<RebalanceRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
         app.MapPost("/pause", Pause).AddEndpointFilter<Validation<PauseRequest>>();
         app.MapPost("/resume", Resume);
         app.MapPost("/kill-switch", KillSwitch).AddEndpointFilter<Validation<SwitchRequest>>();
@@ -78,6 +78,7 @@ internal sealed class StatusReader(ActorDirectory actors, IOptionsMonitor<Rebala
         var window = await actors.Mask.GetAsync();
         var options = monitor.CurrentValue;
         var now = time.GetUtcNow();
+        var pace = state.Pace ?? Pace.Start(options);
         var paused = state.Pause is { } pause && !ControlRules.IsOver(pause, now) ? pause : null;
         return new RebalancerStatus
         {
@@ -94,6 +95,9 @@ internal sealed class StatusReader(ActorDirectory actors, IOptionsMonitor<Rebala
             OutOfBandSince = state.BreachSince,
             MaskedBrokers = [.. window?.Masked.Select(m => m.Id) ?? []],
             StuckBrokers = state.StuckBrokers,
+            DrainedBrokers = [.. state.Drains.Select(d => d.BrokerId)],
+            MovesPerWindow = Math.Min(pace.MovesPerWindow, options.MaxMovesPerMask),
+            RestSeconds = pace.RestSeconds,
             LastCycle = state.LastCycle,
             MovesLastHour = state.Ledger.Total(now),
             MaxMovesPerHour = options.MaxMovesPerHour,

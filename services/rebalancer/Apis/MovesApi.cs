@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Planning;
 using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
@@ -19,7 +20,7 @@ internal static class MovesApi
     {
         app.MapGet("/moves", List);
         app.MapGet("/moves/{**id}", Get);
-        app.MapPost("/moves", Start).AddEndpointFilter<Validation<MoveRequest>>();
+        app.MapPost("/moves", Start).AddEndpointFilter<Validation<MoveRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
         app.MapDelete("/moves/{**id}", Cancel);
     }
 
@@ -37,10 +38,14 @@ internal static class MovesApi
         MoveRequest request, CycleRunner runner, ActorDirectory actors, IOptionsMonitor<RebalancerOptions> options, TimeProvider time,
         CancellationToken cancellationToken, [FromHeader(Name = Answers.IdempotencyKey)] string? key = null)
     {
+        var command = $"move {request.Topic} to {request.To}{(request.Force ? " by force" : "")}";
+        if (!request.DryRun && key is not null && await actors.Control.FindCommandAsync(new CommandKey(key, command)) is { } known)
+            return Answer(known, request.Topic);
+        var state = await actors.Control.GetStateAsync();
         ClusterSnapshot snapshot;
         try
         {
-            snapshot = await runner.EnrichedSnapshotAsync(await actors.Control.GetStateAsync(), cancellationToken);
+            snapshot = await runner.EnrichedSnapshotAsync(state, cancellationToken);
         }
         catch (SnapshotUnavailableException error)
         {
@@ -51,12 +56,8 @@ internal static class MovesApi
             return ApiProblem.NotFound("topic", request.Topic);
         if (snapshot.Brokers.All(b => b.Id != request.To))
             return ApiProblem.NotFound("broker", request.To);
-        if (topic.BrokerId is null)
-            return Answers.Refused(ReasonCode.Stranded, $"Nobody owns {topic.Name}: repair it instead.");
-        if (topic.BrokerId == request.To)
-            return Answers.Refused(ReasonCode.AlreadyThere, $"Broker {request.To} owns {topic.Name} already.");
-        if (topic.Reliable is not true)
-            return Answers.Refused(ReasonCode.NonReliable, $"{topic.Name} is NonReliable, or its delivery mode is not known: an unload would orphan it.");
+        if (ManualMoveRules.WhyNot(snapshot, topic, request, options.CurrentValue, time.GetUtcNow()) is { } denial)
+            return Answers.Refused(denial.Reason, denial.Detail);
 
         RebalancePlan plan;
         try
@@ -70,11 +71,12 @@ internal static class MovesApi
 
         if (request.DryRun)
             return TypedResults.Ok(new CommandResponse(false, plan.Summary, null, plan));
-        var answer = await actors.Control.SubmitAsync(new PlanSubmission(plan, request.Reason ?? "operator", key, Activity.Current?.Id));
-        return answer.Reason is { } reason
-            ? Answers.Refused(reason, answer.Detail)
-            : TypedResults.Accepted($"/moves/{MoveRecord.IdOf(answer.PlanId!, topic.Name)}", new CommandResponse(true, answer.Detail, answer.PlanId));
+        return Answer(await actors.Control.SubmitAsync(new PlanSubmission(plan, request.Reason ?? "operator", key, Activity.Current?.Id, command)), topic.Name);
     }
+
+    private static Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult> Answer(CommandResult answer, string topic) => answer.Reason is { } reason
+        ? Answers.Refused(reason, answer.Detail)
+        : TypedResults.Accepted($"/moves/{MoveRecord.IdOf(answer.PlanId!, topic)}", new CommandResponse(true, answer.Detail, answer.PlanId));
 
     /// <summary>Cancels the plan of the move: moves that have not begun are not made, one in flight ends well first.</summary>
     internal static async Task<Results<Accepted<CommandResponse>, ProblemHttpResult>> Cancel(string id, PlanReader plans, ActorDirectory actors)

@@ -18,8 +18,8 @@ internal static class TopicsApi
     public static void MapTopicsApi(this IEndpointRouteBuilder app)
     {
         app.MapGet("/findings", Findings);
-        app.MapPost("/topics/repair", RepairAll).AddEndpointFilter<Validation<RepairRequest>>();
-        app.MapPost("/topics/{ns}/{name}/repair", Repair).AddEndpointFilter<Validation<RepairRequest>>();
+        app.MapPost("/topics/repair", RepairAll).AddEndpointFilter<Validation<RepairRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
+        app.MapPost("/topics/{ns}/{name}/repair", Repair).AddEndpointFilter<Validation<RepairRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
         app.MapPost("/topics/{ns}/{name}/pin", Pin).AddEndpointFilter<Validation<PinRequest>>();
     }
 
@@ -64,6 +64,9 @@ internal sealed class Repairs(RankingClient ranking, CycleRunner runner, ActorDi
     public async Task<Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult>> StartAsync(
         string? topic, RepairRequest request, string? key, CancellationToken cancellationToken)
     {
+        var command = $"repair {topic ?? "all"}";
+        if (!request.DryRun && key is not null && await actors.Control.FindCommandAsync(new CommandKey(key, command)) is { } known)
+            return Answer(known);
         if (!request.DryRun && monitor.CurrentValue.RepairValue == RepairPolicy.Off)
             return Answers.Refused(ReasonCode.PolicyForbids, "Rebalancer:Repair is off: allow it with advise or auto.");
         try
@@ -81,8 +84,7 @@ internal sealed class Repairs(RankingClient ranking, CycleRunner runner, ActorDi
             var plan = PlanMaker.Repair(snapshot, wanted, time.GetUtcNow(), monitor.CurrentValue.Policy);
             if (request.DryRun)
                 return TypedResults.Ok(new CommandResponse(false, plan.Summary, null, plan));
-            var answer = await actors.Control.SubmitAsync(new PlanSubmission(plan, request.Reason ?? "operator", key, Activity.Current?.Id));
-            return answer.Reason is { } reason ? Answers.Refused(reason, answer.Detail) : Answers.Started(answer.Detail, answer.PlanId!);
+            return Answer(await actors.Control.SubmitAsync(new PlanSubmission(plan, request.Reason ?? "operator", key, Activity.Current?.Id, command)));
         }
         catch (SnapshotUnavailableException error)
         {
@@ -93,4 +95,7 @@ internal sealed class Repairs(RankingClient ranking, CycleRunner runner, ActorDi
             return Answers.Refused(ReasonCode.InvalidSnapshot, error.Message);
         }
     }
+
+    private static Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult> Answer(CommandResult answer) =>
+        answer.Reason is { } reason ? Answers.Refused(reason, answer.Detail) : Answers.Started(answer.Detail, answer.PlanId!);
 }

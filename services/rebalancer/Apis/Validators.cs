@@ -55,6 +55,11 @@ internal sealed class DrainRequestValidator : AbstractValidator<DrainRequest>
     public DrainRequestValidator() => RuleFor(r => r.Reason).Reason();
 }
 
+internal sealed class RepairRequestValidator : AbstractValidator<RepairRequest>
+{
+    public RepairRequestValidator() => RuleFor(r => r.Reason).Reason();
+}
+
 internal sealed class PinRequestValidator : AbstractValidator<PinRequest>
 {
     public PinRequestValidator() => RuleFor(r => r.BrokerId).Must(b => b is null || IsBrokerId(b)).WithMessage(r => $"brokerId is '{r.BrokerId}', allowed: a broker's decimal id, or none to unpin.");

@@ -72,8 +72,23 @@ internal static class ControlRules
         return options.StorageKeepsHistory ? null : StorageDenial(options);
     }
 
+    /// <summary>Why a drain may not go on by itself now; null when it may. Quiet hours and mode do not hold back what an operator began.</summary>
+    public static Denial? WhyNotResumeDrain(ControlState state, RebalancerOptions options, DateTimeOffset now) =>
+        WhyStopped(state)
+        ?? (state.Pause is { } pause && !IsOver(pause, now) ? new Denial(ReasonCode.Paused, Describe(pause)) : null)
+        ?? (options.StorageKeepsHistory ? null : StorageDenial(options));
+
+    /// <summary>What a command's idempotency key was used for before.</summary>
+    /// <returns>The command when it is the same, a denial when the key was used for another one, or neither when the key is new or none was given.</returns>
+    public static (KeyedCommand? Same, Denial? Other) Keyed(ControlState state, string? key, string command) =>
+        key is null || state.Commands.FirstOrDefault(c => c.Key == key) is not { } known
+            ? (null, null)
+            : known.Body == command
+                ? (known, null)
+                : (null, new Denial(ReasonCode.KeyReused, $"Idempotency key '{key}' was used for another command: {known.Body}."));
+
     /// <summary>Whether the running plan may take its next step.</summary>
-    public static Continuation MayContinue(ControlState state, string planId, DateTimeOffset now)
+    public static Continuation MayContinue(ControlState state, string planId, RebalancerOptions options, DateTimeOffset now)
     {
         if (state.KillSwitch is { } kill)
             return Continuation.Stop(ReasonCode.KillSwitch, Describe(kill));
@@ -81,6 +96,8 @@ internal static class ControlRules
             return Continuation.Stop(ReasonCode.Cancelled, $"Plan {planId} no longer has the floor.");
         if (active.Cancelled)
             return Continuation.Stop(ReasonCode.Cancelled, "An operator cancelled the plan.");
+        if (!active.AwaitsApproval && (now - (active.ApprovedAt ?? active.Since)).TotalMinutes > options.MaxPlanMinutes)
+            return Continuation.Stop(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"The plan has run for {options.MaxPlanMinutes:0.#} minutes, the most that a plan may."));
         if (state.Circuit is { } circuit && !active.Manual)
             return Continuation.Stop(ReasonCode.CircuitOpen, circuit.Detail);
         if (state.Pause is { } pause && !active.Manual && !IsOver(pause, now))
@@ -139,6 +156,7 @@ internal static class ControlRules
     /// </summary>
     public static bool IsWorthPublishing(ControlState state, CycleRecord cycle, RebalancerOptions options) =>
         cycle.PlanId is not null
+        || cycle.Effect is not null
         || state.Published is not { } last
         || last.Signature != Signature(cycle)
         || (cycle.Time - last.At).TotalSeconds >= options.RepeatedCycleSeconds;

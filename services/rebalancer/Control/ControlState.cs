@@ -38,11 +38,26 @@ public sealed record ControlState
     /// <summary>Brokers that left the plans because an unload stuck there, until an operator closes the circuit breaker.</summary>
     public IReadOnlyList<string> StuckBrokers { get; init; } = [];
 
-    /// <summary>Brokers that an operator drains or drained through this service.</summary>
-    public IReadOnlyList<string> DrainedBrokers { get; init; } = [];
+    /// <summary>Brokers that an operator took out through this service.</summary>
+    public IReadOnlyList<DrainIntent> Drains { get; init; } = [];
 
     /// <summary>Topics whose repair failed: not tried again by itself.</summary>
     public IReadOnlyList<string> RepairFailed { get; init; } = [];
+
+    /// <summary>How fast moves are made; null until the first batch.</summary>
+    public Pace? Pace { get; init; }
+
+    /// <summary>Plans that ended and whose effect is to be measured.</summary>
+    public IReadOnlyList<EndedPlan> EffectsDue { get; init; } = [];
+
+    /// <summary>Topics whose consumers get nothing although there is something to get, with the time since when.</summary>
+    public IReadOnlyList<Stall> Stalls { get; init; } = [];
+
+    /// <summary>Who was seen under which address last, and who was there before.</summary>
+    public IReadOnlyList<BrokerAddress> Addresses { get; init; } = [];
+
+    /// <summary>Findings that were announced and are still there.</summary>
+    public IReadOnlyList<OpenFinding> Findings { get; init; } = [];
 
     /// <summary>What is known of Danube's own rebalancer.</summary>
     public BuiltInWatch? BuiltIn { get; init; }
@@ -84,6 +99,9 @@ public sealed record ActivePlan
     /// <summary>When its moves were counted in the ledger.</summary>
     public required DateTimeOffset Since { get; init; }
 
+    /// <summary>When it was approved; null when it needed no approval or has none yet.</summary>
+    public DateTimeOffset? ApprovedAt { get; init; }
+
     /// <summary>Not null while it waits for approval.</summary>
     public DateTimeOffset? ApprovalDeadline { get; init; }
 
@@ -105,13 +123,38 @@ public sealed record ActivePlan
     public bool AwaitsApproval => ApprovalDeadline is not null && ApprovedBy is null;
 }
 
+/// <summary>A plan that ended and moved something.</summary>
+/// <param name="PlanId">The plan.</param>
+/// <param name="At">When it ended.</param>
+public sealed record EndedPlan(string PlanId, DateTimeOffset At);
+
+/// <summary>A topic whose consumers get nothing.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="BrokerId">Its owner: elsewhere it is another story.</param>
+/// <param name="Since">Since when.</param>
+/// <param name="Backlog">Its backlog then.</param>
+public sealed record Stall(string Topic, string BrokerId, DateTimeOffset Since, long Backlog);
+
+/// <summary>Who is under an address.</summary>
+/// <param name="Address">The broker's client address.</param>
+/// <param name="BrokerId">Who is there.</param>
+/// <param name="Since">Since when.</param>
+/// <param name="Before">Who was there before; null when nobody was seen.</param>
+public sealed record BrokerAddress(string Address, string BrokerId, DateTimeOffset Since, string? Before);
+
+/// <summary>A finding that was announced.</summary>
+/// <param name="Kind">What it is.</param>
+/// <param name="Subject">Broker id or topic name; empty for the cluster.</param>
+/// <param name="Since">When it was announced.</param>
+public sealed record OpenFinding(FindingKind Kind, string Subject, DateTimeOffset Since);
+
 /// <summary>A move that was made.</summary>
 public sealed record RecentMove(string Topic, string From, string To, DateTimeOffset At);
 
 /// <summary>What a command with an idempotency key made.</summary>
 /// <param name="Key">The key.</param>
-/// <param name="Body">Hash of the command and its body: the same key with another body is refused.</param>
-/// <param name="PlanId">The plan.</param>
+/// <param name="Body">The command: the same key with another one is refused.</param>
+/// <param name="PlanId">The plan; empty when it needed none.</param>
 public sealed record KeyedCommand(string Key, string Body, string PlanId);
 
 /// <summary>Counter of the moves of Danube's own rebalancer.</summary>

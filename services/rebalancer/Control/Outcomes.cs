@@ -10,6 +10,7 @@ internal static class Outcomes
 {
     private const int MinMovesForShare = 3;
     private const int MaxRemembered = 500;
+    private const int MaxEffectsDue = 10;
 
     /// <summary>The state without the plan, with what it taught. The same plan a second time changes nothing.</summary>
     public static ControlState Apply(ControlState state, PlanResult result, RebalancerOptions options, DateTimeOffset now)
@@ -31,6 +32,10 @@ internal static class Outcomes
                 .. state.RepairFailed.Except(result.Ends.Where(m => m.State == MoveState.Done).Select(m => m.Topic))
                     .Concat(failures.Where(m => m.Cause == MoveCause.Repair).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered),
             ],
+            Drains = [.. state.Drains.Select(d => d.PlanId == result.PlanId ? d.Ended(result.Reason, result.Ends.Any(m => m.State == MoveState.Done), now) : d)],
+            EffectsDue = result.Ends.Any(m => m.State == MoveState.Done && m.Cause != MoveCause.Repair)
+                ? [.. state.EffectsDue.TakeLast(MaxEffectsDue - 1), new EndedPlan(result.PlanId, now)]
+                : state.EffectsDue,
             Circuit = state.Circuit ?? WhyOpen(result, failures, options, now),
         };
     }

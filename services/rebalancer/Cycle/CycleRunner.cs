@@ -14,11 +14,12 @@ namespace Danube.Dapr.Rebalancer.Cycle;
 /// <param name="State">The state with what the cycle learned.</param>
 /// <param name="Record">The decision.</param>
 /// <param name="Plan">The plan to start or propose; null for none.</param>
-internal sealed record CycleResult(ControlState State, CycleRecord Record, RebalancePlan? Plan);
+/// <param name="Snapshot">The cluster that it saw; null when it did not look.</param>
+internal sealed record CycleResult(ControlState State, CycleRecord Record, RebalancePlan? Plan, ClusterSnapshot? Snapshot = null);
 
 /// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
 internal sealed class CycleRunner(
-    RankingClient ranking, PlanMaker planner, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
+    RankingClient ranking, PlanMaker planner, Drains drains, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
 {
     public async Task<CycleResult> RunAsync(ControlState state, string? traceId, CancellationToken cancellationToken = default)
     {
@@ -97,10 +98,19 @@ internal sealed class CycleRunner(
             return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.StaleReports, error.Message), null);
         }
 
-        metrics.Findings(FindingRules.Of(snapshot, [], state, []));
+        state = ClusterLearning.Learn(state, snapshot);
+        return await DecideAsync(state, snapshot, options, now, cancellationToken) with { Snapshot = snapshot };
+    }
+
+    private async Task<CycleResult> DecideAsync(
+        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    {
         if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
             return repair;
         state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
+        (state, var drain) = ResumeDrain(state, snapshot, options, now);
+        if (drain is not null)
+            return drain;
         var made = planner.Make(snapshot, new PlanRequest
         {
             Policy = options.Policy,
@@ -164,6 +174,28 @@ internal sealed class CycleRunner(
         {
             return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.InvalidSnapshot, error.Message), null);
         }
+    }
+
+    /// <summary>Goes on with what an operator began: a drained broker that still owns topics which can be moved.</summary>
+    private (ControlState State, CycleResult? Drain) ResumeDrain(ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now)
+    {
+        // Activated elsewhere: then it is not drained any more, whoever wanted it.
+        var kept = state.Drains.Where(d => !d.Closed || snapshot.Brokers.All(b => b.Id != d.BrokerId || b.State != Contracts.BrokerState.Active || b.ReportTime < d.Since)).ToList();
+        var looked = new List<DrainIntent>();
+        PlanMade? next = null;
+        foreach (var intent in kept)
+        {
+            var look = drains.Look(snapshot, state, intent.BrokerId, now);
+            looked.Add(intent.Looked(look.TopicsLeft, look.Refusals));
+            if (next is null && intent is { Closed: true, Held: false } && look.Made.Plan is { Moves.Count: > 0 } && !(intent.NotBefore > now))
+                next = look.Made;
+        }
+
+        state = state with { Drains = looked };
+        if (next?.Plan is not { } plan || ControlRules.WhyNotResumeDrain(state, options, now) is not null)
+            return (state, null);
+        return (state, new CycleResult(
+            state, Record(now, CycleOutcome.Started, null, plan.Summary) with { PlanId = plan.Id, Moves = plan.Moves.Count, Balance = plan.Before }, plan));
     }
 
     private static CycleOutcome Outcome(ReasonCode? reason) => reason switch

@@ -19,7 +19,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         Snapshot planning;
         try
         {
-            planning = ToPlanning(snapshot, request);
+            planning = ToPlanning(Movable(snapshot, options), request);
         }
         catch (SnapshotException error)
         {
@@ -104,7 +104,12 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         };
     }
 
-    private static BalanceReport Measure(ClusterSnapshot snapshot, DateTimeOffset now) =>
+    /// <summary>To the planner a topic that may be created again elsewhere is as movable as a Reliable one; the preflight sees what it really is.</summary>
+    private static ClusterSnapshot Movable(ClusterSnapshot snapshot, RebalancerOptions options) => options.RecreateTopics.Count == 0
+        ? snapshot
+        : snapshot with { Topics = [.. snapshot.Topics.Select(t => t.Reliable is false && RecreateRules.WhyNot(t.Name, options) is null ? t with { Reliable = true } : t)] };
+
+    internal static BalanceReport Measure(ClusterSnapshot snapshot, DateTimeOffset now) =>
         PlanMapping.ToContract(ImbalanceMeasure.Of(SnapshotMapping.ToPlanning(snapshot)), now);
 
     private static Snapshot ToPlanning(ClusterSnapshot snapshot, PlanRequest request) =>

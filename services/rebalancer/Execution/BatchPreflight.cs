@@ -20,14 +20,14 @@ internal sealed class BatchPreflight(
         var options = monitor.CurrentValue;
         var facts = await ReadAsync(batch, cancellationToken);
         var leader = facts.Topology.Leader?.Id ?? "";
-        if (PreflightRules.WhyNotBatch(facts, batch.Target, options) is { } denial)
+        if (PreflightRules.WhyNotBatch(facts, batch.Target, options, batch.Moves.All(m => m.Force)) is { } denial)
             return await RefuseBatchAsync(batch, denial, leader, facts.Raft.Term);
 
         var found = new (MoveTask Move, Denial? Denial)[batch.Moves.Count];
         await Parallel.ForEachAsync(
             Enumerable.Range(0, found.Length),
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
-            async (i, stop) => found[i] = (batch.Moves[i], await WhyNotAsync(batch, batch.Moves[i], facts, options, stop)));
+            async (i, stop) => found[i] = await CheckAsync(batch, batch.Moves[i], facts, options, stop));
 
         await recorder.RecordAsync(batch.PlanId,
         [
@@ -36,8 +36,12 @@ internal sealed class BatchPreflight(
                 : recorder.At(batch.PlanId, f.Move, MoveState.Reserved)),
         ]);
         var reserved = found.Where(f => f.Denial is null).Select(f => f.Move).ToList();
-        var mask = reserved.Count > 1 || (reserved.Count == 1 && !Landing.IsCertain(facts.Topology, facts.Balance, reserved[0].From, batch.Target));
-        return new PreflightResult(reserved, mask, leader, facts.Raft.Term, await BaselineAsync(batch.Target, reserved, facts, cancellationToken), null);
+        var mask = reserved.Count > 1 || reserved.Any(m => m.Recreate) || (reserved.Count == 1 && !Landing.IsCertain(facts.Topology, facts.Balance, reserved[0].From, batch.Target));
+        if (reserved.Count == 0)
+            return new PreflightResult([], false, leader, facts.Raft.Term, TargetBaseline.Unknown, null);
+        return new PreflightResult(
+            reserved, mask, leader, facts.Raft.Term, await BaselineAsync(batch.Target, reserved, facts, cancellationToken), null,
+            await ClientSigns.ReadAsync(danube, reserved.Select(m => m.From).Prepend(batch.Target), cancellationToken));
     }
 
     private async Task<ClusterFacts> ReadAsync(BatchInput batch, CancellationToken cancellationToken)
@@ -63,7 +67,8 @@ internal sealed class BatchPreflight(
                 unreachable.Add(broker);
         }
 
-        return new ClusterFacts(topology, raft, balance, owners, delivery, unreachable);
+        var builtIn = topology.Leader is { } leader ? (await TargetScan.ReadAsync(danube, leader.Id, cancellationToken))?.BuiltInMoves : null;
+        return new ClusterFacts(topology, raft, balance, owners, delivery, await actors.Control.GetStateAsync(), builtIn, unreachable);
     }
 
     private async Task<PreflightResult> RefuseBatchAsync(BatchInput batch, Denial denial, string leader, ulong term)
@@ -75,15 +80,21 @@ internal sealed class BatchPreflight(
         return new PreflightResult([], false, leader, term, TargetBaseline.Unknown, null);
     }
 
-    private async Task<Denial?> WhyNotAsync(BatchInput batch, MoveTask move, ClusterFacts facts, RebalancerOptions options, CancellationToken cancellationToken)
+    private async Task<(MoveTask Move, Denial? Denial)> CheckAsync(BatchInput batch, MoveTask move, ClusterFacts facts, RebalancerOptions options, CancellationToken cancellationToken)
     {
         var described = await danube.DescribeTopicAsync(move.Topic, cancellationToken);
         var topic = actors.Topic(move.Topic);
-        if (PreflightRules.WhyNotTopic(facts, move.Topic, move.From, move.To, described) is { } denial)
+        var recreate = !PreflightRules.IsReliable(facts, move.Topic, described);
+        var denial = PreflightRules.WhyNotTopic(facts, move.Topic, move.From, move.To, described, options);
+        if (denial is null && recreate && await HasLogAsync(move, cancellationToken))
+            denial = new Denial(ReasonCode.DeliveryUnknown, "Danube says NonReliable, but its broker keeps a log of it: it is not deleted.");
+        if (denial is not null)
         {
             // A topic whose unload this very move has sent before a crash is not where it was: that is no reason to let it down.
             var held = await topic.GetAsync();
-            return held?.Lease is { Step: LeaseStep.Unloading } lease && lease.MoveId == move.MoveId(batch.PlanId) ? null : denial;
+            return held?.Lease is { Step: LeaseStep.Unloading } lease && lease.MoveId == move.MoveId(batch.PlanId)
+                ? (move with { Recreate = RecreateRules.WhyNot(move.Topic, options) is null && described.Delivery != TopicDelivery.Reliable }, null)
+                : (move, denial);
         }
 
         var answer = await topic.ReserveAsync(new Reservation
@@ -97,23 +108,24 @@ internal sealed class BatchPreflight(
             MinTopicAgeSeconds = options.MinTopicAgeSeconds,
             Force = move.Force,
         });
-        return answer.Denial;
+        return (move with { Recreate = recreate }, answer.Denial);
     }
+
+    /// <summary>Danube also says NonReliable when it does not know. A topic that is deleted by mistake is gone, so its broker's own figures are asked too.</summary>
+    private async Task<bool> HasLogAsync(MoveTask move, CancellationToken cancellationToken) =>
+        await TargetScan.ReadAsync(danube, move.From, cancellationToken) is not { } scan || scan.Logged.Contains(move.Topic);
 
     /// <summary>Long enough for the whole batch with one slow move in it.</summary>
     private static double LeaseSeconds(BatchInput batch, RebalancerOptions options) => (options.MoveTimeoutSeconds * 2) + (batch.Moves.Count * 5);
 
     private async Task<TargetBaseline> BaselineAsync(string target, List<MoveTask> reserved, ClusterFacts facts, CancellationToken cancellationToken)
     {
-        if (reserved.Count == 0)
-            return TargetBaseline.Unknown;
         var listed = facts.Owners.Values.Count(o => o.Contains(target));
         var scan = await TargetScan.ReadAsync(danube, target, cancellationToken);
         if (scan is null)
             return TargetBaseline.Unknown;
         return new TargetBaseline(
             scan.Owned - listed,
-            reserved.Where(m => scan.Refused.ContainsKey(m.Topic)).ToDictionary(m => m.Topic, m => scan.Refused[m.Topic], StringComparer.Ordinal),
-            scan.WorstLatencyP99Ms);
+            reserved.Where(m => scan.Refused.ContainsKey(m.Topic)).ToDictionary(m => m.Topic, m => scan.Refused[m.Topic], StringComparer.Ordinal));
     }
 }

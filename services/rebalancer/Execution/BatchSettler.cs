@@ -33,9 +33,23 @@ internal sealed class BatchSettler(DanubeCluster danube, ActorDirectory actors, 
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
             async (e, _) => await recorder.EndTopicAsync(recorder.At(input.PlanId, e.Move, e.End.State, e.End.Reason, e.End.Detail, e.End.DurationMs), e.End.Owner, e.End.FailedOn));
         await recorder.RecordAsync(input.PlanId, [.. ends.Select(e => recorder.At(input.PlanId, e.Move, e.End.State, e.End.Reason, e.End.Detail, e.End.DurationMs))]);
-        return ends.Find(e => e.End.State == MoveState.Failed) is { Move: not null } failed
-            ? new BatchResult(ContinuationKind.Stop, failed.End.Reason, $"{failed.Move.Topic}: {failed.End.Detail}")
+        var impact = await ImpactAsync(input, cancellationToken);
+        if (ends.Find(e => e.End.State == MoveState.Failed) is { Move: not null } failed)
+            return new BatchResult(ContinuationKind.Stop, failed.End.Reason, $"{failed.Move.Topic}: {failed.End.Detail}");
+        return await actors.Control.TakeImpactAsync(impact) is { } harm
+            ? new BatchResult(ContinuationKind.Stop, harm.Reason, harm.Detail)
             : new BatchResult(ContinuationKind.Go);
+    }
+
+    private async Task<BatchImpact> ImpactAsync(SettleInput input, CancellationToken cancellationToken)
+    {
+        var before = input.Signs ?? ClientSigns.Unknown;
+        var after = await ClientSigns.ReadAsync(danube, input.Landed.Select(l => l.Move.From).Prepend(input.Target), cancellationToken);
+        // With fewer sources than at the preflight, because some topics were left, the sums do not compare.
+        var sameBrokers = input.Left.All(m => input.Landed.Any(l => l.Move.From == m.From));
+        return new BatchImpact(
+            input.PlanId, input.BatchId, before.LatencyP99Ms, after.LatencyP99Ms, sameBrokers ? after.Redirects - before.Redirects : null,
+            input.Landed.Sum(l => l.Move.Clients), input.Landed.Max(l => l.DurationMs));
     }
 
     private async Task<Dictionary<string, List<string>>> OwnersAsync(CancellationToken cancellationToken)
@@ -62,7 +76,7 @@ internal sealed class BatchSettler(DanubeCluster danube, ActorDirectory actors, 
             var listed = (await danube.ListBrokerTopicsAsync(input.Target, cancellationToken)).Count;
             if (await TargetScan.ReadAsync(danube, input.Target, cancellationToken) is not { } scan)
                 return TargetBaseline.Unknown;
-            var now = new TargetBaseline(scan.Owned - listed, scan.Refused, scan.WorstLatencyP99Ms);
+            var now = new TargetBaseline(scan.Owned - listed, scan.Refused);
             if (look == Looks || !Verification.LooksWrong(input.Baseline, now, input.Landed))
                 return now;
             await Task.Delay(BetweenLooks, time, cancellationToken);

@@ -10,11 +10,22 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// <param name="Refused">Publishes refused with PermissionDenied, by topic.</param>
 /// <param name="WorstLatencyP99Ms">Worst 99th percentile of the publish latency over the topics; null without publishes.</param>
 /// <param name="BuiltInMoves">Moves of Danube's own rebalancer; null when not exported.</param>
-internal sealed record MetricsScan(double? Owned, IReadOnlyDictionary<string, double> Sent, IReadOnlyDictionary<string, double> Refused, double? WorstLatencyP99Ms, double? BuiltInMoves)
+/// <param name="Redirects">Lookups that it sent elsewhere.</param>
+/// <param name="Logged">Topics that have, or had, a log on it: they are Reliable, whatever else says.</param>
+internal sealed record MetricsScan(
+    double? Owned,
+    IReadOnlyDictionary<string, double> Sent,
+    IReadOnlyDictionary<string, double> Refused,
+    double? WorstLatencyP99Ms,
+    double? BuiltInMoves,
+    double Redirects,
+    IReadOnlySet<string> Logged)
 {
     private static readonly byte[] OwnedName = "danube_broker_topics_owned"u8.ToArray();
     private static readonly byte[] SendName = "danube_producer_send_total{"u8.ToArray();
     private static readonly byte[] BuiltInName = "danube_rebalancing_moves_total{"u8.ToArray();
+    private static readonly byte[] RedirectName = "danube_client_redirects_total{"u8.ToArray();
+    private static readonly byte[] LogName = "danube_wal_append_total{"u8.ToArray();
     private static readonly byte[] LatencyName = "danube_producer_send_latency_ms{"u8.ToArray();
 
     public static MetricsScan Of(MetricsText text)
@@ -22,6 +33,8 @@ internal sealed record MetricsScan(double? Owned, IReadOnlyDictionary<string, do
         double? owned = null;
         double? worst = null;
         double? builtIn = null;
+        double redirects = 0;
+        var logged = new HashSet<string>(StringComparer.Ordinal);
         var sent = new Dictionary<string, double>(StringComparer.Ordinal);
         var refused = new Dictionary<string, double>(StringComparer.Ordinal);
         var rest = text.Utf8.Span;
@@ -43,6 +56,15 @@ internal sealed record MetricsScan(double? Owned, IReadOnlyDictionary<string, do
                 if (line.IndexOf("quantile=\"0.99\""u8) >= 0 && Value(line) is { } value && double.IsFinite(value) && !(value <= worst))
                     worst = value;
             }
+            else if (line.StartsWith(RedirectName))
+            {
+                redirects += Value(line) ?? 0;
+            }
+            else if (line.StartsWith(LogName))
+            {
+                if (Label(line, "topic=\""u8) is { } topic)
+                    logged.Add(topic);
+            }
             else if (line.StartsWith(BuiltInName))
             {
                 builtIn = (builtIn ?? 0) + Value(line);
@@ -53,7 +75,7 @@ internal sealed record MetricsScan(double? Owned, IReadOnlyDictionary<string, do
             }
         }
 
-        return new MetricsScan(owned, sent, refused, worst, builtIn);
+        return new MetricsScan(owned, sent, refused, worst, builtIn, redirects, logged);
     }
 
     private static double? Value(ReadOnlySpan<byte> line)

@@ -34,12 +34,15 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
         if (go.Kind != ContinuationKind.Go)
             return new NextBatch(go.Kind, go.Reason, go.Detail, []);
         var plan = actors.Plan(step.PlanId);
-        var batch = PlanProgress.NextBatch(await plan.GetMovesAsync(), monitor.CurrentValue.MaxMovesPerMask);
+        var options = monitor.CurrentValue;
+        var pace = (await actors.Control.GetStateAsync()).Pace ?? Pace.Start(options);
+        var batch = PlanProgress.NextBatch(await plan.GetMovesAsync(), Math.Min(pace.MovesPerWindow, options.MaxMovesPerMask));
         if (batch.Count == 0)
             return new NextBatch(ContinuationKind.Go, null, "", []);
-        var forced = (await plan.GetAsync())!.Plan.Moves.Where(m => m.Force).Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
+        var planned = (await plan.GetAsync())!.Plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
         var repair = batch[0].Cause == MoveCause.Repair;
-        return new NextBatch(ContinuationKind.Go, null, "", [.. batch.Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, forced.Contains(m.Topic)))], repair);
+        return new NextBatch(ContinuationKind.Go, null, "",
+            [.. batch.Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, planned[m.Topic].Force, planned[m.Topic].Clients))], repair, repair ? 0 : pace.RestSeconds);
     }
 
     /// <summary>Ends moves that were not made, the plan, and the plan's claim to the floor, in this order: each part may be repeated.</summary>

@@ -17,8 +17,12 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// written down in the topic's actor before it is sent, and where the topic is decides what follows.
 /// </summary>
 internal sealed class TopicMover(
-    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
+    /// <summary>A broker counts a topic a moment before or after it lists it; only a difference that stays means something.</summary>
+    private const int Looks = 5;
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(250);
+
     /// <summary>How long one call watches before it leaves the waiting to the workflow's timers.</summary>
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(15);
@@ -69,7 +73,7 @@ internal sealed class TopicMover(
             return new MoveResult(MoveProgress.Ended);
         }
 
-        return await UnloadAsync(input, cancellationToken);
+        return input.Move.Recreate ? await recreation.BeginAsync(input, () => WatchAsync(input, time.GetUtcNow(), cancellationToken), cancellationToken) : await UnloadAsync(input, cancellationToken);
     }
 
     /// <summary>Leader and Raft term as at the preflight, and the mask in force, or the landing still certain without one.</summary>
@@ -130,6 +134,9 @@ internal sealed class TopicMover(
     private async Task<MoveResult> FollowAsync(MoveInput input, Lease lease, CancellationToken cancellationToken)
     {
         var sent = lease.UnloadSentAt ?? time.GetUtcNow();
+        // What was deleted is created again before anything else, even without a mask: elsewhere is better than nowhere.
+        if (input.Move.Recreate && await recreation.WhyNotThereAsync(input, cancellationToken) is { } gone)
+            return await StuckAsync(input, gone, null, time.GetUtcNow() - sent);
         if (await WatchAsync(input, sent, cancellationToken) is { } landed)
             return landed;
         var elapsed = time.GetUtcNow() - sent;
@@ -143,7 +150,9 @@ internal sealed class TopicMover(
             // The request was lost with the process that sent it, or Danube did not take it: the topic never left.
             return await WhyNotNowAsync(input, cancellationToken) is { Reason: not ReasonCode.Drift } why
                 ? new MoveResult(MoveProgress.Pending, why with { Kind = ContinuationKind.Go })
-                : await UnloadAsync(input, cancellationToken);
+                : input.Move.Recreate
+                    ? await recreation.BeginAsync(input, () => WatchAsync(input, sent, cancellationToken), cancellationToken)
+                    : await UnloadAsync(input, cancellationToken);
         }
 
         return new MoveResult(MoveProgress.Pending);
@@ -188,7 +197,30 @@ internal sealed class TopicMover(
         }
 
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Verifying, durationMs: elapsedMs)]);
-        return new MoveResult(MoveProgress.Landed, null, elapsedMs);
+        return await LoadedTwiceAsync(input, elapsedMs, cancellationToken) ?? new MoveResult(MoveProgress.Landed, null, elapsedMs);
+    }
+
+    /// <summary>The target must have loaded exactly one topic more. One that was loaded twice ends the batch: it is known now which of its topics it was.</summary>
+    private async Task<MoveResult?> LoadedTwiceAsync(MoveInput input, double elapsedMs, CancellationToken cancellationToken)
+    {
+        if (input.Excess is not { } before)
+            return null;
+        double excess = 0;
+        for (var look = 1; look <= Looks; look++)
+        {
+            var listed = (await danube.ListBrokerTopicsAsync(input.Move.To, cancellationToken)).Count;
+            if (await TargetScan.ReadAsync(danube, input.Move.To, cancellationToken) is not { Owned: { } owned })
+                return null;
+            excess = owned - listed;
+            if (excess <= Math.Max(before, 0))
+                return null;
+            await Task.Delay(BetweenLooks, time, cancellationToken);
+        }
+
+        var detail = string.Create(CultureInfo.InvariantCulture,
+            $"Broker {input.Move.To} loaded it more than once: it has loaded {excess:0} topics more than it owns, {Math.Max(before, 0):0} before.");
+        await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.LoadedTwice, detail, elapsedMs), input.Move.To);
+        return new MoveResult(MoveProgress.Ended, new BatchResult(ContinuationKind.Stop, ReasonCode.LoadedTwice, $"{input.Move.Topic}: {detail}"), elapsedMs, excess);
     }
 
     /// <summary>The broker of this move that died; null when both live.</summary>
@@ -216,6 +248,11 @@ internal sealed class TopicMover(
     {
         var detail = string.Create(CultureInfo.InvariantCulture,
             $"{(owner is null ? "nobody owns it" : owner == input.Move.From ? "it never left its broker" : $"broker {owner} owns but does not serve it")} {elapsed.TotalSeconds:0} s after its unload.");
+        return await StuckAsync(input, detail, owner, elapsed);
+    }
+
+    private async Task<MoveResult> StuckAsync(MoveInput input, string detail, string? owner, TimeSpan elapsed)
+    {
         await recorder.EndAsync(input.PlanId,
             recorder.At(input.PlanId, input.Move, MoveState.Stuck, ReasonCode.Timeout, detail, elapsed.TotalMilliseconds), owner, failedOn: input.Move.From);
         return new MoveResult(MoveProgress.Ended, InterruptionOf(MoveState.Stuck, ReasonCode.Timeout, detail));

@@ -1,29 +1,37 @@
 using System.Globalization;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Options;
 
 namespace Danube.Dapr.Rebalancer.Findings;
 
 /// <summary>What is wrong with a cluster, or will be, as a function of what is known of it.</summary>
 internal static class FindingRules
 {
+    /// <summary>How long it is worth naming that Danube's own rebalancer moved.</summary>
+    private static readonly TimeSpan BuiltInShown = TimeSpan.FromHours(1);
+
+    /// <summary>How long a broker that took the place of another is worth naming when nothing is left to do about it.</summary>
+    private static readonly TimeSpan ReplacedShown = TimeSpan.FromHours(1);
+
     /// <summary>All findings, the worst first.</summary>
     /// <param name="snapshot">The cluster.</param>
     /// <param name="unowned">Topics that nobody owns, with the time since when; empty to take those of the snapshot.</param>
     /// <param name="state">What the control loop remembers.</param>
-    /// <param name="maskedByUs">Brokers that the rebalancer itself masks at this moment.</param>
-    public static IReadOnlyList<Finding> Of(
-        ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned, ControlState state, IReadOnlyCollection<string> maskedByUs)
+    /// <param name="options">The limits.</param>
+    /// <param name="now">The moment.</param>
+    public static IReadOnlyList<Finding> Of(ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned, ControlState state, RebalancerOptions options, DateTimeOffset now)
     {
         var findings = new List<Finding>();
         findings.AddRange(Stranded(snapshot, unowned));
-        findings.AddRange(Twice(snapshot));
+        findings.AddRange(Twice(snapshot, state));
         findings.AddRange(state.Banned.Select(DeadCopy));
         findings.AddRange(state.StuckBrokers.Select(Stuck));
         findings.AddRange(Collisions(snapshot));
-        findings.AddRange(Stalled(snapshot));
-        findings.AddRange(Brokers(snapshot, state, maskedByUs));
-        if (state.BuiltIn is { SeenAt: { } seen } builtIn)
+        findings.AddRange(Stalled(snapshot, state, options, now));
+        findings.AddRange(Brokers(snapshot, state));
+        findings.AddRange(Replaced(snapshot, state, now));
+        if (state.BuiltIn is { SeenAt: { } seen } builtIn && now - seen < BuiltInShown)
             findings.Add(BuiltIn(builtIn, seen));
         if (state.LastCycle is { } cycle)
             findings.AddRange(cycle.Refusals.Where(r => r.Reason == ReasonCode.Unsplittable).Select(Unsplittable));
@@ -48,9 +56,10 @@ internal static class FindingRules
         });
     }
 
-    private static IEnumerable<Finding> Twice(ClusterSnapshot snapshot)
+    private static IEnumerable<Finding> Twice(ClusterSnapshot snapshot, ControlState state)
     {
-        foreach (var topic in snapshot.Topics.Where(t => t.LoadedTwice))
+        var found = state.LoadedTwice.ToHashSet(StringComparer.Ordinal);
+        foreach (var topic in snapshot.Topics.Where(t => t.LoadedTwice || found.Contains(t.Name)))
         {
             yield return new Finding
             {
@@ -108,20 +117,36 @@ internal static class FindingRules
         }
     }
 
-    private static IEnumerable<Finding> Stalled(ClusterSnapshot snapshot) => snapshot.Topics
-        .Where(t => t is { BrokerId: not null, RatesKnown: true, Consumers: > 0, MessagesOutPerSecond: 0, MessagesInPerSecond: > 0, BacklogMessages: > 0 })
-        .Select(t => new Finding
+    private static IEnumerable<Finding> Stalled(ClusterSnapshot snapshot, ControlState state, RebalancerOptions options, DateTimeOffset now)
+    {
+        var lasting = state.Stalls.Where(s => (now - s.Since).TotalSeconds >= options.StalledAfterSeconds).ToDictionary(s => s.Topic, StringComparer.Ordinal);
+        if (lasting.Count == 0)
+            yield break;
+        var load = snapshot.Topics.Where(t => t.BrokerId is not null).GroupBy(t => t.BrokerId!)
+            .ToDictionary(g => g.Key, g => g.Sum(t => t.BytesInPerSecond + t.BytesOutPerSecond), StringComparer.Ordinal);
+        var places = snapshot.Brokers.Where(b => b is { State: BrokerState.Active, Reachable: true })
+            .OrderBy(b => load.GetValueOrDefault(b.Id)).ThenBy(b => b.Id, StringComparer.Ordinal).Select(b => b.Id).ToList();
+        foreach (var topic in snapshot.Topics.Where(ClusterLearning.IsStalled))
         {
-            Kind = FindingKind.ConsumerStalled,
-            Severity = FindingSeverity.Warning,
-            About = SubjectKind.Topic,
-            Subject = t.Name,
-            Evidence = string.Create(CultureInfo.InvariantCulture,
-                $"{t.Consumers} consumers are attached and get nothing; {t.MessagesInPerSecond:0.#} messages/s come in; backlog {t.BacklogMessages}."),
-            Advice = "Its dispatcher may have stopped. A move to another broker starts it afresh from the last acknowledged message.",
-        });
+            if (!lasting.TryGetValue(topic.Name, out var stall) || stall.BrokerId != topic.BrokerId)
+                continue;
+            var target = topic.Reliable is true ? places.Find(b => b != topic.BrokerId && !state.Banned.Contains(new TopicPin(topic.Name, b))) : null;
+            yield return new Finding
+            {
+                Kind = FindingKind.ConsumerStalled,
+                Severity = FindingSeverity.Warning,
+                About = SubjectKind.Topic,
+                Subject = topic.Name,
+                Since = stall.Since,
+                MoveTo = target,
+                Evidence = string.Create(CultureInfo.InvariantCulture,
+                    $"{topic.Consumers} consumers are attached and get nothing; {topic.MessagesInPerSecond:0.#} messages/s come in; backlog {topic.BacklogMessages}, {stall.Backlog} when it was seen first."),
+                Advice = $"Its dispatcher may have stopped. A move to another broker{(target is null ? "" : $", such as {target},")} starts it afresh from the last acknowledged message.",
+            };
+        }
+    }
 
-    private static IEnumerable<Finding> Brokers(ClusterSnapshot snapshot, ControlState state, IReadOnlyCollection<string> maskedByUs)
+    private static IEnumerable<Finding> Brokers(ClusterSnapshot snapshot, ControlState state)
     {
         foreach (var broker in snapshot.Brokers)
         {
@@ -138,9 +163,9 @@ internal static class FindingRules
                 };
             }
 
-            if (broker.State is BrokerState.Drained or BrokerState.Draining && !maskedByUs.Contains(broker.Id) && broker.Reachable)
+            if (broker.State is BrokerState.Drained or BrokerState.Draining && broker.Reachable)
             {
-                var ours = state.DrainedBrokers.Contains(broker.Id);
+                var ours = state.Drains.Any(d => d.BrokerId == broker.Id);
                 yield return new Finding
                 {
                     Kind = FindingKind.BrokerDrained,
@@ -152,21 +177,24 @@ internal static class FindingRules
                 };
             }
         }
+    }
 
-        foreach (var same in snapshot.Brokers.Where(b => b.Address.Length > 0).GroupBy(b => b.Address).Where(g => g.Count() > 1))
+    private static IEnumerable<Finding> Replaced(ClusterSnapshot snapshot, ControlState state, DateTimeOffset now)
+    {
+        var brokers = snapshot.Brokers.ToDictionary(b => b.Id, StringComparer.Ordinal);
+        foreach (var place in state.Addresses.Where(a => a.Before is not null))
         {
-            var old = same.Where(b => !b.Reachable || b.State == BrokerState.Gone).ToList();
-            var fresh = same.Except(old).FirstOrDefault();
-            if (fresh is null || old.Count == 0)
+            if (!brokers.TryGetValue(place.BrokerId, out var fresh) || (fresh.State == BrokerState.Active && now - place.Since > ReplacedShown))
                 continue;
             yield return new Finding
             {
                 Kind = FindingKind.BrokerReplaced,
-                Severity = FindingSeverity.Info,
+                Severity = fresh.State == BrokerState.Active ? FindingSeverity.Info : FindingSeverity.Warning,
                 About = SubjectKind.Broker,
                 Subject = fresh.Id,
-                Evidence = $"It came up at {same.Key}, where broker {old[0].Id} was.",
-                Advice = "It is a new broker without topics. Activate it when it shows up drained; pins and rules that name the old id must be changed.",
+                Since = place.Since,
+                Evidence = $"It came up at {place.Address}, where broker {place.Before} was; it is {fresh.State}.",
+                Advice = $"It is a new broker without topics: expect no come-back of {place.Before}. {(fresh.State == BrokerState.Active ? "" : "Activate it. ")}Pins and rules that name the old id must be changed.",
             };
         }
     }

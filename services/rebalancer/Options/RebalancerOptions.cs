@@ -67,8 +67,38 @@ internal sealed class RebalancerOptions
     /// <summary>Time after which a topic that has not arrived counts as stuck. 5 to 600; default 45.</summary>
     public double MoveTimeoutSeconds { get; set; } = 45;
 
-    /// <summary>Moves in one mask window. 1 to 200; default 25.</summary>
+    /// <summary>Moves in one mask window, at most. 1 to 200; default 25.</summary>
     public int MaxMovesPerMask { get; set; } = 25;
+
+    /// <summary>Moves in the first mask window, and by how many each window that clients did not notice lets the next one grow; one that they did notice halves it. 1 to 200; default 5.</summary>
+    public int StartMovesPerMask { get; set; } = 5;
+
+    /// <summary>Longest rest between two mask windows: it doubles with each window that clients noticed. 1 to 3,600; default 30.</summary>
+    public double MaxRestSeconds { get; set; } = 30;
+
+    /// <summary>Time of a move above which the pace slows down. 0.1 to 600; default 2.</summary>
+    public double SlowMoveSeconds { get; set; } = 2;
+
+    /// <summary>Publish latency (99th percentile, worst broker of the window) over its value before the plan above which the pace slows down. 1.1 to 1,000; default 2.</summary>
+    public double SlowLatencyRatio { get; set; } = 2;
+
+    /// <summary>Publish latency in milliseconds below which it counts as this much: ratios of less mean nothing. 0.1 to 10,000; default 10.</summary>
+    public double LatencyFloorMs { get; set; } = 10;
+
+    /// <summary>Redirected lookups for each client of the moved topics above which the pace slows down. 1 to 10,000; default 5.</summary>
+    public double SlowRedirectsPerClient { get; set; } = 5;
+
+    /// <summary>The same above which the circuit breaker opens. 1 to 10,000; default 20.</summary>
+    public double MaxRedirectsPerClient { get; set; } = 20;
+
+    /// <summary>Time after which a plan that still runs is stopped. 1 to 10,080; default 240.</summary>
+    public double MaxPlanMinutes { get; set; } = 240;
+
+    /// <summary>Time after a plan's end at which its effect is measured, on load reports that are newer. 0 to 3,600; default 30.</summary>
+    public double EffectAfterSeconds { get; set; } = 30;
+
+    /// <summary>Time that consumers must get nothing, while their backlog grows, to count as stalled. 0 to 86,400; default 60.</summary>
+    public double StalledAfterSeconds { get; set; } = 60;
 
     /// <summary>Time after which a mask window closes by itself, whatever became of its moves. 10 to 3,600; default 120.</summary>
     public double MaxMaskSeconds { get; set; } = 120;

@@ -28,6 +28,16 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.Range(nameof(options.MaxReportAgeSeconds), options.MaxReportAgeSeconds, 1, 86_400);
         faults.Range(nameof(options.MoveTimeoutSeconds), options.MoveTimeoutSeconds, 5, 600);
         faults.Range(nameof(options.MaxMovesPerMask), options.MaxMovesPerMask, 1, 200);
+        faults.Range(nameof(options.StartMovesPerMask), options.StartMovesPerMask, 1, 200);
+        faults.Range(nameof(options.MaxRestSeconds), options.MaxRestSeconds, 1, 3_600);
+        faults.Range(nameof(options.SlowMoveSeconds), options.SlowMoveSeconds, 0.1, 600);
+        faults.Range(nameof(options.SlowLatencyRatio), options.SlowLatencyRatio, 1.1, 1_000);
+        faults.Range(nameof(options.LatencyFloorMs), options.LatencyFloorMs, 0.1, 10_000);
+        faults.Range(nameof(options.SlowRedirectsPerClient), options.SlowRedirectsPerClient, 1, 10_000);
+        faults.Range(nameof(options.MaxRedirectsPerClient), options.MaxRedirectsPerClient, 1, 10_000);
+        faults.Range(nameof(options.MaxPlanMinutes), options.MaxPlanMinutes, 1, 10_080);
+        faults.Range(nameof(options.EffectAfterSeconds), options.EffectAfterSeconds, 0, 3_600);
+        faults.Range(nameof(options.StalledAfterSeconds), options.StalledAfterSeconds, 0, 86_400);
         faults.Range(nameof(options.MaxMaskSeconds), options.MaxMaskSeconds, 10, 3_600);
         faults.Range(nameof(options.ApprovalTimeoutMinutes), options.ApprovalTimeoutMinutes, 1, 10_080);
         faults.Range(nameof(options.MaxDrift), options.MaxDrift, 0, 1);

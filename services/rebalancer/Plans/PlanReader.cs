@@ -5,7 +5,7 @@ using Danube.Dapr.Rebalancer.Control;
 
 namespace Danube.Dapr.Rebalancer.Plans;
 
-/// <summary>Reads plans and moves for the API. Plans that have ended change no more and are kept in memory, so that polling costs little.</summary>
+/// <summary>Reads plans and moves for the API. Plans that have ended, and whose effect was measured, change no more and are kept in memory, so that polling costs little.</summary>
 internal sealed class PlanReader(ActorDirectory actors)
 {
     private readonly ConcurrentDictionary<string, (PlanRun Run, IReadOnlyList<MoveRecord> Moves)> _ended = new(StringComparer.Ordinal);
@@ -18,7 +18,7 @@ internal sealed class PlanReader(ActorDirectory actors)
         if (!IsId(planId) || await actors.Plan(planId).GetAsync() is not { } run)
             return null;
         var moves = await actors.Plan(planId).GetMovesAsync();
-        if (run.State is PlanRunState.Finished or PlanRunState.Stopped)
+        if (run.State is PlanRunState.Finished or PlanRunState.Stopped && (run.Effect is not null || run.Done == 0))
             _ended[planId] = (run, moves);
         return (run, moves);
     }

@@ -19,6 +19,8 @@ internal sealed class RebalancerMetrics
     private readonly Gauge<int> _findings;
     private readonly Gauge<int> _circuit;
     private readonly Gauge<double> _imbalance;
+    private readonly Gauge<int> _pace;
+    private readonly Gauge<double> _rest;
 
     public RebalancerMetrics(IMeterFactory meters)
     {
@@ -34,6 +36,8 @@ internal sealed class RebalancerMetrics
         _repairs = meter.CreateCounter<long>("danube.rebalancing.repairs", description: "Repairs of topics without owner, by end.");
         _findings = meter.CreateGauge<int>("danube.cluster.findings", description: "Open findings by kind.");
         _circuit = meter.CreateGauge<int>("danube.rebalancing.circuit.open", description: "1 while the circuit breaker is open.");
+        _pace = meter.CreateGauge<int>("danube.rebalancing.pace.moves", description: "Moves of one mask window, as fast as the clients bear it.");
+        _rest = meter.CreateGauge<double>("danube.rebalancing.pace.rest", "s", "Rest between two mask windows.");
         _imbalance = meter.CreateGauge<double>("danube.rebalancing.imbalance.cv", description: "Coefficient of variation that the last cycle saw.");
     }
 
@@ -69,6 +73,12 @@ internal sealed class RebalancerMetrics
     public void RepairEnded(bool repaired) => _repairs.Add(1, new KeyValuePair<string, object?>("end", repaired ? "repaired" : "failed"));
 
     public void Circuit(bool open) => _circuit.Record(open ? 1 : 0);
+
+    public void Pace(Control.Pace pace)
+    {
+        _pace.Record(pace.MovesPerWindow);
+        _rest.Record(pace.RestSeconds);
+    }
 
     public void Findings(IReadOnlyList<Finding> findings)
     {

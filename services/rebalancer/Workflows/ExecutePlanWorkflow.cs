@@ -45,6 +45,7 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
 
         var sequence = input.Sequence;
         var interruptions = 0;
+        var rested = true;
         for (var batch = 0; batch < BatchesPerRun; batch++)
         {
             var next = await context.CallActivityAsync<NextBatch>(nameof(NextBatchActivity), new PlanStep(input.PlanId, input.Hash, input.TraceParent), Retries.Step);
@@ -60,6 +61,15 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
             if (next.Moves.Count == 0)
                 return await FinishAsync(context, input, new BatchResult(ContinuationKind.Go));
 
+            if (!rested && next.RestSeconds > 0)
+            {
+                rested = true;
+                context.SetCustomStatus(new PlanStatus("resting", sequence, null, ReasonCode.ClientImpact));
+                await WaitAsync(context, TimeSpan.FromSeconds(next.RestSeconds));
+                continue;
+            }
+
+            rested = false;
             var target = next.Moves[0].To;
             var batchId = $"{input.PlanId}-{sequence}";
             context.SetCustomStatus(new PlanStatus(next.Repair ? "repairing" : "moving", sequence, target));

@@ -19,10 +19,11 @@ internal sealed class MoveBatchWorkflow : Workflow<BatchInput, BatchResult>
         var landed = new List<LandedMove>();
         var left = preflight.Reserved.ToList();
         var result = preflight.Interruption ?? new BatchResult(ContinuationKind.Go);
+        var baseline = preflight.Target;
         try
         {
             if (preflight.Interruption is null && left.Count > 0)
-                result = await MoveAllAsync(context, input, preflight, left, landed);
+                (result, baseline) = await MoveAllAsync(context, input, preflight, left, landed);
         }
         catch (WorkflowTaskFailedException failure)
         {
@@ -34,23 +35,24 @@ internal sealed class MoveBatchWorkflow : Workflow<BatchInput, BatchResult>
         if (preflight.Reserved.Count == 0)
             return result;
         var settled = await context.CallActivityAsync<BatchResult>(
-            nameof(SettleActivity), new SettleInput(input.PlanId, input.BatchId, input.Target, preflight.Target, landed, left, input.TraceParent), Retries.Compensation);
-        return settled.Kind == ContinuationKind.Stop ? settled : result;
+            nameof(SettleActivity), new SettleInput(input.PlanId, input.BatchId, input.Target, baseline, landed, left, input.TraceParent, preflight.Signs), Retries.Compensation);
+        return result.Kind != ContinuationKind.Stop && settled.Kind == ContinuationKind.Stop ? settled : result;
     }
 
-    private static async Task<BatchResult> MoveAllAsync(
+    private static async Task<(BatchResult Result, TargetBaseline Baseline)> MoveAllAsync(
         WorkflowContext context, BatchInput input, PreflightResult preflight, List<MoveTask> left, List<LandedMove> landed)
     {
         if (preflight.Mask)
         {
             var masked = await context.CallActivityAsync<BatchResult>(nameof(MaskActivity), input with { Moves = preflight.Reserved }, Retries.Step);
             if (masked.Kind != ContinuationKind.Go)
-                return masked;
+                return (masked, preflight.Target);
         }
 
+        var baseline = preflight.Target;
         foreach (var move in preflight.Reserved)
         {
-            var step = new MoveInput(input.PlanId, input.BatchId, move, preflight.Mask, preflight.LeaderId, preflight.RaftTerm, input.TraceParent);
+            var step = new MoveInput(input.PlanId, input.BatchId, move, preflight.Mask, preflight.LeaderId, preflight.RaftTerm, input.TraceParent, baseline.Excess);
             var result = await context.CallActivityAsync<MoveResult>(nameof(MoveTopicActivity), step, Retries.Step);
             var pause = FirstLook;
             // The activity itself gives up at the time limit of a move.
@@ -65,10 +67,12 @@ internal sealed class MoveBatchWorkflow : Workflow<BatchInput, BatchResult>
                 landed.Add(new LandedMove(move, result.DurationMs));
             if (result.Progress is MoveProgress.Landed or MoveProgress.Ended)
                 left.Remove(move);
+            // Known and recorded with its topic: the verification of the others starts from here.
+            baseline = result.Excess is { } excess ? baseline with { Excess = excess } : baseline;
             if (result.Interruption is { } interruption)
-                return interruption;
+                return (interruption, baseline);
         }
 
-        return new BatchResult(ContinuationKind.Go);
+        return (new BatchResult(ContinuationKind.Go), baseline);
     }
 }

@@ -1,5 +1,6 @@
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Execution;
 
 namespace Danube.Dapr.Rebalancer.Workflows;
 
@@ -28,7 +29,8 @@ internal sealed record PlanStep(string PlanId, string Hash, string? TraceParent,
 /// <param name="Detail">One sentence.</param>
 /// <param name="Moves">The moves of the next batch, all to the same target.</param>
 /// <param name="Repair">True: the moves are repairs of topics that nobody owns.</param>
-internal sealed record NextBatch(ContinuationKind Kind, ReasonCode? Reason, string Detail, IReadOnlyList<MoveTask> Moves, bool Repair = false);
+/// <param name="RestSeconds">Rest before this batch, unless it is the first.</param>
+internal sealed record NextBatch(ContinuationKind Kind, ReasonCode? Reason, string Detail, IReadOnlyList<MoveTask> Moves, bool Repair = false, double RestSeconds = 0);
 
 /// <summary>One move, as the activities need it.</summary>
 /// <param name="Topic">The topic.</param>
@@ -36,7 +38,9 @@ internal sealed record NextBatch(ContinuationKind Kind, ReasonCode? Reason, stri
 /// <param name="To">Target.</param>
 /// <param name="Cause">Why.</param>
 /// <param name="Force">An operator insists.</param>
-internal sealed record MoveTask(string Topic, string From, string To, MoveCause Cause, bool Force = false)
+/// <param name="Clients">Producers and consumers that move along.</param>
+/// <param name="Recreate">True: it is NonReliable and moves by being deleted and created again.</param>
+internal sealed record MoveTask(string Topic, string From, string To, MoveCause Cause, bool Force = false, int Clients = 0, bool Recreate = false)
 {
     public string MoveId(string planId) => MoveRecord.IdOf(planId, Topic);
 }
@@ -57,20 +61,29 @@ internal sealed record BatchResult(ContinuationKind Kind, ReasonCode? Reason = n
 /// <param name="RaftTerm">Raft term.</param>
 /// <param name="Target">How the target looked before.</param>
 /// <param name="Interruption">Set when the batch as a whole cannot begin.</param>
+/// <param name="Signs">What clients noticed before; null when nothing is to be moved.</param>
 internal sealed record PreflightResult(
-    IReadOnlyList<MoveTask> Reserved, bool Mask, string LeaderId, ulong RaftTerm, TargetBaseline Target, BatchResult? Interruption);
+    IReadOnlyList<MoveTask> Reserved, bool Mask, string LeaderId, ulong RaftTerm, TargetBaseline Target, BatchResult? Interruption, ClientSigns? Signs = null);
 
 /// <summary>How a target looked before its batch, to tell afterwards what the batch did.</summary>
 /// <param name="Excess">Topics that it had loaded beyond those that it owns; null when not known.</param>
 /// <param name="Refused">Publishes that it had refused, of the batch's topics where there were any.</param>
-/// <param name="LatencyP99Ms">Its worst publish latency; null when not known.</param>
-internal sealed record TargetBaseline(double? Excess, IReadOnlyDictionary<string, double> Refused, double? LatencyP99Ms)
+internal sealed record TargetBaseline(double? Excess, IReadOnlyDictionary<string, double> Refused)
 {
-    public static TargetBaseline Unknown { get; } = new(null, new Dictionary<string, double>(), null);
+    public static TargetBaseline Unknown { get; } = new(null, new Dictionary<string, double>());
 }
 
 /// <summary>Input of the activity that moves one topic.</summary>
-internal sealed record MoveInput(string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent)
+/// <param name="PlanId">The plan.</param>
+/// <param name="BatchId">The batch.</param>
+/// <param name="Move">The move.</param>
+/// <param name="Masked">True when other brokers are masked.</param>
+/// <param name="LeaderId">Danube's leader at the preflight.</param>
+/// <param name="RaftTerm">Raft term at the preflight.</param>
+/// <param name="TraceParent">W3C traceparent.</param>
+/// <param name="Excess">Topics that the target had loaded beyond those that it owns, before this move; null when not known.</param>
+internal sealed record MoveInput(
+    string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent, double? Excess = null)
 {
     /// <summary>For a repair: the topic was seen to be NonReliable while it was owned.</summary>
     public bool KnownNonReliable => Move.Force;
@@ -93,14 +106,18 @@ internal enum MoveProgress
 }
 
 /// <summary>How far a move is, and what follows for its batch.</summary>
-internal sealed record MoveResult(MoveProgress Progress, BatchResult? Interruption = null, double? DurationMs = null);
+/// <param name="Progress">How far it is.</param>
+/// <param name="Interruption">Set when the batch must stop here.</param>
+/// <param name="DurationMs">Time from unload to serving, once it landed.</param>
+/// <param name="Excess">Topics that the target has loaded beyond those that it owns, after a move that was loaded twice; null otherwise.</param>
+internal sealed record MoveResult(MoveProgress Progress, BatchResult? Interruption = null, double? DurationMs = null, double? Excess = null);
 
 /// <summary>A move that landed and waits to be verified.</summary>
 internal sealed record LandedMove(MoveTask Move, double? DurationMs);
 
 /// <summary>Input of the activity that ends a batch.</summary>
 internal sealed record SettleInput(
-    string PlanId, string BatchId, string Target, TargetBaseline Baseline, IReadOnlyList<LandedMove> Landed, IReadOnlyList<MoveTask> Left, string? TraceParent);
+    string PlanId, string BatchId, string Target, TargetBaseline Baseline, IReadOnlyList<LandedMove> Landed, IReadOnlyList<MoveTask> Left, string? TraceParent, ClientSigns? Signs = null);
 
 /// <summary>How a plan's end is told.</summary>
 internal sealed record FinishInput(string PlanId, ReasonCode? Reason, string Detail, string? TraceParent);

@@ -75,6 +75,7 @@ internal sealed class MoveExplainer
             Reason.BrokerLimit => $"{name} to broker {target} is left for later: {limits.MaxMovesPerBroker} moves per broker and plan are allowed.",
             Reason.NamespaceLimit => $"{name} to broker {target} is left for later: the budget of namespace \"{_p.Snapshot.Topics[topic].Namespace}\" is used up.",
             Reason.Capacity => $"{name} does not fit on broker {target} before another move that a limit left for later.",
+            Reason.WorseBalance => $"{name} would lift broker {target} above its limit, and no plan that reaches the target was found.",
             Reason.AntiAffinity => $"{name} cannot join its group on broker {target} before another move that a limit left for later.",
             _ => string.Create(CultureInfo.InvariantCulture, $"Moving {name} to broker {target} at a cost of {_p.Cost[topic]:0.##} would not pay back within {_p.Options.PaybackHorizon.TotalSeconds:0} s."),
         };

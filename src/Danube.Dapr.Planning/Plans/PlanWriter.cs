@@ -139,10 +139,12 @@ internal sealed class PlanWriter
         if (_schedule.Moves.Count == 0 && !result.Any(r => r.Kind == SubjectKind.Cluster && r.Reason is Reason.TooFewBrokers or Reason.QuietHours or Reason.HourlyLimit))
         {
             result.Insert(0, !_p.Triggered || reached
-                ? new(SubjectKind.Cluster, "", Reason.Balanced, !_p.Triggered ? TriggerText() : "Every broker is within its limits.")
+                ? new(SubjectKind.Cluster, "", Reason.Balanced, !_p.Triggered ? TriggerText() : Limited ? "Every broker is as near to its target as what cannot move allows." : "Every broker is within its limits.")
                 : new(SubjectKind.Cluster, "", Reason.NoBenefit, "No allowed move brings the cluster nearer to its target at a cost that pays." + HeldText()));
         }
 
+        for (var t = 0; t < _p.T && result.Count < MostRefusals; t++)
+            if (_p.Home[t] < 0) result.Add(new(SubjectKind.Topic, _p.Snapshot.Topics[t].Name, Reason.Stranded, _explainer.WhyFixed(t, Reason.Stranded)));
         foreach (var (topic, to, reason) in _schedule.Skipped)
             result.Add(new(SubjectKind.Topic, _p.Snapshot.Topics[topic].Name, reason, _explainer.WhySkipped(topic, to, reason)));
         var moved = new HashSet<int>();
@@ -172,6 +174,9 @@ internal sealed class PlanWriter
         return result;
     }
 
+    /// <summary>Whether a broker's limit had to be raised because of what cannot move, or capacity is short.</summary>
+    private bool Limited => _p.Notes.Any(n => n.Reason is Reason.Capacity or Reason.Unsplittable);
+
     /// <summary>How many topics of overloaded brokers may not move, by reason: the most frequent three.</summary>
     private string HeldText()
     {
@@ -200,6 +205,6 @@ internal sealed class PlanWriter
         if (moves == 0) return Refusals(reached).FirstOrDefault()?.Detail ?? "Nothing to move.";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{moves} move(s), at least {bound.Moves} are needed; max/mean {_p.Before.MaxOverMean:0.##} to {after.MaxOverMean:0.##}, CV {_p.Before.CoefficientOfVariation:0.##} to {after.CoefficientOfVariation:0.##}; {(reached ? "reaches the target" : "does not reach the target yet")}.");
+            $"{moves} move(s), at least {bound.Moves} are needed; max/mean {_p.Before.MaxOverMean:0.##} to {after.MaxOverMean:0.##}, CV {_p.Before.CoefficientOfVariation:0.##} to {after.CoefficientOfVariation:0.##}; {(!reached ? "does not reach the target yet" : Limited ? "reaches the target as far as what cannot move allows" : "reaches the target")}.");
     }
 }

@@ -54,9 +54,40 @@ internal sealed class LowerBound
         }
 
         for (var r = 0; r < p.R; r++) inMoves = Math.Max(inMoves, In(p, r));
-        result.Moves = Math.Max(forced + (int)Math.Round(moves), (int)inMoves);
-        result.Cost = Math.Max(forcedCost + cost, inMoves > 0 ? inMoves * cheapest : 0);
+        var (zoneMoves, zoneCost) = Zones(p);
+        result.Moves = Math.Max(forced + Math.Max((int)Math.Round(moves), zoneMoves), (int)inMoves);
+        result.Cost = Math.Max(forcedCost + Math.Max(cost, zoneCost), inMoves > 0 ? inMoves * cheapest : 0);
         return result;
+    }
+
+    /// <summary>Partitions above what a zone may have of their group must leave it, the cheapest first.</summary>
+    private static (int Moves, double Cost) Zones(Problem p)
+    {
+        if (p.Groups == 0 || p.PerZone == int.MaxValue) return (0, 0);
+        var counts = new Dictionary<(int Group, int Zone), int>();
+        var costs = new Dictionary<(int Group, int Zone), List<double>>();
+        for (var t = 0; t < p.T; t++)
+        {
+            if (p.Group[t] < 0 || p.Home[t] < 0 || (p.MustLeave[t] && p.Fixed[t] is null)) continue;
+            var key = (p.Group[t], p.Zone[p.Home[t]]);
+            counts[key] = counts.GetValueOrDefault(key) + 1;
+            if (p.Fixed[t] is not null) continue;
+            if (!costs.TryGetValue(key, out var list)) costs[key] = list = [];
+            list.Add(p.Cost[t]);
+        }
+
+        var moves = 0;
+        double cost = 0;
+        foreach (var (key, list) in costs.OrderBy(c => c.Key))
+        {
+            var over = Math.Min(counts[key] - p.PerZone, list.Count);
+            if (over <= 0) continue;
+            list.Sort();
+            moves += over;
+            for (var i = 0; i < over; i++) cost += list[i];
+        }
+
+        return (moves, cost);
     }
 
     private static (double Moves, double Cost) Out(Problem p, int b, double[] forcedOut, LowerBound result)

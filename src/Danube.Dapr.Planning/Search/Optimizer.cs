@@ -37,7 +37,7 @@ internal sealed class Optimizer
         if (_at.Violation <= Problem.Tolerance && _at.Hard == 0) return _at;
         Construct();
         if (!ProvenLeast) Improve();
-        if (!ProvenLeast && _p.Options.WorkBudget > 0 && _at.Hard == 0 && _at.Violation <= Problem.Tolerance) Settle();
+        if (!ProvenLeast && _p.Options.WorkBudget > 0) Settle();
         Balance();
         return _at;
     }
@@ -174,15 +174,17 @@ internal sealed class Optimizer
         }
     }
 
-    /// <summary>For plans of few moves: proves that fewer are not enough, or finds fewer.</summary>
+    /// <summary>For plans of few moves: proves that fewer are not enough, or finds fewer, or one at all.</summary>
     private void Settle()
     {
-        var (bound, moves) = FewMoves.Settle(_p, _bound.Moves, _at.Moved);
-        _bound.Raise(bound, _p);
+        var reached = _at.Hard == 0 && _at.Violation <= Problem.Tolerance;
+        var (bound, moves) = FewMoves.Settle(_p, _bound.Moves, reached ? _at.Moved : int.MaxValue);
+        // Where no plan reaches the target, no number of moves is enough.
+        if (reached || moves is not null) _bound.Raise(bound, _p);
         if (moves is null) return;
         double cost = 0;
         foreach (var (topic, _) in moves) cost += _p.Cost[topic];
-        if (cost >= _at.Cost - 1e-9) return;
+        if (reached && cost >= _at.Cost - 1e-9) return;
         for (var b = 0; b < _p.B; b++) foreach (var t in _at.Inbound[b].ToArray()) _at.Move(t, _p.Home[t]);
         foreach (var (topic, to) in moves) _at.Move(topic, to);
         _at.Commit();

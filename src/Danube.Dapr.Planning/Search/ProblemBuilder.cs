@@ -240,7 +240,8 @@ internal sealed class ProblemBuilder
             var share = total * _snapshot.Capacity(b, resource) / capacity;
             if (stuck[b] > limit[(b * r) + i])
             {
-                limit[(b * r) + i] = stuck[b] + ((_options.Policy.TargetMaxOverMean - 1) * share);
+                // Not above what it carries now: it must not receive more.
+                limit[(b * r) + i] = Math.Min(stuck[b] + ((_options.Policy.TargetMaxOverMean - 1) * share), startLoad[(b * r) + i]);
                 var id = _snapshot.Brokers[b].Id;
                 if (startLoad[(b * r) + i] > limit[(b * r) + i] + Problem.Tolerance || stuck[b] > 0)
                 {

@@ -48,7 +48,12 @@ internal sealed class Repair(Problem p, Placement at, Preferences preferences)
             }
 
             if (worst < 0) return true;
-            if (IsLow(worst) ? !FillOnce(worst, ref random, noisy) : !RelieveOnce(worst, ref random, noisy, brokers)) _stuck[worst] = true;
+            var mark = at.Mark;
+            var before = at.Violation;
+            if ((IsLow(worst) ? FillOnce(worst, ref random, noisy) : RelieveOnce(worst, ref random, noisy, brokers)) && at.Violation < before - Problem.Tolerance) continue;
+            // A step that relieves one resource may leave a broker too low in another: what does not lower the sum would go round in circles.
+            at.Revert(mark);
+            _stuck[worst] = true;
         }
 
         return true;

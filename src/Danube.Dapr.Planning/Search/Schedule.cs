@@ -39,6 +39,8 @@ internal sealed class Schedule
         for (var b = 0; b < problem.B; b++) foreach (var t in goal.Inbound[b]) pending.Add((t, b));
         pending.Sort();
         schedule.Fill(pending);
+        schedule.DropCrowding();
+        schedule.DropHarmful();
         schedule.DropPointless();
         schedule.DropUnpaid();
         return schedule;
@@ -65,7 +67,7 @@ internal sealed class Schedule
         var mark = _at.Mark;
         foreach (var (topic, to) in pending)
         {
-            if (!_at.Fits(topic, to)) continue;
+            if (!_at.Fits(topic, to) || !_at.MayPut(topic, to)) continue;
             next.Add((topic, to));
             _at.Move(topic, to);
         }
@@ -80,7 +82,7 @@ internal sealed class Schedule
         var bestUrgency = double.NegativeInfinity;
         for (var i = 0; i < pending.Count; i++)
         {
-            if (!_at.Fits(pending[i].Topic, pending[i].To)) continue;
+            if (!_at.Fits(pending[i].Topic, pending[i].To) || !_at.MayPut(pending[i].Topic, pending[i].To)) continue;
             var urgency = Urgency(pending[i].Topic, pending[i].To);
             if (urgency <= bestUrgency) continue;
             bestUrgency = urgency;
@@ -108,7 +110,7 @@ internal sealed class Schedule
         var least = double.PositiveInfinity;
         for (var i = 0; i < pending.Count; i++)
         {
-            var growth = _at.Change(pending[i].Topic, pending[i].To, 1);
+            var growth = _at.Change(pending[i].Topic, pending[i].To, 1) + (_at.MayPut(pending[i].Topic, pending[i].To) ? 0 : 1e3);
             if (growth >= least) continue;
             least = growth;
             best = i;
@@ -128,7 +130,7 @@ internal sealed class Schedule
             : _namespaceMoves.GetValueOrDefault(space) >= budget ? Reason.NamespaceLimit
             // Room that a move above was to make is missing when a limit left that move out.
             : Skipped.Count > 0 && !_p.MustLeave[topic] && _at.Change(topic, to, 1) + _at.Change(topic, from, -1) > Problem.Tolerance ? Reason.Capacity
-            : !_at.MayPut(topic, to) ? Reason.AntiAffinity
+            : Skipped.Count > 0 && !_at.MayPut(topic, to) ? Reason.AntiAffinity
             : null;
         if (reason is { } why)
         {
@@ -142,6 +144,44 @@ internal sealed class Schedule
         _namespaceMoves[space] = _namespaceMoves.GetValueOrDefault(space) + 1;
         _at.Move(topic, to);
         Moves.Add((topic, to));
+    }
+
+    /// <summary>Partitions of one group that change places meet on the way; when a limit left out the second of them, the first does not go either.</summary>
+    private void DropCrowding()
+    {
+        if (Skipped.Count == 0) return;
+        for (var i = Moves.Count - 1; i >= 0; i--)
+        {
+            var (topic, _) = Moves[i];
+            if (_at.IsCrowded(topic) && _at.MayPut(topic, _p.Home[topic])) Remove(i, Reason.AntiAffinity);
+        }
+    }
+
+    /// <summary>Where the target is out of reach the least overload may mean more of it on another broker; what no rule asks for is not moved at that price.</summary>
+    private void DropHarmful()
+    {
+        for (var again = _at.Violation > Problem.Tolerance; again;)
+        {
+            again = false;
+            for (var i = Moves.Count - 1; i >= 0; i--)
+            {
+                var (topic, to) = Moves[i];
+                if (_p.MustLeave[topic] || _p.Group[topic] >= 0 || !Harms(topic, to)) continue;
+                Remove(i, Reason.WorseBalance);
+                again = true;
+            }
+        }
+    }
+
+    private bool Harms(int topic, int to)
+    {
+        for (var r = 0; r < _p.R; r++)
+        {
+            var i = (to * _p.R) + r;
+            if (_p.W[(topic * _p.R) + r] > 0 && _at.Load[i] > Math.Max(_p.Limit[i], _p.StartLoad[i]) + Problem.Tolerance) return true;
+        }
+
+        return false;
     }
 
     /// <summary>After moves were left out, others may help nobody any more: makers of room whose guest stays away.</summary>

@@ -10,6 +10,8 @@ using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Workflow;
 using Danube.Dapr.Workflow.Testing;
 using Dapr.Actors.Client;
+using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -61,6 +63,13 @@ internal sealed class MoveBench : IAsyncDisposable
     public RecordedEvents Events { get; } = new();
 
     public BenchTime Time { get; }
+
+    /// <summary>True: workflows that are started are lost.</summary>
+    public bool LoseStarts
+    {
+        get => _workflows.LoseStarts;
+        set => _workflows.LoseStarts = value;
+    }
 
     public ActorDirectory Directory => new(Actors);
 
@@ -148,6 +157,14 @@ internal sealed class MoveBench : IAsyncDisposable
         }
     }
 
+    /// <summary>Lets Danube's own rebalancer work.</summary>
+    public async Task TriggerBuiltInAsync()
+    {
+        using var channel = GrpcChannel.ForAddress(Cluster.Brokers.Single(b => b.Id == Cluster.Truth().LeaderId).Admin);
+        var bytes = Marshallers.Create<byte[]>(b => b, b => b);
+        await channel.CreateCallInvoker().AsyncUnaryCall(new Method<byte[], byte[]>(MethodType.Unary, "danube_admin.BrokerAdmin", "TriggerRebalance", bytes, bytes), null, default, []);
+    }
+
     /// <summary>Unloads that really happened, by topic.</summary>
     public IReadOnlyDictionary<string, int> Unloads() =>
         Cluster.Events().Where(e => e.Event == "unload-posted").GroupBy(e => e.Topic!).ToDictionary(g => g.Key, g => g.Count());
@@ -165,7 +182,7 @@ internal sealed class MoveBench : IAsyncDisposable
         }
     }
 
-    private void Configure(IServiceCollection services)
+    internal void Configure(IServiceCollection services)
     {
         services.AddMetrics();
         services.AddSingleton<TimeProvider>(Time);
@@ -202,6 +219,7 @@ internal sealed class MoveBench : IAsyncDisposable
                 .. truth.Brokers.Where(b => b.Registered).OrderBy(b => b.Broker.Id, StringComparer.Ordinal).Select(b => new BrokerSnapshot
                 {
                     Id = b.Broker.Id,
+                    Address = b.Broker.Client.OriginalString,
                     State = Enum.Parse<BrokerState>(b.State, ignoreCase: true),
                     Reachable = b.Broker.Alive,
                     ReportTime = now,
@@ -215,6 +233,10 @@ internal sealed class MoveBench : IAsyncDisposable
                     BrokerId = t.AssignedTo.Count == 0 ? null : t.AssignedTo[0],
                     Reliable = t.Reliable,
                     MessagesInPerSecond = t.MessagesPerSecond,
+                    MessagesOutPerSecond = t.Backlog > 0 ? 0 : t.MessagesPerSecond,
+                    BacklogMessages = (long)t.Backlog,
+                    Consumers = 1,
+                    LoadedTwice = t.AssignedTo.Count > 1,
                     BytesInPerSecond = t.MessagesPerSecond * 1000,
                     FirstSeen = now.AddHours(-1),
                 }),
@@ -257,9 +279,17 @@ internal sealed class RecordedEvents() : EventPublisher(null!)
 
     public ConcurrentQueue<RebalancePlan> Plans { get; } = new();
 
+    public ConcurrentQueue<BrokerEvent> Happened { get; } = new();
+
     public override Task PublishAsync(CycleRecord cycle)
     {
         Cycles.Enqueue(cycle);
+        return Task.CompletedTask;
+    }
+
+    public override Task PublishAsync(BrokerEvent happened)
+    {
+        Happened.Enqueue(happened);
         return Task.CompletedTask;
     }
 

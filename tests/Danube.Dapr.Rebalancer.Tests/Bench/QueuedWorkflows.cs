@@ -14,6 +14,9 @@ internal sealed class QueuedWorkflows(WorkflowTestHost host) : IDaprWorkflowClie
     private readonly Queue<(string Id, string Event, object? Payload)> _events = new();
     private readonly List<string> _started = [];
 
+    /// <summary>True: what is started never reaches the sidecar, as when the process dies at that moment.</summary>
+    public bool LoseStarts { get; set; }
+
     /// <summary>Runs everything that was started to its end.</summary>
     public async Task RunAsync()
     {
@@ -42,7 +45,7 @@ internal sealed class QueuedWorkflows(WorkflowTestHost host) : IDaprWorkflowClie
 
     public Task<string> ScheduleNewWorkflowAsync(string name, string? instanceId = null, object? input = null)
     {
-        if (!_started.Contains(instanceId!) && _starts.All(s => s.Id != instanceId))
+        if (!LoseStarts && !_started.Contains(instanceId!) && _starts.All(s => s.Id != instanceId))
             _starts.Enqueue((name, instanceId!, input));
         return Task.FromResult(instanceId!);
     }

@@ -122,9 +122,12 @@ internal sealed class BrokerHost : IAsyncDisposable
             if (slow > 0)
                 await Task.Delay(TimeSpan.FromMilliseconds(slow), cluster.Time, context.CancellationToken);
             var dropped = cluster.Faults.Value(Fault.DroppedAdmin);
-            if (dropped > 0 && cluster.Between(0, 1).TotalMilliseconds < dropped)
-                throw new RpcException(new Status(StatusCode.Unavailable, "dropped"));
-            return await continuation(request, context);
+            // One draw: the first half of the share loses the request, the second the answer to what was done.
+            var draw = dropped > 0 ? cluster.Between(0, 1).TotalMilliseconds : 1;
+            if (draw < dropped / 2)
+                throw new RpcException(new Status(StatusCode.Unavailable, "dropped before it was done"));
+            var answer = await continuation(request, context);
+            return draw < dropped ? throw new RpcException(new Status(StatusCode.Unavailable, "dropped after it was done")) : answer;
         }
     }
 }

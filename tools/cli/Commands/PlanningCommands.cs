@@ -3,7 +3,6 @@ using System.Text.Json;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Planning;
 using Danube.Dapr.Planning.Mapping;
-using Spectre.Console;
 
 namespace Danube.Dapr.Cli.Commands;
 
@@ -52,7 +51,7 @@ internal static class PlanningCommands
             }
             else
             {
-                Tables.Plan(plan, AnsiConsole.Console);
+                Tables.Plan(plan, Tables.Console());
             }
 
             return ExitCodes.Ok;

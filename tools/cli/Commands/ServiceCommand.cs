@@ -35,7 +35,7 @@ internal static class ServiceCommand
             if (parsed.GetValue(JsonOption))
                 await Console.Out.WriteLineAsync(answer.Json);
             else if (answer.Value is { } value)
-                print(value, AnsiConsole.Console);
+                print(value, Tables.Console());
             else
                 await Console.Out.WriteLineAsync("Done.");
             return ExitCodes.Ok;

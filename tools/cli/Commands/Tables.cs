@@ -7,6 +7,16 @@ namespace Danube.Dapr.Cli.Commands;
 /// <summary>How answers look as text.</summary>
 internal static class Tables
 {
+    private const int Width = 320;
+
+    /// <summary>Standard output, wide enough that no row is folded here; a terminal that is narrower folds it without losing a letter.</summary>
+    public static IAnsiConsole Console()
+    {
+        var console = AnsiConsole.Console;
+        console.Profile.Width = Math.Max(console.Profile.Width, Width);
+        return console;
+    }
+
     public static void Brokers(IReadOnlyList<BrokerView> brokers, IAnsiConsole console)
     {
         var table = New("Rank", "Broker", "Address", "State", "Topics", "Msg/s", "MB/s", "CPU %", "Memory %", "Score", "Report age s");
@@ -129,8 +139,16 @@ internal static class Tables
             console.WriteLine($"Paused {(s.PausedUntil is { } until ? $"until {Time(until)}" : "until resumed")}{(s.PauseReason is { } why ? $": {why}" : "")}.");
         if (s.CircuitOpen)
             console.WriteLine($"The circuit breaker is open: {s.CircuitReason}");
+        if (s.KillSwitch)
+            console.WriteLine("The kill switch is on: nothing moves.");
         if (s.RunningPlanId is { } plan)
             console.WriteLine($"Running plan {plan}.");
+        if (s.PendingPlanId is { } pending)
+            console.WriteLine($"Plan {pending} waits for approval: 'danube-lb plans show {pending}', then 'plans approve' or 'plans cancel'.");
+        if (s.StuckBrokers.Count > 0)
+            console.WriteLine($"Left out of plans because an unload stuck there: {string.Join(", ", s.StuckBrokers)}.");
+        if (s.DrainedBrokers.Count > 0)
+            console.WriteLine($"Drained by an operator: {string.Join(", ", s.DrainedBrokers)}.");
         if (s.LastCycle is { } cycle)
         {
             console.WriteLine($"Last cycle {Time(cycle.Time)}: {cycle.Outcome}{(cycle.Reason is { } r ? $" ({r})" : "")}. {cycle.Detail}");
@@ -184,7 +202,87 @@ internal static class Tables
         console.Write(table);
     }
 
-    private static Table New(params string[] columns) => new Table().Border(TableBorder.Simple).AddColumns(columns);
+    public static void Command(CommandResponse answer, IAnsiConsole console)
+    {
+        console.WriteLine(answer.Detail);
+        if (answer.PlanId is { } id)
+            console.WriteLine($"Plan {id}: 'danube-lb plans show {id}' tells how far it is.");
+        if (answer.Plan is { } plan)
+            Plan(plan, console);
+        Refusals(answer.Refusals ?? [], console);
+    }
+
+    public static void Findings(IReadOnlyList<Finding> findings, IAnsiConsole console)
+    {
+        if (findings.Count == 0)
+        {
+            console.WriteLine("Nothing is wrong that could be seen.");
+            return;
+        }
+
+        foreach (var alike in findings.GroupBy(f => (f.Severity, f.Kind, f.About, f.Advice)))
+            Findings(alike.Key.Severity, [.. alike], console);
+    }
+
+    /// <summary>Findings of one kind: each with its evidence while they are few, then only their names; advice once.</summary>
+    private static void Findings(FindingSeverity severity, IReadOnlyList<Finding> alike, IAnsiConsole console)
+    {
+        const int few = 3, shown = 10;
+        var first = alike[0];
+        var heading = $"{severity.ToString().ToUpperInvariant()} {first.Kind} {first.About}";
+        var since = alike.Min(f => f.Since) is { } earliest ? $" (since {Time(earliest)})" : "";
+        if (alike.Count <= few)
+        {
+            foreach (var f in alike)
+            {
+                console.WriteLine($"{heading} {f.Subject}".TrimEnd() + (f.Since is { } own ? $" (since {Time(own)})" : ""));
+                console.WriteLine($"  {f.Evidence}");
+            }
+        }
+        else
+        {
+            console.WriteLine($"{heading}: {alike.Count} of them{since}");
+            foreach (var f in alike.Take(shown))
+                console.WriteLine($"  {f.Subject}");
+            if (alike.Count > shown)
+                console.WriteLine($"  and {alike.Count - shown} more: --json names them all.");
+            console.WriteLine($"  The first: {first.Evidence}");
+        }
+
+        console.WriteLine($"  {first.Advice}");
+        if (alike.Count > few && alike.All(f => f.CanRepair))
+            console.WriteLine("  danube-lb topics repair --all");
+        else
+            foreach (var f in alike.Where(f => f.CanRepair))
+                console.WriteLine($"  danube-lb topics repair {f.Subject}");
+        foreach (var f in alike.Where(f => f.MoveTo is not null).Take(shown))
+            console.WriteLine($"  danube-lb moves start {f.Subject} --to {f.MoveTo}");
+    }
+
+    public static void Move(MoveRecord move, IAnsiConsole console) => Moves(new Page<MoveRecord>(1, 0, [move]), console);
+
+    public static void Drain(DrainStatus drain, IAnsiConsole console)
+    {
+        console.WriteLine($"Broker {drain.BrokerId} is {drain.Broker}: {drain.State switch
+        {
+            DrainState.None => "not drained through this service",
+            DrainState.Draining => "its topics are being moved",
+            DrainState.Remainder => "what is left needs a decision",
+            _ => "empty, it can be stopped",
+        }}. {drain.TopicsLeft} topics are on it.");
+        if (drain.Since is { } since)
+            console.WriteLine($"Drained since {Time(since)}{(drain.Reason is { } why ? $": {why}" : "")}.{(drain.PlanId is { } plan ? $" Plan {plan}." : "")}");
+        Refusals(drain.Refusals, console);
+    }
+
+    /// <summary>One line a row whatever the terminal's width: a broker id cut in four pieces can be neither read nor copied.</summary>
+    private static Table New(params string[] columns)
+    {
+        var table = new Table().NoBorder();
+        foreach (var column in columns)
+            table.AddColumn(new TableColumn($"[bold]{Escape(column)}[/]").NoWrap().Padding(0, 0, 2, 0));
+        return table;
+    }
 
     private static void Shown<T>(Page<T> page, IAnsiConsole console)
     {

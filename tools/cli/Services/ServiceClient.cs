@@ -14,7 +14,12 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses)
 
     /// <summary>A call with an optional JSON body.</summary>
     /// <exception cref="CliException">The service cannot be reached, refused, or answered with something else.</exception>
-    public async Task<ServiceAnswer<T>> SendAsync<T>(HttpMethod method, string appId, string path, object? body, CancellationToken cancellation)
+    public Task<ServiceAnswer<T>> SendAsync<T>(HttpMethod method, string appId, string path, object? body, CancellationToken cancellation) =>
+        SendAsync<T>(method, appId, path, body, null, cancellation);
+
+    /// <summary>A command with an idempotency key: the same key again repeats the answer, not the command.</summary>
+    /// <exception cref="CliException">The service cannot be reached, refused, or answered with something else.</exception>
+    public async Task<ServiceAnswer<T>> SendAsync<T>(HttpMethod method, string appId, string path, object? body, string? key, CancellationToken cancellation)
     {
         var uri = addresses.Of(appId, path);
         try
@@ -22,6 +27,8 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses)
             using var request = new HttpRequestMessage(method, uri);
             if (body is not null)
                 request.Content = JsonContent.Create(body, body.GetType(), options: ContractsJson.Wire);
+            if (key is not null)
+                request.Headers.Add("Idempotency-Key", key);
             using var response = await http.SendAsync(request, cancellation);
             var text = await response.Content.ReadAsStringAsync(cancellation);
             if (!response.IsSuccessStatusCode)

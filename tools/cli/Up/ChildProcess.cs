@@ -95,6 +95,9 @@ internal sealed partial class ChildProcess : IAsyncDisposable
             _ = SendSignal(_process.Id, SigTerm);
     }
 
+    /// <summary>Ends it at once, without asking.</summary>
+    public void Kill() => _process.Kill(entireProcessTree: true);
+
     /// <summary>Waits for its end until <paramref name="grace"/> has passed, then kills it.</summary>
     public async Task StopAsync(TimeSpan grace)
     {

@@ -6,13 +6,14 @@ using Google.Protobuf;
 namespace Danube.Dapr.LocalSidecar.State;
 
 /// <summary>
-/// A store in etcd (<c>state.etcd</c>, schema v1: the bytes as they are). The etag is the key's modification revision. Each batch is one
-/// etcd transaction whose guards are its etags, so a lost race is always reported.
+/// A store in etcd (<c>state.etcd</c>, schema v1: the bytes as they are). The etag is the key's modification revision. Each batch is in one
+/// etcd transaction, maybe with others, whose guards are its etags: a lost race is always reported.
 /// </summary>
 public sealed class EtcdStateStore : IStateStore
 {
     private readonly EtcdOptions _options;
     private readonly EtcdClient _client;
+    private readonly EtcdWriter _writer;
 
     /// <param name="options">The component's metadata.</param>
     public EtcdStateStore(EtcdOptions options)
@@ -20,6 +21,7 @@ public sealed class EtcdStateStore : IStateStore
         _options = options;
         _client = new EtcdClient(string.Join(',', options.Endpoints.Select(static e => e.Contains("://", StringComparison.Ordinal) ? e : "http://" + e)),
             configureChannelOptions: static o => { o.Credentials = Grpc.Core.ChannelCredentials.Insecure; o.MaxReceiveMessageSize = null; });
+        _writer = new EtcdWriter(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
     }
 
     /// <inheritdoc/>
@@ -44,25 +46,18 @@ public sealed class EtcdStateStore : IStateStore
     /// <inheritdoc/>
     public async Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
     {
+        if (operations.Count == 0) return;
         if (operations.Count > _options.MaxTransactionOperations)
             throw new TooManyOperationsException(operations.Count, _options.MaxTransactionOperations);
-        var request = new TxnRequest();
-        var guarded = new List<string>();
-        foreach (var (key, operation, guard) in Fold(operations))
+        var folded = Fold(operations);
+        var writes = new EtcdWriter.Write[folded.Count];
+        for (var i = 0; i < writes.Length; i++)
         {
-            if (guard is { } g)
-            {
-                request.Compare.Add(g.ETag is null ? Absent(key) : EtagIs(g.ETag, key));
-                guarded.Add(key);
-            }
-            request.Success.Add(operation.Value is null
-                ? new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Key(key) } }
-                : new RequestOp { RequestPut = new PutRequest { Key = Key(key), Value = ByteString.CopyFrom(operation.Value), Lease = await LeaseAsync(operation.TimeToLive, cancellationToken) } });
+            var (key, operation, guard) = folded[i];
+            long? revision = guard is null ? null : guard.ETag is null ? 0 : Revision(guard.ETag, key);
+            writes[i] = new(key, Key(key), operation.Value is null ? null : UnsafeByteOperations.UnsafeWrap(operation.Value), await LeaseAsync(operation.TimeToLive, cancellationToken), revision);
         }
-        // The answer to a guard that failed names the key.
-        request.Failure.AddRange(guarded.Select(key => new RequestOp { RequestRange = new RangeRequest { Key = Key(key), KeysOnly = true } }));
-        var response = await _client.TransactionAsync(request, cancellationToken: cancellationToken);
-        if (!response.Succeeded) throw new ETagMismatchException(FirstThatFailed(request, response, guarded));
+        await _writer.WriteAsync(writes).WaitAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -93,24 +88,9 @@ public sealed class EtcdStateStore : IStateStore
         return folded;
     }
 
-    private static string FirstThatFailed(TxnRequest request, TxnResponse response, List<string> guarded)
-    {
-        for (var i = 0; i < guarded.Count; i++)
-        {
-            var revision = response.Responses[i].ResponseRange.Kvs is [var kv, ..] ? kv.ModRevision : 0;
-            if (revision != request.Compare[i].ModRevision) return guarded[i];
-        }
-        return guarded[0];
-    }
-
     // Text that is no revision is a mismatch, as an old revision is.
-    private Compare EtagIs(string etag, string key) =>
-        long.TryParse(etag, NumberStyles.None, CultureInfo.InvariantCulture, out var revision) && revision != 0
-            ? new Compare { Key = Key(key), Target = Compare.Types.CompareTarget.Mod, Result = Compare.Types.CompareResult.Equal, ModRevision = revision }
-            : throw new ETagMismatchException(key);
-
-    private Compare Absent(string key) =>
-        new() { Key = Key(key), Target = Compare.Types.CompareTarget.Mod, Result = Compare.Types.CompareResult.Equal, ModRevision = 0 };
+    private static long Revision(string etag, string key) =>
+        long.TryParse(etag, NumberStyles.None, CultureInfo.InvariantCulture, out var revision) && revision != 0 ? revision : throw new ETagMismatchException(key);
 
     private async Task<long> LeaseAsync(TimeSpan? timeToLive, CancellationToken cancellationToken)
     {

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+
+namespace Danube.Dapr.LocalSidecar.Benchmarks;
+
+/// <summary>What a run found, as JSON and Markdown.</summary>
+internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBefore)
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+
+    // daprd 1.18.3, one app, on a machine with two cores that client and app shared.
+    private static readonly Dictionary<(string Store, string Measure), double> Recorded = new()
+    {
+        [("memory", "state save")] = 22_500, [("memory", "state get")] = 22_500, [("memory", "workflow")] = 430, [("memory", "actor call")] = 5_000,
+        [("sqlite", "state save")] = 2_400, [("sqlite", "state get")] = 17_300, [("sqlite", "workflow")] = 140, [("sqlite", "actor call")] = 5_000,
+        [("etcd", "state save")] = 4_500, [("etcd", "state get")] = 6_400, [("etcd", "workflow")] = 190, [("etcd", "actor call")] = 5_000,
+    };
+
+    public void Write(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "sidecar.json"), JsonSerializer.Serialize(new { machine = Machine(), mode, loadBefore, rows }, Json));
+        File.WriteAllText(Path.Combine(folder, "sidecar.md"), Markdown());
+    }
+
+    public string Markdown()
+    {
+        var measured = rows.Any(static r => r.Sidecar == "daprd");
+        var text = new StringBuilder();
+        text.AppendLine("# Sidecar benchmark").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Machine()}. Mode: {mode}. Load of the machine before the run (1, 5, 15 minutes): {loadBefore}.");
+        text.AppendLine("Clients, apps, sidecars and etcd share the machine; the processor time is that of the sidecars alone. Each client makes one call after the other: HTTP for state, actors, publish (until the event is delivered) and invocation (with five apps to another app), the workflow library over gRPC for workflows with one activity.");
+        text.AppendLine(measured ? "daprd was measured in the same run; MB is all its processes together." : "The daprd column has recorded figures of daprd 1.18.3 with one app, where there are any; its memory was 80 MB for each app.").AppendLine();
+        text.AppendLine(measured
+            ? "| store | apps | measure | clients | calls/s | p50 ms | p99 ms | CPU µs/call | MB | peak MB | daprd calls/s | p99 ms | CPU µs/call | MB | ratio of calls/s |"
+            : "| store | apps | measure | clients | calls/s | p50 ms | p99 ms | CPU µs/call | MB | peak MB | daprd calls/s | ratio |");
+        text.AppendLine(measured ? "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |" : "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        foreach (var r in rows.Where(static r => r.Sidecar == "local"))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {r.Store} | {r.Apps} | {r.Measure} | {r.Clients} | {N(r.PerSecond)} | {N(r.MedianMs)} | {N(r.P99Ms)} | {N(r.CpuMicrosecondsPerCall)} | {N(r.ResidentMb)} | {N(r.PeakMb)} | ");
+            if (measured)
+            {
+                var other = rows.FirstOrDefault(d => d.Sidecar == "daprd" && (d.Store, d.Apps, d.Measure) == (r.Store, r.Apps, r.Measure));
+                text.AppendLine(CultureInfo.InvariantCulture, $"{N(other?.PerSecond)} | {N(other?.P99Ms)} | {N(other?.CpuMicrosecondsPerCall)} | {N(other?.ResidentMb)} | {N(r.PerSecond / other?.PerSecond)} |");
+            }
+            else
+            {
+                double? recorded = r.Apps == 1 && Recorded.TryGetValue((r.Store, r.Measure), out var figure) ? figure : null;
+                text.AppendLine(CultureInfo.InvariantCulture, $"{N(recorded)} | {N(r.PerSecond / recorded)} |");
+            }
+        }
+        return text.ToString();
+    }
+
+    private static string Machine()
+    {
+        var model = "unknown CPU";
+        if (File.Exists("/proc/cpuinfo"))
+            model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(static l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? model;
+        return string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} cores, {model}, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1 << 30)} GiB, {RuntimeInformation.OSArchitecture}, {RuntimeInformation.FrameworkDescription}");
+    }
+
+    private static string N(double? value) => value is not { } v || double.IsNaN(v) ? "–" : v.ToString(Math.Abs(v) >= 100 ? "0" : Math.Abs(v) >= 10 ? "0.#" : "0.##", CultureInfo.InvariantCulture);
+}

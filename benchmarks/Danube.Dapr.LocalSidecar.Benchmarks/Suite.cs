@@ -1,0 +1,124 @@
+using System.Globalization;
+using Danube.Dapr.LocalSidecar.Benchmarks.Load;
+using Danube.Dapr.LocalSidecar.Benchmarks.Processes;
+
+namespace Danube.Dapr.LocalSidecar.Benchmarks;
+
+/// <summary>One row of the result: <c>local</c> or <c>daprd</c> under one load; processor time (which hardly depends on what else the machine does) and memory are those of all sidecars together, memory after this load and the most so far.</summary>
+internal sealed record Row(string Sidecar, string Store, int Apps, string Measure, int Clients, double PerSecond, double MedianMs, double P99Ms, double CpuMicrosecondsPerCall, double ResidentMb, double PeakMb);
+
+/// <summary>All measures of one sidecar with one store.</summary>
+internal sealed class Suite(int clients, TimeSpan duration)
+{
+    private const int KeysPerClient = 500;
+    private static readonly string Value = new('x', 100);
+    private readonly TimeSpan _warmUp = duration / 2;
+
+    public List<Row> Rows { get; } = [];
+
+    public static IReadOnlyList<string> Measures { get; } = ["state save", "state get", "actor call", "workflow", "publish", "invocation"];
+
+    public async Task RunAsync(string sidecarName, string store, int appCount, string? daprd)
+    {
+        var folder = Directory.CreateTempSubdirectory("sidecar-bench-");
+        try
+        {
+            await using var etcd = store == "etcd" ? await EtcdAsync(folder.FullName) : null;
+            WriteResources(folder.FullName, store, etcd?.Endpoint);
+            await using var apps = await BenchApps.StartAsync(appCount);
+            await using var sidecar = await SidecarUnderTest.StartAsync(apps.Ports, folder.FullName, daprd);
+            await apps.ConnectWorkflowsAsync();
+            foreach (var measure in Measures)
+            {
+                Console.Error.Write($"{sidecarName}, {store}, {appCount} app{(appCount == 1 ? "" : "s")}: {measure} ... ");
+                var cpu = sidecar.CpuSeconds;
+                var found = await MeasureAsync(measure, apps);
+                Rows.Add(new Row(sidecarName, store, appCount, measure, clients, found.PerSecond, found.MedianMs, found.P99Ms, (sidecar.CpuSeconds - cpu) * 1e6 / found.Calls, sidecar.ResidentMb, sidecar.PeakMb));
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.PerSecond:0}/s, p99 {found.P99Ms:0.0} ms, {sidecar.ResidentMb:0} MB"));
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private Task<Measurement> MeasureAsync(string measure, BenchApps apps) => measure switch
+    {
+        "state save" => HttpAsync(apps, static (i, _, n) => RawConnection.Request("POST", "/v1.0/state/statestore", $$"""[{"key":"c{{i}}-{{n}}","value":"{{Value}}"}]""")),
+        "state get" => HttpAsync(apps, static (i, _, n) => RawConnection.Request("GET", $"/v1.0/state/statestore/c{i}-{n}")),
+        "actor call" => HttpAsync(apps, static (i, app, n) => RawConnection.Request("PUT", $"/v1.0/actors/Bench{app}/a{i}-{n % 20}/method/m", "{}")),
+        // With several apps to the next one: through two sidecars.
+        "invocation" => HttpAsync(apps, (_, app, _) => RawConnection.Request("GET", $"/v1.0/invoke/bench{(app + 1) % apps.Ports.Count}/method/x")),
+        "publish" => PublishAsync(apps),
+        "workflow" => WorkflowAsync(apps),
+        _ => throw new ArgumentOutOfRangeException(nameof(measure), measure, null),
+    };
+
+    private Task<Measurement> HttpAsync(BenchApps apps, Func<int, int, int, byte[]> request) => ClosedLoop.RunAsync(clients, _warmUp, duration, async i =>
+    {
+        var app = i % apps.Ports.Count;
+        var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
+        var requests = Enumerable.Range(0, KeysPerClient).Select(n => request(i, app, n)).ToArray();
+        return async n =>
+        {
+            var status = await connection.SendAsync(requests[n % KeysPerClient]);
+            if (status is < 200 or > 299) throw new InvalidOperationException($"The sidecar answered {status}.");
+        };
+    });
+
+    private Task<Measurement> PublishAsync(BenchApps apps) => ClosedLoop.RunAsync(clients, _warmUp, duration, async i =>
+    {
+        var app = i % apps.Ports.Count;
+        var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
+        return async n =>
+        {
+            var id = string.Create(CultureInfo.InvariantCulture, $"{i}-{n}");
+            var delivered = apps.DeliveryOf(id);
+            var status = await connection.SendAsync(RawConnection.Request("POST", $"/v1.0/publish/pubsub/topic{app}?metadata.benchid={id}", $$"""{"value":"{{Value}}"}"""));
+            if (status != 204) throw new InvalidOperationException($"The sidecar answered {status}.");
+            await delivered;
+        };
+    });
+
+    private Task<Measurement> WorkflowAsync(BenchApps apps)
+    {
+        var run = Guid.NewGuid().ToString("N")[..8];
+        var all = apps.Workflows;
+        return ClosedLoop.RunAsync(clients, _warmUp, duration, i => Task.FromResult<Func<int, Task>>(async n =>
+        {
+            var client = all[i % all.Count];
+            var id = string.Create(CultureInfo.InvariantCulture, $"{run}-{i}-{n}");
+            await client.ScheduleNewWorkflowAsync(nameof(BenchApps.OneActivity), id, Value);
+            await client.WaitForWorkflowCompletionAsync(id);
+        }));
+    }
+
+    private static void WriteResources(string folder, string store, string? etcd)
+    {
+        var components = Directory.CreateDirectory(Path.Combine(folder, "components")).FullName;
+        var spec = store switch
+        {
+            "memory" => "type: state.in-memory, version: v1, metadata: [",
+            "sqlite" => $"type: state.sqlite, version: v1, metadata: [ {{ name: connectionString, value: '{Path.Combine(folder, "state.db")}' }},",
+            _ => $"type: state.etcd, version: v1, metadata: [ {{ name: endpoints, value: '{etcd}' }}, {{ name: tlsEnable, value: 'false' }},",
+        };
+        File.WriteAllText(Path.Combine(components, "statestore.yaml"), $"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{ name: statestore }}\nspec: {{ {spec} {{ name: actorStateStore, value: 'true' }} ] }}\n");
+        File.WriteAllText(Path.Combine(components, "pubsub.yaml"), "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: { name: pubsub }\nspec: { type: pubsub.in-memory, version: v1, metadata: [] }\n");
+        File.WriteAllText(Path.Combine(folder, "config.yaml"), "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: { name: bench }\nspec: { tracing: { samplingRate: '0' }, workflow: { stateRetentionPolicy: { anyTerminal: 5s } } }\n");
+    }
+
+    private static async Task<Etcd> EtcdAsync(string folder)
+    {
+        var (port, peer) = (Supervised.FreePort(), Supervised.FreePort());
+        var process = new Supervised("etcd", ["--data-dir", Path.Combine(folder, "etcd"), "--log-level", "error", "--listen-client-urls", $"http://127.0.0.1:{port}", "--advertise-client-urls", $"http://127.0.0.1:{port}",
+            "--listen-peer-urls", $"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{peer}", "--initial-cluster", $"default=http://127.0.0.1:{peer}"], folder);
+        await process.ReadyAsync($"http://127.0.0.1:{port}/health");
+        return new Etcd(process, string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}"));
+    }
+
+    private sealed record Etcd(Supervised Process, string Endpoint) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => Process.DisposeAsync();
+    }
+}

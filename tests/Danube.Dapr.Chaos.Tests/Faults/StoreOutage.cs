@@ -1,0 +1,20 @@
+using Danube.Dapr.Chaos.Tests.Harness;
+
+namespace Danube.Dapr.Chaos.Tests.Faults;
+
+/// <summary>The state store is killed in the middle of a move, and comes back with its data.</summary>
+internal static class StoreOutage
+{
+    public static async Task RunAsync(ChaosCluster cluster, ChaosReport report, TimeSpan length)
+    {
+        await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, Poll.Patience);
+        await cluster[ChaosCluster.Etcd].KillAsync();
+        await Task.Delay(length);
+        var seq = await cluster.Simulator.LastSeqAsync();
+        var back = TimeProvider.System.GetTimestamp();
+        await cluster.StartAsync(ChaosCluster.Etcd);
+        var next = await cluster.Simulator.NextAsync(seq, MoveSteps.IsOurs, Poll.Patience);
+        Assert.True(next is not null, $"Nothing was moved for {Poll.Patience.TotalSeconds:0} s after the store was back (logs {cluster.Logs}).");
+        report.Add(new Kill(ChaosCluster.Etcd, nameof(MoveStep.UnloadPosted), TimeProvider.System.GetElapsedTime(back).TotalSeconds));
+    }
+}

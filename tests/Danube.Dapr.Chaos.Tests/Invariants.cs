@@ -1,0 +1,203 @@
+using Danube.Dapr.BrokerSimulator;
+using Danube.Dapr.Chaos.Tests.Harness;
+using Danube.Dapr.Contracts;
+
+namespace Danube.Dapr.Chaos.Tests;
+
+/// <summary>
+/// What must hold when things are quiet again, whatever was killed. Judged by the simulator's own log and state; the control plane's records are read only to
+/// compare them with it.
+/// </summary>
+internal sealed class Invariants(ChaosCluster cluster, ChaosReport report)
+{
+    /// <summary>The cluster must have been without a step for so long to count as quiet.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan QuietPatience = TimeSpan.FromSeconds(150);
+
+    private static readonly HashSet<string> NeverEvents = ["orphan", "log-destroyed", "messages-lost", "split-brain", "loaded-twice", "simulator-error", "built-in-move"];
+
+    private long _checkedSeq;
+
+    /// <summary>Brokers that an operator has drained on purpose.</summary>
+    public HashSet<string> DrainedByOperator { get; } = [];
+
+    /// <summary>Waits until nothing is under way, then checks everything and adds it to the report.</summary>
+    public async Task HoldAsync()
+    {
+        var unquiet = await UntilQuietAsync();
+        var faults = new List<string>(unquiet);
+        var truth = await cluster.Simulator.TruthAsync();
+        var events = await cluster.Simulator.EventsAsync();
+
+        var lost = Lost(truth).ToList();
+        lost.AddRange(events.Where(e => e.Seq > _checkedSeq && NeverEvents.Contains(e.Event)).Select(e => $"{e.Event}: {e.Topic} on {e.Broker}, {e.Detail} (event {e.Seq})"));
+        report.Lost += lost.Count;
+        faults.AddRange(lost);
+
+        var masked = Masked(truth).ToList();
+        report.LeftMasked += masked.Count;
+        faults.AddRange(masked);
+
+        var history = await ReadAsync("history", cluster.History.MoveHistoryAsync);
+        var moves = await ReadAsync("moves", cluster.Rebalancer.MovesAsync);
+        var open = moves.Where(m => m.State < MoveState.Done).Select(m => $"{m.MoveId} is still {m.State}").ToList();
+        report.Open += open.Count;
+        faults.AddRange(open);
+
+        var twice = Twice(events, history).ToList();
+        report.Duplicated += twice.Count;
+        faults.AddRange(twice);
+
+        var missing = Missing(moves, history).ToList();
+        report.MissingInHistory += missing.Count;
+        faults.AddRange(missing);
+
+        var limits = OneAtATime(events).ToList();
+        report.LimitsBroken += limits.Count;
+        faults.AddRange(limits);
+
+        report.Moves += events.Count(e => e.Seq > _checkedSeq && e.Event == "unload-begin");
+        report.Logs = cluster.Logs;
+        _checkedSeq = events.Count;
+        Assert.True(faults.Count == 0, $"seed {report.Seed}, logs {cluster.Logs}:{Environment.NewLine}{string.Join(Environment.NewLine, faults.Take(40))}");
+    }
+
+    /// <summary>Empty, or what is still going on at the deadline.</summary>
+    private async Task<IReadOnlyList<string>> UntilQuietAsync()
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var why = await WhyNotQuietAsync();
+            if (why is null)
+                return [];
+            if (TimeProvider.System.GetElapsedTime(started) > QuietPatience)
+                return [$"not quiet {QuietPatience.TotalSeconds:0} s after the faults: {why}"];
+            await Task.Delay(250);
+        }
+    }
+
+    private async Task<string?> WhyNotQuietAsync()
+    {
+        if (await cluster.Rebalancer.TryGetAsync<RebalancerStatus>("status") is not { } status)
+            return "the rebalancer does not answer";
+        if (status.CircuitOpen)
+        {
+            // An operator would look and close it; what it opened for is judged below all the same.
+            report.CircuitOpened++;
+            await cluster.Rebalancer.TryPostAsync("circuit/close", new { reason = "the fault is over" });
+            return $"the circuit breaker was open: {status.CircuitReason}";
+        }
+
+        if (status.RunningPlanId is { } plan)
+            return $"plan {plan} runs";
+        if (await cluster.Rebalancer.MovesAsync() is not { } moves)
+            return "the rebalancer does not list its moves";
+        if (moves.FirstOrDefault(m => m.State < MoveState.Done) is { } open)
+            return $"{open.MoveId} is {open.State}";
+        var truth = await cluster.Simulator.TruthAsync();
+        if (Lost(truth).Concat(Masked(truth)).FirstOrDefault() is { } wrong)
+            return wrong;
+        if (truth.Brokers.FirstOrDefault(b => b.Registered && !b.Broker.Alive) is { } dead)
+            return $"broker {dead.Broker.Id} is dead and not yet dropped";
+        var events = await cluster.Simulator.EventsAsync();
+        if (events.LastOrDefault(e => MoveSteps.Of(e) is not null) is { } last && truth.ElapsedSeconds - (last.Ms / 1000) < Silence.TotalSeconds)
+            return $"{last.Event} {last.Topic} a moment ago";
+        // Events travel on after the last step: every end must have reached the record.
+        return await cluster.History.MoveHistoryAsync() is { } history
+            ? Missing(moves, history).FirstOrDefault()
+            : "history does not answer";
+    }
+
+    private static IEnumerable<string> Lost(ClusterTruth truth)
+    {
+        foreach (var topic in truth.Topics)
+        {
+            if (topic.AssignedTo.Count != 1)
+                yield return $"{topic.Name} is owned by {(topic.AssignedTo.Count == 0 ? "nobody" : string.Join(" and ", topic.AssignedTo))} (marker {topic.Marker})";
+            else if (topic.ServedBy != topic.AssignedTo[0])
+                yield return $"{topic.Name} is owned by {topic.AssignedTo[0]} and served by {topic.ServedBy ?? "nobody"}";
+        }
+    }
+
+    private IEnumerable<string> Masked(ClusterTruth truth) => truth.Brokers
+        .Where(b => b.Broker.Alive && b.Registered && (b.State != "active") != DrainedByOperator.Contains(b.Broker.Id))
+        .Select(b => $"broker {b.Broker.Id} is {b.State}{(DrainedByOperator.Contains(b.Broker.Id) ? " although an operator drained it" : "")}");
+
+    /// <summary>A source drained a topic more often than there were moves of it from there. What Danube drains itself, for an operator, does not count.</summary>
+    private static IEnumerable<string> Twice(IReadOnlyList<SimulatedEvent> events, IReadOnlyList<MoveRecord> history)
+    {
+        var draining = new HashSet<string>();
+        var begun = new Dictionary<(string Topic, string Broker), List<SimulatedEvent>>();
+        foreach (var e in events)
+        {
+            if (e.Event == "state" && e.Detail!.StartsWith("draining", StringComparison.Ordinal))
+                draining.Add(e.Broker!);
+            else if (e.Event == "state")
+                draining.Remove(e.Broker!);
+            else if (e.Event == "unload-begin" && !draining.Contains(e.Broker!))
+                (begun.TryGetValue((e.Topic!, e.Broker!), out var list) ? list : begun[(e.Topic!, e.Broker!)] = []).Add(e);
+        }
+
+        var repairs = history.Where(m => m.Cause == MoveCause.Repair).Select(m => m.MoveId).Distinct().CountBy(id => id[(id.IndexOf(':', StringComparison.Ordinal) + 1)..]).ToDictionary();
+        var moves = history.Where(m => m.Cause != MoveCause.Repair && m.State >= MoveState.Unloading && m.State is not (MoveState.Skipped or MoveState.Cancelled))
+            .Select(m => (m.MoveId, m.Topic, m.From)).Distinct().CountBy(m => (m.Topic, m.From)).ToDictionary();
+        foreach (var (where, list) in begun)
+        {
+            var allowed = moves.GetValueOrDefault(where) + repairs.GetValueOrDefault(where.Topic);
+            if (list.Count > allowed)
+                yield return $"{where.Topic} was unloaded {list.Count} times from {where.Broker} for {allowed} moves (events {string.Join(", ", list.Select(e => e.Seq))})";
+        }
+    }
+
+    /// <summary>Every move has a step before its end, and its end, in the record.</summary>
+    private static IEnumerable<string> Missing(IReadOnlyList<MoveRecord> moves, IReadOnlyList<MoveRecord> history)
+    {
+        var byMove = history.GroupBy(m => m.MoveId).ToDictionary(g => g.Key, g => g.ToList());
+        foreach (var move in moves.Where(m => m.State >= MoveState.Done))
+        {
+            var steps = byMove.GetValueOrDefault(move.MoveId) ?? [];
+            if (steps.All(s => s.State != move.State))
+                yield return $"the end of {move.MoveId} ({move.State}) is not in history";
+            if (move.State == MoveState.Done && steps.All(s => s.State >= MoveState.Done))
+                yield return $"the start of {move.MoveId} is not in history";
+        }
+    }
+
+    /// <summary>No broker had two unloads of ours at once: accepted, and not yet let go.</summary>
+    private static IEnumerable<string> OneAtATime(IReadOnlyList<SimulatedEvent> events)
+    {
+        var under = new Dictionary<string, SimulatedEvent>();
+        var draining = new HashSet<string>();
+        foreach (var e in events)
+        {
+            switch (e.Event)
+            {
+                case "state" when e.Detail!.StartsWith("draining", StringComparison.Ordinal):
+                    draining.Add(e.Broker!);
+                    break;
+                case "state":
+                    draining.Remove(e.Broker!);
+                    break;
+                case "kill" or "deregister":
+                    under.Remove(e.Broker!);
+                    break;
+                case "unload-posted" when !draining.Contains(e.Broker!):
+                    if (under.TryGetValue(e.Broker!, out var before) && before.Topic != e.Topic)
+                        yield return $"{e.Topic} was unloaded from {e.Broker} before {before.Topic} was let go (events {before.Seq} and {e.Seq})";
+                    under[e.Broker!] = e;
+                    break;
+                case "unload-end" or "seal-failed" or "dead-copy":
+                    under.Remove(e.Broker!);
+                    break;
+            }
+        }
+    }
+
+    private static async Task<IReadOnlyList<MoveRecord>> ReadAsync(string what, Func<Task<IReadOnlyList<MoveRecord>?>> read)
+    {
+        IReadOnlyList<MoveRecord>? result = null;
+        await Poll.UntilAsync($"{what} can be read", async () => (result = await read()) is not null);
+        return result!;
+    }
+}

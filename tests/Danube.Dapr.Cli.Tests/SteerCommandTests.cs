@@ -1,0 +1,191 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using Danube.Dapr.Cli.Commands;
+using Danube.Dapr.Contracts;
+using Spectre.Console;
+
+namespace Danube.Dapr.Cli.Tests;
+
+/// <summary>Commands that steer: which call each makes, what it prints, and how it ends.</summary>
+public sealed class SteerCommandTests : IDisposable
+{
+    private readonly HttpListener _listener = new();
+    private readonly string _address;
+
+    public SteerCommandTests()
+    {
+        _address = $"http://127.0.0.1:{FreePort()}";
+        _listener.Prefixes.Add(_address + "/");
+        _listener.Start();
+    }
+
+    public void Dispose() => _listener.Close();
+
+    [Theory]
+    [InlineData("POST /moves", """{"topic":"/default/a","to":"7","dryRun":true,"force":false}""", "moves", "start", "/default/a", "--to", "7", "--dry-run")]
+    [InlineData("POST /moves", """{"topic":"/default/a","to":"7","dryRun":false,"force":true,"reason":"why"}""", "moves", "start", "/default/a", "--to", "7", "--force", "--reason", "why")]
+    [InlineData("DELETE /moves/p-1%3A/default/a", "", "moves", "cancel", "p-1:/default/a")]
+    [InlineData("POST /brokers/7/drain", """{"dryRun":false,"reason":"why"}""", "brokers", "drain", "7", "--reason", "why")]
+    [InlineData("POST /brokers/7/activate", "", "brokers", "activate", "7")]
+    [InlineData("POST /topics/default/a/repair", """{"dryRun":false}""", "topics", "repair", "/default/a")]
+    [InlineData("POST /topics/repair", """{"dryRun":true}""", "topics", "repair", "--all", "--dry-run")]
+    [InlineData("POST /topics/default/a/pin", """{"brokerId":"7"}""", "topics", "pin", "/default/a", "--to", "7")]
+    [InlineData("POST /topics/default/a/pin", "{}", "topics", "unpin", "/default/a")]
+    [InlineData("POST /plans/p-1/approve", """{"approver":"ada","hash":"abc"}""", "plans", "approve", "p-1", "--by", "ada", "--hash", "abc")]
+    [InlineData("POST /plans/p-1/cancel", "", "plans", "cancel", "p-1")]
+    public async Task Command_Given_MakesItsCall(string call, string body, params string[] arguments)
+    {
+        var (exit, request, sent, _) = await RunAsync(200, new CommandResponse(true, "Done.", "p-1"), arguments);
+
+        Assert.Equal(ExitCodes.Ok, exit);
+        Assert.Equal("/v1.0/invoke/rebalancer/method", request[(request.IndexOf(' ', StringComparison.Ordinal) + 1)..][..30]);
+        Assert.Equal(call, request.Replace("/v1.0/invoke/rebalancer/method", "", StringComparison.Ordinal));
+        Assert.Equal(body, sent);
+    }
+
+    [Theory]
+    [InlineData("POST /kill-switch", """{"on":true,"reason":"why"}""", "kill-switch", "on", "--reason", "why")]
+    [InlineData("POST /kill-switch", """{"on":false}""", "kill-switch", "off")]
+    [InlineData("POST /circuit/close", """{"on":true,"reason":"mended"}""", "circuit", "close", "--reason", "mended")]
+    public async Task Switch_Given_MakesItsCall(string call, string body, params string[] arguments)
+    {
+        var (exit, request, sent, _) = await RunAsync(200, new RebalancerStatus { Mode = "auto", Policy = "balanced" }, arguments);
+
+        Assert.Equal((ExitCodes.Ok, call, body), (exit, request.Replace("/v1.0/invoke/rebalancer/method", "", StringComparison.Ordinal), sent));
+    }
+
+    [Fact]
+    public async Task Command_WithAKey_SendsIt()
+    {
+        var (_, _, _, key) = await RunAsync(202, new CommandResponse(true, "Taken.", "p-1"), "brokers", "drain", "7", "--key", "k-1", "--json");
+
+        Assert.Equal("k-1", key);
+    }
+
+    [Fact]
+    public async Task Command_Refused_EndsWithNo()
+    {
+        var (exit, _, _, _) = await RunAsync(409, new { detail = "Pinned to broker 3.", code = "Pinned" }, "moves", "start", "/default/a", "--to", "7");
+
+        Assert.Equal(ExitCodes.No, exit);
+    }
+
+    [Theory]
+    [InlineData("moves", "start", "/default/a")]
+    [InlineData("moves", "start", "/default/a", "--to", "7", "--force")]
+    [InlineData("topics", "repair")]
+    [InlineData("topics", "repair", "/default/a", "--all")]
+    [InlineData("topics", "pin", "/default/a")]
+    [InlineData("kill-switch", "maybe")]
+    public async Task Command_WrongArguments_CallsNobodyAndFails(params string[] arguments) =>
+        Assert.Equal(ExitCodes.Failed, await CommandLine.RunAsync([.. arguments, "--via", "http://127.0.0.1:1"]));
+
+    [Fact]
+    public void Refusal_FromAService_ShowsItsReasonCode()
+    {
+        var (code, detail) = Services.ServiceClient.ReadProblem("""{"detail":"Pinned to broker 3.","code":"Pinned","status":409}""");
+
+        Assert.Equal(("Pinned", "Pinned to broker 3."), (code, detail));
+    }
+
+    [Fact]
+    public void Findings_OfEachKind_ShowEvidenceAdviceAndTheCommandThatHelps()
+    {
+        var text = Render(console => Tables.Findings(
+        [
+            new Finding { Kind = FindingKind.StrandedTopic, Severity = FindingSeverity.Critical, About = SubjectKind.Topic, Subject = "/default/a", Evidence = "No broker [lists] it.", Advice = "Repair it.", CanRepair = true },
+            new Finding { Kind = FindingKind.ConsumerStalled, Severity = FindingSeverity.Warning, About = SubjectKind.Topic, Subject = "/default/b", Evidence = "Nothing comes out.", Advice = "Move it.", MoveTo = "7" },
+        ], console));
+
+        foreach (var expected in new[] { "CRITICAL StrandedTopic Topic /default/a", "No broker [lists] it.", "danube-lb topics repair /default/a", "danube-lb moves start /default/b --to 7" })
+            Assert.Contains(expected, text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Findings_ManyAlike_AreOneEntryWithOneCommand()
+    {
+        var text = Render(console => Tables.Findings(
+        [
+            .. Enumerable.Range(0, 75).Select(i => new Finding
+            {
+                Kind = FindingKind.StrandedTopic, Severity = FindingSeverity.Critical, About = SubjectKind.Topic, Subject = $"/default/t-{i:00}",
+                Evidence = "No broker lists it.", Advice = "Repair it.", CanRepair = true,
+            }),
+        ], console));
+
+        Assert.Contains("CRITICAL StrandedTopic Topic: 75 of them", text, StringComparison.Ordinal);
+        Assert.Contains("and 65 more", text, StringComparison.Ordinal);
+        Assert.Single(text.Split('\n'), line => line.Contains("danube-lb topics repair", StringComparison.Ordinal));
+        Assert.Contains("danube-lb topics repair --all", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Brokers_LongIds_StayWholeOnOneLine()
+    {
+        var broker = new BrokerView { Id = "13005746502465173236", State = BrokerState.Active, Address = "http://broker-with-a-long-name.danube.svc.cluster.local:50051" };
+        Assert.Contains(Render(console => Tables.Brokers([broker], console)).Split('\n'),
+            line => line.Contains(broker.Id, StringComparison.Ordinal) && line.Contains(broker.Address, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Findings_None_SaysSo() => Assert.Contains("Nothing is wrong", Render(console => Tables.Findings([], console)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Drain_WithARemainder_ListsWhatIsLeft()
+    {
+        var text = Render(console => Tables.Drain(new DrainStatus
+        {
+            BrokerId = "7", State = DrainState.Remainder, Broker = BrokerState.Drained, TopicsLeft = 1, Since = DateTimeOffset.UnixEpoch, Reason = "new disk",
+            Refusals = [new Refusal(SubjectKind.Topic, "/default/n", ReasonCode.NonReliable, "It would be orphaned.")],
+        }, console));
+
+        foreach (var expected in new[] { "Broker 7 is Drained", "needs a decision", "1 topics", "new disk", "/default/n", "NonReliable" })
+            Assert.Contains(expected, text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Status_OfATroubledRebalancer_NamesWhatHoldsItBack()
+    {
+        var text = Render(console => Tables.Status(
+            new RebalancerStatus { Mode = "advise", Policy = "balanced", KillSwitch = true, PendingPlanId = "p-9", StuckBrokers = ["3"], DrainedBrokers = ["7"] }, console));
+
+        foreach (var expected in new[] { "kill switch is on", "p-9 waits for approval", "stuck there: 3", "Drained by an operator: 7" })
+            Assert.Contains(expected, text, StringComparison.Ordinal);
+    }
+
+    private async Task<(int Exit, string Request, string Body, string? Key)> RunAsync(int status, object answer, params string[] arguments)
+    {
+        var serving = ServeAsync(status, answer);
+        var exit = await CommandLine.RunAsync([.. arguments, "--via", _address]);
+        var (request, body, key) = await serving.WaitAsync(TimeSpan.FromSeconds(30));
+        return (exit, request, body, key);
+    }
+
+    private async Task<(string Request, string Body, string? Key)> ServeAsync(int status, object answer)
+    {
+        var context = await _listener.GetContextAsync();
+        using var reader = new StreamReader(context.Request.InputStream);
+        var body = await reader.ReadToEndAsync();
+        context.Response.StatusCode = status;
+        await context.Response.OutputStream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer, answer.GetType(), ContractsJson.Wire));
+        context.Response.Close();
+        return ($"{context.Request.HttpMethod} {context.Request.RawUrl}", body, context.Request.Headers["Idempotency-Key"]);
+    }
+
+    private static string Render(Action<IAnsiConsole> print)
+    {
+        using var output = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(output) });
+        console.Profile.Width = 200;
+        print(console);
+        return output.ToString();
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+
+namespace Danube.Dapr.LocalSidecar.Tests.Processes;
+
+/// <summary>SIGKILL at seeded random moments, also while the sidecar starts: nothing that it acknowledged may be lost, and no step run out of order.</summary>
+public sealed class KillTests
+{
+    [Fact]
+    public async Task KilledAgainAndAgain_OnSqlite_LosesNothingThatItAcknowledged()
+    {
+        using var folder = new TempFolder();
+        await RunAsync(folder, $"type: state.sqlite, metadata: [ {{ name: connectionString, value: '{Path.Combine(folder.Path, "state.db")}' }}, {{ name: actorStateStore, value: 'true' }} ]", kills: 20, seed: 1);
+    }
+
+    [EtcdFact]
+    public async Task KilledAgainAndAgain_OnEtcd_LosesNothingThatItAcknowledged()
+    {
+        using var folder = new TempFolder();
+        await using var etcd = await EtcdServer.StartAsync();
+        await RunAsync(folder, $"type: state.etcd, version: v1, metadata: [ {{ name: endpoints, value: '{etcd.Endpoint}' }}, {{ name: actorStateStore, value: 'true' }} ]", kills: 8, seed: 2);
+    }
+
+    private static async Task RunAsync(TempFolder folder, string store, int kills, int seed)
+    {
+        var resources = new DirectoryInfo(Path.Combine(folder.Path, "components"));
+        resources.Create();
+        await File.WriteAllTextAsync(Path.Combine(resources.FullName, "statestore.yaml"), $"kind: Component\nmetadata: {{ name: statestore }}\nspec: {{ {store} }}");
+        await using var app = await new TestApp().StartAsync();
+        var (httpPort, grpcPort) = (TestApp.FreePort(), TestApp.FreePort());
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{httpPort}"), Timeout = TimeSpan.FromSeconds(30) };
+        await using var ledger = new Ledger(http, grpcPort);
+        var random = new Random(seed);
+
+        SidecarProcess Start() => SidecarProcess.Start(resources.FullName, ("a", app.Port, httpPort, grpcPort));
+        var sidecar = Start();
+        try
+        {
+            await sidecar.ReadyAsync(http);
+            ledger.Begin(writers: 3, reminders: 1, workflows: 4);
+            for (var kill = 1; kill <= kills; kill++)
+            {
+                // Now and then it does not even come up.
+                if (random.Next(5) > 0)
+                {
+                    await sidecar.ReadyAsync(http);
+                    foreach (var (writer, n) in ledger.Writers.ToArray()) Assert.True(Number(await ledger.StateAsync($"n{writer}")) >= n, $"after kill {kill - 1} (seed {seed}) writer {writer} has less than the acknowledged {n}");
+                }
+                await Task.Delay(random.Next(50, 800));
+                await sidecar.KillAsync();
+                ledger.NextSidecar();
+                await sidecar.DisposeAsync();
+                sidecar = Start();
+            }
+            await sidecar.ReadyAsync(http);
+            await ledger.FinishAsync();
+            await AssertNothingIsLostAsync(ledger, app);
+        }
+        finally
+        {
+            await sidecar.DisposeAsync();
+        }
+    }
+
+    private static async Task AssertNothingIsLostAsync(Ledger ledger, TestApp app)
+    {
+        Assert.Empty(ledger.Violations);
+        Assert.True(ledger.FinishedWorkflows > 0 && !ledger.Reminders.IsEmpty);
+        foreach (var (writer, last) in ledger.Writers)
+        {
+            var stored = Number(await ledger.StateAsync($"n{writer}"));
+            Assert.True(stored == last || stored == last + 1, $"writer {writer}: {last} was acknowledged, {stored} is stored");
+            for (var n = 1; n <= stored; n++) Assert.Equal(n, Number(await ledger.StateAsync($"row{writer}-{n}")));
+        }
+        await TestSidecar.Eventually(() =>
+        {
+            var fired = app.Calls.Select(static c => c.Path).Where(static p => p.Contains("/method/remind/", StringComparison.Ordinal)).Select(static p => p[(p.LastIndexOf('/') + 1)..]).ToHashSet();
+            return ledger.Reminders.Keys.All(fired.Contains);
+        });
+    }
+
+    private static int Number(string? text) => text is null ? 0 : int.Parse(text, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,252 @@
+using System.Net;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Tests.Bench;
+
+namespace Danube.Dapr.Rebalancer.Tests;
+
+/// <summary>Commands over HTTP: what they answer, what they refuse, and what a repetition does.</summary>
+public sealed class ApiTests : IAsyncLifetime
+{
+    private MoveBench _bench = null!;
+    private ApiBench _api = null!;
+
+    public async Task InitializeAsync()
+    {
+        _bench = await MoveBench.StartAsync();
+        _api = await ApiBench.StartAsync(_bench);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _api.DisposeAsync();
+        await _bench.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("/moves", """{"topic":"nonsense","to":"x"}""", "topic", "to")]
+    [InlineData("/moves", """{"topic":"/default/a","to":"1","force":true}""", "reason", null)]
+    [InlineData("/rebalance", """{"policy":"wild","maxMoves":0}""", "policy", "maxMoves")]
+    [InlineData("/pause", """{"minutes":0}""", "minutes", null)]
+    [InlineData("/plans/p/approve", """{"approver":""}""", "approver", null)]
+    [InlineData("/topics/default/a/pin", """{"brokerId":"one"}""", "brokerId", null)]
+    public async Task Command_WithWrongFields_NamesEachAndChangesNothing(string path, string body, string field, string? other)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await _api.Http.PostAsync(new Uri(path, UriKind.Relative), content);
+
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("invalid", await ApiBench.CodeAsync(answer));
+        Assert.Contains($"\"{field}\":[", text, StringComparison.Ordinal);
+        if (other is not null)
+            Assert.Contains($"\"{other}\":[", text, StringComparison.Ordinal);
+        Assert.Null((await _bench.Directory.Control.GetStateAsync()).Active);
+    }
+
+    [Theory]
+    [InlineData("/topics/repair")]
+    [InlineData("/topics/default/a/repair")]
+    [InlineData("/brokers/1/drain")]
+    [InlineData("/kill-switch")]
+    [InlineData("/circuit/close")]
+    [InlineData("/pause")]
+    [InlineData("/rebalance")]
+    public async Task Command_WithAReasonThatIsTooLong_IsRefused(string path)
+    {
+        using var answer = await _api.PostAsync(path, new { reason = new string('x', 501) });
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("invalid", await ApiBench.CodeAsync(answer));
+    }
+
+    [Fact]
+    public async Task Move_Asked_IsAcceptedWithItsPlaceAndMade()
+    {
+        var (a, b) = (_bench.Brokers[0], _bench.Brokers[1]);
+        var topic = _bench.TopicsOf(a)[0];
+
+        using var answer = await _api.PostAsync("/moves", new MoveRequest { Topic = topic, To = b, Reason = "test" });
+        var taken = await ApiBench.ReadAsync<CommandResponse>(answer, HttpStatusCode.Accepted);
+        await _bench.RunWorkflowsAsync();
+
+        var move = await _api.GetAsync<MoveRecord>(answer.Headers.Location!.OriginalString);
+        Assert.Equal((MoveState.Done, topic, taken.PlanId), (move.State, move.Topic, move.PlanId));
+        Assert.Equal([b], _bench.Topic(topic).AssignedTo);
+        Assert.Equal(PlanRunState.Finished, (await _api.GetAsync<PlanRun>($"/plans/{taken.PlanId}")).State);
+    }
+
+    [Fact]
+    public async Task Move_DryRun_ShowsThePlanAndMovesNothing()
+    {
+        var (a, b) = (_bench.Brokers[0], _bench.Brokers[1]);
+        var topic = _bench.TopicsOf(a)[0];
+
+        using var answer = await _api.PostAsync("/moves", new MoveRequest { Topic = topic, To = b, DryRun = true });
+
+        Assert.Equal(topic, (await ApiBench.ReadAsync<CommandResponse>(answer, HttpStatusCode.OK)).Plan!.Moves.Single().Topic);
+        await _bench.RunWorkflowsAsync();
+        Assert.Empty(_bench.Unloads());
+    }
+
+    [Fact]
+    public async Task Move_WithTheSameKeyTwice_IsMadeOnce_AndTheKeyServesNothingElse()
+    {
+        var (a, b, c) = (_bench.Brokers[0], _bench.Brokers[1], _bench.Brokers[2]);
+        var topic = _bench.TopicsOf(a)[0];
+
+        using var first = await _api.PostAsync("/moves", new MoveRequest { Topic = topic, To = b }, "key-1");
+        await _bench.RunWorkflowsAsync();
+        using var again = await _api.PostAsync("/moves", new MoveRequest { Topic = topic, To = b }, "key-1");
+        using var other = await _api.PostAsync("/moves", new MoveRequest { Topic = topic, To = c }, "key-1");
+
+        Assert.Equal(
+            (await ApiBench.ReadAsync<CommandResponse>(first, HttpStatusCode.Accepted)).PlanId,
+            (await ApiBench.ReadAsync<CommandResponse>(again, HttpStatusCode.Accepted)).PlanId);
+        Assert.Equal(first.Headers.Location, again.Headers.Location);
+        Assert.Equal(HttpStatusCode.Conflict, other.StatusCode);
+        Assert.Equal(nameof(ReasonCode.KeyReused), await ApiBench.CodeAsync(other));
+        Assert.Equal(1, _bench.Unloads()[topic]);
+    }
+
+    [Fact]
+    public async Task Command_WithAnEmptyKey_IsRefused()
+    {
+        using var answer = await _api.PostAsync("/moves", new MoveRequest { Topic = "/default/a", To = "1" }, new string('k', 101));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("Idempotency-Key", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Move_ThatRulesForbid_IsRefusedWithItsReasonUnlessForced()
+    {
+        var (a, b, c) = (_bench.Brokers[0], _bench.Brokers[1], _bench.Brokers[2]);
+        var topic = _bench.TopicsOf(a)[0];
+        using var pinned = await _api.PostAsync($"/topics{topic}/pin", new PinRequest(c));
+        Assert.Equal(HttpStatusCode.OK, pinned.StatusCode);
+
+        using var refused = await _api.PostAsync("/moves", new MoveRequest { Topic = topic, To = b });
+        Assert.Equal((HttpStatusCode.Conflict, nameof(ReasonCode.Pinned)), (refused.StatusCode, await ApiBench.CodeAsync(refused)));
+
+        using var forced = await _api.PostAsync("/moves", new MoveRequest { Topic = topic, To = b, Force = true, Reason = "test" });
+        Assert.Equal(HttpStatusCode.Accepted, forced.StatusCode);
+        await _bench.RunWorkflowsAsync();
+        Assert.Equal([b], _bench.Topic(topic).AssignedTo);
+    }
+
+    [Theory]
+    [InlineData("/moves/none:/default/a")]
+    [InlineData("/plans/none")]
+    [InlineData("/brokers/1/drain")]
+    public async Task Get_WhatIsNotThere_IsNotFound(string path)
+    {
+        using var answer = await _api.Http.GetAsync(new Uri(path, UriKind.Relative));
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal("not-found", await ApiBench.CodeAsync(answer));
+    }
+
+    [Fact]
+    public async Task Move_ToABrokerThatIsNotThere_OrOfATopicThatIsNot_IsNotFound()
+    {
+        using var topic = await _api.PostAsync("/moves", new MoveRequest { Topic = "/default/none", To = _bench.Brokers[0] });
+        using var broker = await _api.PostAsync("/moves", new MoveRequest { Topic = _bench.TopicsOf(_bench.Brokers[0])[0], To = "12" });
+
+        Assert.Equal((HttpStatusCode.NotFound, HttpStatusCode.NotFound), (topic.StatusCode, broker.StatusCode));
+    }
+
+    [Fact]
+    public async Task Delete_OfAMoveThatWaits_CancelsIt()
+    {
+        var (a, b) = (_bench.Brokers[0], _bench.Brokers[1]);
+        using var answer = await _api.PostAsync("/moves", new MoveRequest { Topic = _bench.TopicsOf(a)[0], To = b });
+        var place = answer.Headers.Location!.OriginalString;
+
+        using var cancelled = await _api.SendAsync(HttpMethod.Delete, place);
+        await _bench.RunWorkflowsAsync();
+        using var tooLate = await _api.SendAsync(HttpMethod.Delete, place);
+
+        Assert.Equal(HttpStatusCode.Accepted, cancelled.StatusCode);
+        Assert.Equal(MoveState.Cancelled, (await _api.GetAsync<MoveRecord>(place)).State);
+        Assert.Equal((HttpStatusCode.Conflict, nameof(ReasonCode.Cancelled)), (tooLate.StatusCode, await ApiBench.CodeAsync(tooLate)));
+        Assert.Empty(_bench.Unloads());
+    }
+
+    [Fact]
+    public async Task Repair_OfOneTopicAndOfAll_GivesThemOwners()
+    {
+        var topics = new[] { _bench.TopicsOf(_bench.Brokers[0])[0], _bench.TopicsOf(_bench.Brokers[1])[0] };
+        await _bench.StrandAsync(topics);
+
+        using var dry = await _api.PostAsync("/topics/repair", new RepairRequest(DryRun: true));
+        Assert.Equal(topics.Order(), (await ApiBench.ReadAsync<CommandResponse>(dry, HttpStatusCode.OK)).Plan!.Moves.Select(m => m.Topic));
+        Assert.Equal(2, _bench.Cluster.Truth().Stranded.Count);
+
+        using var one = await _api.PostAsync($"/topics{topics[0]}/repair");
+        Assert.Equal(HttpStatusCode.Accepted, one.StatusCode);
+        await _bench.RunWorkflowsAsync();
+        Assert.Equal([topics[1]], _bench.Cluster.Truth().Stranded);
+
+        using var all = await _api.PostAsync("/topics/repair", new RepairRequest(Reason: "test"));
+        Assert.Equal(HttpStatusCode.Accepted, all.StatusCode);
+        await _bench.RunWorkflowsAsync();
+        Assert.Empty(_bench.Cluster.Truth().Stranded);
+
+        using var nothing = await _api.PostAsync("/topics/repair");
+        Assert.False((await ApiBench.ReadAsync<CommandResponse>(nothing, HttpStatusCode.OK)).Started);
+        using var owned = await _api.PostAsync($"/topics{topics[0]}/repair");
+        Assert.Equal(nameof(ReasonCode.AlreadyThere), await ApiBench.CodeAsync(owned));
+    }
+
+    [Fact]
+    public async Task Repair_WithPolicyOff_IsRefused()
+    {
+        _bench.Options.Repair = "off";
+
+        using var answer = await _api.PostAsync("/topics/repair");
+
+        Assert.Equal((HttpStatusCode.Conflict, nameof(ReasonCode.PolicyForbids)), (answer.StatusCode, await ApiBench.CodeAsync(answer)));
+    }
+
+    [Fact]
+    public async Task KillSwitch_OnAndOff_ShowsInTheStatusAndHoldsBackCommands()
+    {
+        var (a, b) = (_bench.Brokers[0], _bench.Brokers[1]);
+        using var on = await _api.PostAsync("/kill-switch", new SwitchRequest(true, "test"));
+        using var refused = await _api.PostAsync("/moves", new MoveRequest { Topic = _bench.TopicsOf(a)[0], To = b });
+        using var off = await _api.PostAsync("/kill-switch", new SwitchRequest(false));
+
+        Assert.True((await ApiBench.ReadAsync<RebalancerStatus>(on, HttpStatusCode.OK)).KillSwitch);
+        Assert.Equal(nameof(ReasonCode.KillSwitch), await ApiBench.CodeAsync(refused));
+        Assert.False((await ApiBench.ReadAsync<RebalancerStatus>(off, HttpStatusCode.OK)).KillSwitch);
+    }
+
+    [Fact]
+    public async Task Rebalance_WithTheSameKeyTwice_IsOnePlan()
+    {
+        await using var bench = await MoveBench.StartAsync("skew", brokers: 4, topics: 40);
+        await using var api = await ApiBench.StartAsync(bench);
+
+        using var first = await api.PostAsync("/rebalance", new RebalanceRequest(), "k");
+        using var again = await api.PostAsync("/rebalance", new RebalanceRequest(), "k");
+        using var other = await api.PostAsync("/rebalance", new RebalanceRequest { MaxMoves = 1 }, "k");
+
+        var plan = (await ApiBench.ReadAsync<RebalanceResponse>(first, HttpStatusCode.Accepted)).Plan!;
+        Assert.Equal(plan.Id, (await ApiBench.ReadAsync<RebalanceResponse>(again, HttpStatusCode.Accepted)).Plan!.Id);
+        Assert.Equal(nameof(ReasonCode.KeyReused), await ApiBench.CodeAsync(other));
+    }
+
+    [Fact]
+    public async Task Masks_OfAWindow_AreShownBeforeAndAMomentAfterIt()
+    {
+        await _bench.Directory.Mask.OpenAsync(new("plan", "batch", _bench.Brokers[0], 1));
+        var during = await _api.GetAsync<IReadOnlyList<MaskSpan>>("/masks");
+        await _bench.Directory.Mask.CloseAsync("batch");
+        var after = await _api.GetAsync<IReadOnlyList<MaskSpan>>("/masks");
+
+        Assert.Equal(_bench.Brokers.Skip(1).Order(), during.Select(m => m.BrokerId).Order());
+        Assert.All(during, m => Assert.Null(m.To));
+        Assert.Equal(2, after.Count);
+        Assert.All(after, m => Assert.True(m.To >= m.From));
+    }
+}
