@@ -55,6 +55,25 @@ public sealed class TracingTests : IDisposable
     }
 
     [Fact]
+    public async Task WorkflowCode_InEveryTurn_LogsUnderTheTrace()
+    {
+        var traces = new List<ActivityTraceId?>();
+        async Task<string> Workflow(WorkflowContext context, string? input)
+        {
+            traces.Add(Activity.Current?.TraceId);
+            string result = await context.CallActivityAsync<string>("A");
+            traces.Add(Activity.Current?.TraceId);
+            return result;
+        }
+        HistoryEvent[] begin = BeginTraced();
+
+        await RunAsync<string>(Workflow, [.. begin, Scheduled(0, "A")], TurnStarted(1), Completed(0, "x"));
+
+        Assert.Equal([_trace, _trace], traces);
+        Assert.NotEqual(_trace, Activity.Current?.TraceId ?? default);
+    }
+
+    [Fact]
     public async Task Workflow_ThatFails_HasAnErrorSpan()
     {
         await RunAsync<string>((_, _) => throw new InvalidOperationException("bad"), [], BeginTraced());

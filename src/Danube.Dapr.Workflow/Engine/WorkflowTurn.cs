@@ -151,6 +151,9 @@ internal sealed partial class WorkflowTurn
         _startedAt = first.Timestamp.ToDateTime();
         _isRerun |= _started.WorkflowInstance is { InstanceId: { Length: > 0 } source } && source != _request.InstanceId;
         _steps.Begin(_started, first.Router);
+        // No span of its own, for it would be one per turn: it lets the code's log lines carry the trace.
+        if (WorkflowTracing.Parse(_started.ParentTraceContext) is { TraceId: var trace } parent && trace != default)
+            new Activity("workflow").SetParentId(trace, parent.SpanId, parent.TraceFlags).Start();
         Func<IServiceProvider, IWorkflow> factory = _environment.Registry.FindWorkflow(_started.Name) ?? throw new WorkflowNotFoundException(_started.Name, _environment.Registry);
         _main = RunCodeAsync(factory, _started);
     }

@@ -14,6 +14,9 @@ internal sealed partial class WorkItemRunner(
     TimeProvider time)
 #pragma warning restore CA1001
 {
+    // A turn computes; it does not wait for anything. One that still runs after this long is stuck.
+    private static readonly TimeSpan LongestTurn = TimeSpan.FromSeconds(5);
+
     private readonly SemaphoreSlim _turnSlots = new(options.MaxConcurrentWorkflows);
     private readonly SemaphoreSlim _activitySlots = new(options.MaxConcurrentActivities);
     private readonly ActivityRunner _activities = new(environment);
@@ -56,7 +59,9 @@ internal sealed partial class WorkItemRunner(
                 return;
             if (request.RequiresHistoryStreaming)
                 await FetchHistoryAsync(request, session.Ended);
-            WorkflowResponse response = await WorkflowTurn.RunAsync(request, environment);
+            WorkflowResponse response;
+            await using (time.CreateTimer(_ => LogSlow(request.InstanceId, LongestTurn), null, LongestTurn, Timeout.InfiniteTimeSpan))
+                response = await WorkflowTurn.RunAsync(request, environment);
             response.CompletionToken = item.CompletionToken;
             if (!session.Ended.IsCancellationRequested && _latestTurns.TryGetValue(request.InstanceId, out WorkItem? latest) && ReferenceEquals(latest, item))
                 await _answers.SendAsync(response, session.Ended);
@@ -161,9 +166,6 @@ internal sealed partial class WorkItemRunner(
     /// <summary>The items of one stream. When the stream ends, the sidecar hands them out again: their turns must not answer any more.</summary>
     public sealed class Session(WorkItemRunner runner) : IAsyncDisposable
     {
-        // A turn computes; it does not wait for anything. One that still runs after this long is stuck and cannot answer anyway.
-        private static readonly TimeSpan LongestTurn = TimeSpan.FromSeconds(5);
-
         private readonly CancellationTokenSource _ended = new();
         private readonly ConcurrentDictionary<Task, byte> _turns = new();
 
@@ -213,6 +215,9 @@ internal sealed partial class WorkItemRunner(
 
     [LoggerMessage(32, LogLevel.Error, "Activity {Activity} of workflow instance {InstanceId} (#{TaskId}) could not be answered; the sidecar may hand it out again")]
     private partial void LogActivityLost(Exception exception, string activity, string instanceId, int taskId);
+
+    [LoggerMessage(34, LogLevel.Warning, "A turn of workflow instance {InstanceId} runs for more than {Limit}: workflow code must not block or compute for long")]
+    private partial void LogSlow(string instanceId, TimeSpan limit);
 
     [LoggerMessage(33, LogLevel.Information, "Activity {Activity} of workflow instance {InstanceId} (#{TaskId}) was handed out again while it runs; it is not run twice")]
     private partial void LogJoined(string activity, string instanceId, int taskId);
