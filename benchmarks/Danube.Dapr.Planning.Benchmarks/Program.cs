@@ -1,12 +1,11 @@
 using System.Globalization;
-using BenchmarkDotNet.Running;
 using Danube.Dapr.Planning;
 using Danube.Dapr.Planning.Benchmarks;
 
 const string Usage = """
     Usage: ./bench planning [--quick] [--only static,bands,speed,dynamic,inner] [--sizes 10x500,...] [--seeds A-B] [--kinds a,b] [--solver-seconds S] [--work N] [--out FOLDER] [--add]
       --quick           fewer sizes and seeds: about a minute; not with --seeds
-      --only            which suites; default static,bands,speed,dynamic (inner = BenchmarkDotNet, writes BenchmarkDotNet.Artifacts)
+      --only            which suites; default static,bands,speed,dynamic (inner = BenchmarkDotNet, writes planning-inner.md)
       --sizes           brokers x topics; static knows 3x50, 10x500, 20x2000, 100x10000, bands the first three, speed 100x10000, 300x30000, 1000x100000, 1000x1000000; default all
       --seeds           1 to 1000, one or from-to; default 1-30. Every third seed: peers at 20x2000, CP-SAT at 10x500, the dynamic suite. Every tenth: CP-SAT at 20x2000, the bands.
                         Every 15th: peers at 100x10000
@@ -65,7 +64,7 @@ var seeds = Enumerable.Range(firstSeed, lastSeed - firstSeed + 1).ToArray();
 int[] Every(int n) => [.. seeds.Where(s => (s - 1) % n == 0)];
 var results = new Results { Machine = Results.ThisMachine(), Mode = quick ? "quick" : "full" };
 
-if (suites.Contains("inner")) BenchmarkRunner.Run<InnerLoops>();
+if (suites.Contains("inner")) InnerLoops.Run(outFolder);
 if (suites.Contains("static"))
 {
     StaticSize[] sizes = quick ? [new(3, 50, 1, 1), new(10, 500, 1, 2), new(20, 2000, 2, 0)] : [new(3, 50, 1, 1), new(10, 500, 1, 3), new(20, 2000, 3, 10), new(100, 10_000, 15, 0)];

@@ -1,13 +1,18 @@
 using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Danube.Dapr.Planning.Search;
 
 namespace Danube.Dapr.Planning.Benchmarks;
 
 /// <summary>BenchmarkDotNet: time and allocations of the inner loops.</summary>
 [MemoryDiagnoser]
-[ShortRunJob]
 public class InnerLoops
 {
+    private const string FileName = "planning-inner.md";
+
     private Snapshot _snapshot = null!;
     private PlannerOptions _options = null!;
     private Problem _problem = null!;
@@ -16,6 +21,19 @@ public class InnerLoops
     private int _fullest;
     private DeterministicRandom _random = new(1);
     private IRankingStrategy _strategy = null!;
+
+    /// <summary>Runs all of them in this process (nothing is built anew) and writes the table to a folder.</summary>
+    internal static void Run(string folder)
+    {
+        var config = DefaultConfig.Instance.AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance)).WithArtifactsPath(Path.Combine("artifacts", "planning-inner"));
+        var summary = BenchmarkRunner.Run<InnerLoops>(config);
+        Directory.CreateDirectory(folder);
+        var written = Directory.GetFiles(summary.ResultsDirectoryPath, $"*{nameof(InnerLoops)}*-github.md").Single();
+        File.WriteAllText(
+            Path.Combine(folder, FileName),
+            "# Inner loops of the planner\n\nWorkload `skew`, a hundred topics a broker; `./bench planning --only inner` repeats it. `CandidateChoice` is one step of the search, `FirstPlan` and `FinalPlan` are whole plans with everything that is written into them.\n\n"
+            + File.ReadAllText(written).ReplaceLineEndings("\n"));
+    }
 
     /// <summary>Brokers; a hundred topics each.</summary>
     [Params(10, 100, 1000)]
