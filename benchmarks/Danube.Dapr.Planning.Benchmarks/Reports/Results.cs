@@ -8,7 +8,7 @@ namespace Danube.Dapr.Planning.Benchmarks;
 internal sealed record Results
 {
     private const string FileName = "planning.json";
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Converters = { new PlanRowJson() } };
 
     public required string Machine { get; init; }
 
