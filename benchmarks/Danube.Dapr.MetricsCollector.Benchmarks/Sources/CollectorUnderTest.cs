@@ -27,7 +27,7 @@ internal sealed class CollectorUnderTest : IReportPublisher, IDisposable
         {
             CallTimeoutSeconds = 60, ScrapeTimeoutSeconds = 60, IntervalSeconds = 0.5, ClusterReports = clusterReports, Targets = [new TargetOptions { Kind = target }],
         });
-        Resources = new ResourceMonitor(new LinuxTargetResolver(new SystemFiles(""), LocalMachine.Has), options, time, NullLogger<ResourceMonitor>.Instance);
+        Resources = new ResourceMonitor(new LinuxTargetResolver(new SystemFiles(""), LocalMachine.Has, LocalMachine.Addresses), options, time, NullLogger<ResourceMonitor>.Instance);
         Collector = new Collector(
             source, this, Resources, new Reachability(source, time, TimeSpan.FromSeconds(1), 2), new SequenceNumbers(time, 1),
             new CollectorMetrics(_services.GetRequiredService<IMeterFactory>()), options, time, NullLogger<Collector>.Instance);
