@@ -351,6 +351,9 @@ public enum FindingKind
     /// <summary>A broker does not answer.</summary>
     BrokerUnreachable,
 
+    /// <summary>Danube's leader ranks a broker that is gone, and may give it topics.</summary>
+    GhostBroker,
+
     /// <summary>A topic is too heavy for any placement.</summary>
     UnsplittableTopic,
 }

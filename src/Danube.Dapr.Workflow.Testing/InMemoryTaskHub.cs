@@ -99,8 +99,10 @@ internal sealed class InMemoryTaskHub(WorkflowEnvironment environment, VirtualTi
             return;
         }
 
-        if (response.Version is not null)
-            request.NewEvents[0].WorkflowStarted.Version = response.Version;
+        // The answer names all patches that were taken; the turn keeps those that are new.
+        List<string> patches = [.. (response.Version?.Patches ?? []).Skip(instance.History.Sum(e => e.WorkflowStarted?.Version?.Patches.Count ?? 0))];
+        if (patches.Count > 0)
+            request.NewEvents[0].WorkflowStarted.Version = new WorkflowVersion { Patches = { patches } };
         instance.History.AddRange(request.NewEvents);
         instance.History.AddRange(steps);
         instance.Inbox.RemoveRange(0, request.NewEvents.Count - 1);

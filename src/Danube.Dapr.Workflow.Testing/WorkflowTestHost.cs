@@ -137,9 +137,8 @@ public sealed class WorkflowTestHost : IAsyncDisposable
 
     /// <summary>The state of an instance.</summary>
     /// <param name="instanceId">The instance.</param>
-    /// <returns>The state.</returns>
-    /// <exception cref="WorkflowInstanceNotFoundException">There is no such instance.</exception>
-    public WorkflowState GetState(string instanceId) => new(_hub.Get(instanceId).ToWire(), _payloads);
+    /// <returns>The state; if there is no such instance, its <see cref="WorkflowState.Exists"/> is <see langword="false"/>.</returns>
+    public WorkflowState GetState(string instanceId) => new(_hub.Find(instanceId)?.ToWire(), _payloads);
 
     /// <summary>The history of an instance's present run.</summary>
     /// <param name="instanceId">The instance.</param>

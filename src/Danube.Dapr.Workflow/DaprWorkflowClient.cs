@@ -52,10 +52,10 @@ public sealed class DaprWorkflowClient : IDaprWorkflowClient
     }
 
     /// <inheritdoc/>
-    public async Task<WorkflowState?> GetWorkflowStateAsync(string instanceId, bool getInputsAndOutputs = true, CancellationToken cancellation = default)
+    public async Task<WorkflowState> GetWorkflowStateAsync(string instanceId, bool getInputsAndOutputs = true, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(instanceId);
-        return await _calls.GetAsync(instanceId, getInputsAndOutputs, cancellation) is { } state ? new WorkflowState(state, _payloads) : null;
+        return new WorkflowState(await _calls.GetAsync(instanceId, getInputsAndOutputs, cancellation), _payloads);
     }
 
     /// <inheritdoc/>
@@ -196,6 +196,11 @@ public sealed class DaprWorkflowClient : IDaprWorkflowClient
             "1.16",
             SidecarCalls.OnceAsync(sourceInstanceId, callOptions => _taskHub.RerunWorkflowFromEventAsync(request, callOptions), cancellation));
         return response.NewInstanceID;
+    }
+
+    /// <summary>Does nothing: the connection to the sidecar belongs to the app's services.</summary>
+    public void Dispose()
+    {
     }
 
     /// <summary>Does nothing: the connection to the sidecar belongs to the app's services.</summary>

@@ -3,7 +3,7 @@ using Danube.Dapr.Workflow.Client;
 namespace Danube.Dapr.Workflow;
 
 /// <summary>Starts workflow instances and manages them.</summary>
-public interface IDaprWorkflowClient : IAsyncDisposable
+public interface IDaprWorkflowClient : IDisposable, IAsyncDisposable
 {
     /// <summary>Starts an instance. If one of this id runs already, that one is meant: nothing is started and its id is returned.</summary>
     /// <param name="name">The name of the workflow.</param>
@@ -33,8 +33,8 @@ public interface IDaprWorkflowClient : IAsyncDisposable
     /// <param name="instanceId">The instance.</param>
     /// <param name="getInputsAndOutputs">Whether input, output, custom status and failure are wanted too.</param>
     /// <param name="cancellation">Gives up.</param>
-    /// <returns>The state, or <see langword="null"/> if there is no such instance.</returns>
-    Task<WorkflowState?> GetWorkflowStateAsync(string instanceId, bool getInputsAndOutputs = true, CancellationToken cancellation = default);
+    /// <returns>The state; if there is no such instance, its <see cref="WorkflowState.Exists"/> is <see langword="false"/>.</returns>
+    Task<WorkflowState> GetWorkflowStateAsync(string instanceId, bool getInputsAndOutputs = true, CancellationToken cancellation = default);
 
     /// <summary>Waits until an instance has begun.</summary>
     /// <param name="instanceId">The instance.</param>

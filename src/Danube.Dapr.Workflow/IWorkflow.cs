@@ -1,4 +1,4 @@
-namespace Danube.Dapr.Workflow.Abstractions;
+namespace Danube.Dapr.Workflow;
 
 /// <summary>What the worker runs as a workflow. Derive from <see cref="Workflow{TInput, TOutput}"/> instead of implementing it.</summary>
 public interface IWorkflow

@@ -1,5 +1,3 @@
-using Danube.Dapr.Workflow.Abstractions;
-
 namespace Danube.Dapr.Workflow;
 
 /// <summary>

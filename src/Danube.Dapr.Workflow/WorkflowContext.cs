@@ -6,7 +6,7 @@ namespace Danube.Dapr.Workflow;
 /// The only door from workflow code to the world. Usable only by the code of the workflow, while it runs; any other use throws
 /// <see cref="InvalidOperationException"/>.
 /// </summary>
-public abstract class WorkflowContext
+public abstract class WorkflowContext : IWorkflowContext
 {
     /// <summary>The name of the workflow.</summary>
     public abstract string Name { get; }
@@ -14,19 +14,13 @@ public abstract class WorkflowContext
     /// <summary>The id of this instance.</summary>
     public abstract string InstanceId { get; }
 
-    /// <summary>The time at which the present turn began, in UTC; the same at each replay.</summary>
+    /// <inheritdoc/>
     public abstract DateTime CurrentUtcDateTime { get; }
 
-    /// <summary>Whether the code runs over steps that were taken in an earlier turn.</summary>
+    /// <inheritdoc/>
     public abstract bool IsReplaying { get; }
 
-    /// <summary>
-    /// Whether this instance takes the code path that was added under <paramref name="patchName"/>: yes for an instance that reaches
-    /// this line for the first time, no for one that passed it before the patch was there. The answer is recorded and stays the same.
-    /// Needs daprd 1.17; an older one forgets the answer, and the instance then fails as non-deterministic.
-    /// </summary>
-    /// <param name="patchName">A name for the change; case matters.</param>
-    /// <returns>Whether the new path is to be taken.</returns>
+    /// <inheritdoc/>
     public abstract bool IsPatched(string patchName);
 
     /// <summary>Calls an activity and waits for its end.</summary>

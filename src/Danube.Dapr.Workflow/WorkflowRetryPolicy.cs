@@ -48,8 +48,8 @@ public class WorkflowRetryPolicy
     /// <summary>What each further pause is multiplied with; 1.0 keeps them equal.</summary>
     public double BackoffCoefficient { get; }
 
-    /// <summary>The longest pause; <see cref="Timeout.InfiniteTimeSpan"/> means no bound.</summary>
-    public TimeSpan MaxRetryInterval { get; }
+    /// <summary>The longest pause, never <see langword="null"/>; <see cref="Timeout.InfiniteTimeSpan"/> means no bound.</summary>
+    public TimeSpan? MaxRetryInterval { get; }
 
     /// <summary>How long after the first attempt began another may begin; <see cref="Timeout.InfiniteTimeSpan"/> means for ever.</summary>
     public TimeSpan RetryTimeout { get; }
@@ -58,7 +58,7 @@ public class WorkflowRetryPolicy
     internal TimeSpan GetPauseAfter(int attempt)
     {
         double ticks = FirstRetryInterval.Ticks * Math.Pow(BackoffCoefficient, attempt - 1);
-        double cap = MaxRetryInterval == Timeout.InfiniteTimeSpan ? LongestPause.Ticks : MaxRetryInterval.Ticks;
+        double cap = MaxRetryInterval is { } longest && longest != Timeout.InfiniteTimeSpan ? longest.Ticks : LongestPause.Ticks;
         return TimeSpan.FromTicks((long)Math.Min(ticks, cap));
     }
 

@@ -59,6 +59,10 @@ public sealed class WorkflowRuntimeOptions
     /// <summary>How payloads become JSON; default <see cref="JsonSerializerOptions.Web"/>.</summary>
     public JsonSerializerOptions JsonSerializerOptions { get; private set; } = JsonSerializerOptions.Web;
 
+    internal int? MaxReceiveMessageSize { get; set; }
+
+    internal int? MaxSendMessageSize { get; set; }
+
     internal WorkflowRegistry Registry { get; } = new();
 
     /// <summary>Takes these options for the gRPC channel to the sidecar instead of the built-in ones.</summary>

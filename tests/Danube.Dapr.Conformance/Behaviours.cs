@@ -21,6 +21,7 @@ internal static class Behaviours
         .. WorkflowBehaviours.All(),
         .. WorkflowManagementBehaviours.All(),
         .. WorkflowApiBehaviours.All(),
+        .. TaskHubBehaviours.All(),
         .. ErrorBehaviours.All(),
         .. TokenBehaviours.All(),
         .. TracingBehaviours.All(),

@@ -137,7 +137,7 @@ internal sealed class Lab : IAsyncDisposable
         var resources = ResourceFiles.Components(folder, _options.Store, ground.Etcd, retries: false);
         var configuration = ResourceFiles.Configuration(folder, ground.Program);
         var (app, other) = (LaunchedApp.WithFreePorts("conformance"), LaunchedApp.WithFreePorts("neighbour"));
-        var (main, neighbour) = (await AppAsync(app, null, true), await AppAsync(other, null, false));
+        var (main, neighbour) = (await AppAsync(app, null, true), await AppAsync(other, null, false, allTopics: false));
         var programs = Keep(ground.Program.Start([app, other], resources, configuration, new Dictionary<string, string>()));
         string? Ended() => programs.Select(p => p.Ended).FirstOrDefault(e => e is not null);
         await Task.WhenAll(main.ReadyAsync(Ended), neighbour.ReadyAsync(Ended));
@@ -147,9 +147,9 @@ internal sealed class Lab : IAsyncDisposable
     private async Task<Stage> StartOneAsync(string name, bool components = true, bool retries = false, string? token = null) =>
         (await StartAsync(name, components, retries, token)).Stage;
 
-    private async Task<Stage> AppAsync(LaunchedApp app, string? token, bool actorsAndWorkflows)
+    private async Task<Stage> AppAsync(LaunchedApp app, string? token, bool actorsAndWorkflows, bool allTopics = true)
     {
-        var stage = await Stage.StartAsync(new StageOptions(app.AppId, app.HttpPort, app.GrpcPort, app.AppPort, ApiToken: token, ActorsAndWorkflows: actorsAndWorkflows), Target, this);
+        var stage = await Stage.StartAsync(new StageOptions(app.AppId, app.HttpPort, app.GrpcPort, app.AppPort, ApiToken: token, ActorsAndWorkflows: actorsAndWorkflows, AllTopics: allTopics), Target, this);
         lock (_programs)
             _stages.Add(stage);
         return stage;

@@ -136,6 +136,7 @@ public sealed class ApiTests : IAsyncLifetime
 
     [Theory]
     [InlineData("/moves/none:/default/a")]
+    [InlineData("/moves?plan=none")]
     [InlineData("/plans/none")]
     [InlineData("/brokers/1/drain")]
     public async Task Get_WhatIsNotThere_IsNotFound(string path)
@@ -179,7 +180,7 @@ public sealed class ApiTests : IAsyncLifetime
         await _bench.StrandAsync(topics);
 
         using var dry = await _api.PostAsync("/topics/repair", new RepairRequest(DryRun: true));
-        Assert.Equal(topics.Order(), (await ApiBench.ReadAsync<CommandResponse>(dry, HttpStatusCode.OK)).Plan!.Moves.Select(m => m.Topic));
+        Assert.Equal(topics.OrderDescending(), (await ApiBench.ReadAsync<CommandResponse>(dry, HttpStatusCode.OK)).Plan!.Moves.Select(m => m.Topic));
         Assert.Equal(2, _bench.Cluster.Truth().Stranded.Count);
 
         using var one = await _api.PostAsync($"/topics{topics[0]}/repair");
@@ -191,6 +192,9 @@ public sealed class ApiTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Accepted, all.StatusCode);
         await _bench.RunWorkflowsAsync();
         Assert.Empty(_bench.Cluster.Truth().Stranded);
+
+        var repaired = await ApiBench.ReadAsync<CommandResponse>(all, HttpStatusCode.Accepted);
+        Assert.Equal([topics[1]], (await _api.GetAsync<Page<MoveRecord>>($"/moves?plan={repaired.PlanId}")).Items.Select(m => m.Topic));
 
         using var nothing = await _api.PostAsync("/topics/repair");
         Assert.False((await ApiBench.ReadAsync<CommandResponse>(nothing, HttpStatusCode.OK)).Started);

@@ -198,9 +198,9 @@ public sealed class ClientTests : IAsyncLifetime
             WorkflowState = new Wire { InstanceId = "wf-1", WorkflowStatus = OrchestrationStatus.Pending, CreatedTimestamp = never, LastUpdatedTimestamp = never },
         });
 
-        WorkflowState state = (await _client.GetWorkflowStateAsync("wf-1"))!;
+        WorkflowState state = (await _client.GetWorkflowStateAsync("wf-1"));
 
-        Assert.Equal((WorkflowRuntimeStatus.Pending, "", default(DateTimeOffset)), (state.RuntimeStatus, state.WorkflowName, state.CreatedAt));
+        Assert.Equal((WorkflowRuntimeStatus.Pending, (string?)null, default(DateTimeOffset)), (state.RuntimeStatus, state.WorkflowName, state.CreatedAt));
         Assert.Null(state.ReadOutputAs<string>());
     }
 
@@ -208,11 +208,11 @@ public sealed class ClientTests : IAsyncLifetime
     public async Task State_OfAStalledOrUnknownStatus_IsNamed()
     {
         _sidecar.OnGet = _ => State(OrchestrationStatus.Stalled);
-        Assert.Equal(WorkflowRuntimeStatus.Stalled, (await _client.GetWorkflowStateAsync("wf-1"))!.RuntimeStatus);
+        Assert.Equal(WorkflowRuntimeStatus.Stalled, (await _client.GetWorkflowStateAsync("wf-1")).RuntimeStatus);
         _sidecar.OnGet = _ => State((OrchestrationStatus)77);
-        Assert.Equal(WorkflowRuntimeStatus.Unknown, (await _client.GetWorkflowStateAsync("wf-1"))!.RuntimeStatus);
+        Assert.Equal(WorkflowRuntimeStatus.Unknown, (await _client.GetWorkflowStateAsync("wf-1")).RuntimeStatus);
         _sidecar.OnGet = _ => Task.FromResult(new GetInstanceResponse());
-        Assert.Null(await _client.GetWorkflowStateAsync("wf-1"));
+        Assert.False((await _client.GetWorkflowStateAsync("wf-1")).Exists);
     }
 
     [Fact]

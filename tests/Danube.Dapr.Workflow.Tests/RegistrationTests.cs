@@ -19,7 +19,7 @@ public sealed class RegistrationTests
     public async Task AddDaprWorkflow_CalledTwice_AddsUp()
     {
         await using ServiceProvider services = Build([], collection => collection
-            .AddDaprWorkflow(options => options.RegisterWorkflow<string, string>("A", (_, s) => Task.FromResult(s)))
+            .AddDaprWorkflow(options => options.RegisterWorkflow<string, string>("A", (_, s) => Task.FromResult(s))).Services
             .AddDaprWorkflow(options => options.RegisterWorkflow<string, string>("B", (_, s) => Task.FromResult(s))));
 
         Assert.Equal(["A", "B"], services.GetRequiredService<IOptions<WorkflowRuntimeOptions>>().Value.Registry.WorkflowNames);

@@ -265,7 +265,7 @@ public sealed class TurnTests
         HistoryEvent[] begin = Begin();
         begin[1].Router = new TaskRouter { SourceAppID = "me" };
 
-        WorkflowResponse response = await RunAsync<string>((context, _) => context.CallActivityAsync<string>("A", null, new WorkflowTaskOptions(AppId: "other")), [], begin);
+        WorkflowResponse response = await RunAsync<string>((context, _) => context.CallActivityAsync<string>("A", null, new WorkflowTaskOptions(TargetAppId: "other")), [], begin);
 
         Assert.Equal(new TaskRouter { SourceAppID = "me", TargetAppID = "other" }, Assert.Single(response.Actions).Router);
     }
@@ -284,6 +284,29 @@ public sealed class TurnTests
         Assert.Equal(["p"], fresh.Version.Patches);
     }
 
+    /// <summary>daprd stalls an instance unless each answer's patches begin with those of the history, in their order (1.17).</summary>
+    [Fact]
+    public async Task Patches_OfEveryAnswer_BeginWithThoseOfTheHistory()
+    {
+        static async Task<string> Workflow(WorkflowContext context, string? input)
+        {
+            context.IsPatched("b");
+            await context.WaitForExternalEventAsync<object>("go");
+            context.IsPatched("a");
+            await context.WaitForExternalEventAsync<object>("stop");
+            return "done";
+        }
+
+        // "gone" was asked for by a version of the code that is no longer there.
+        HistoryEvent[] past = [TurnStarted(0, "gone", "b"), Begin()[1]];
+        WorkflowResponse second = await RunAsync<string>(Workflow, past, TurnStarted(1), Raised("go"));
+        WorkflowResponse third = await RunAsync<string>(Workflow, [.. past, TurnStarted(1, "a"), Raised("go")], TurnStarted(2), Raised("stop"));
+
+        Assert.Equal(["gone", "b", "a"], second.Version.Patches);
+        Assert.Equal("Completed \"done\"", End(third));
+        Assert.Equal(["gone", "b", "a"], third.Version.Patches);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -300,6 +323,6 @@ public sealed class TurnTests
         WorkflowResponse response = await RunAsync<string>(Workflow, past, TurnStarted(1), Raised("go"));
 
         Assert.Equal($"Completed \"{wasThere} {wasThere}\"", End(response));
-        Assert.Null(response.Version);
+        Assert.Equal(wasThere ? ["p"] : null, response.Version?.Patches);
     }
 }

@@ -348,7 +348,7 @@ public sealed class WorkflowTestHostTests
     private sealed class Stamp(Ticket ticket) : WorkflowActivity<string, string>
     {
         public override Task<string> RunAsync(WorkflowActivityContext context, string input) =>
-            Task.FromResult($"{context.Name} {context.InstanceId} {ticket.Id} {context.TaskExecutionKey}");
+            Task.FromResult($"{context.Identifier} {context.InstanceId} {ticket.Id} {context.TaskExecutionKey}");
     }
 
     private sealed class TwoStamps : Workflow<object?, string[]>

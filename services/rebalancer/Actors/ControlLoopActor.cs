@@ -3,6 +3,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
+using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
@@ -25,6 +26,7 @@ internal sealed partial class ControlLoopActor(
     ActorDirectory actors,
     EventPublisher events,
     Drains drains,
+    Ghosts ghosts,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -260,6 +262,7 @@ internal sealed partial class ControlLoopActor(
         {
             (state, var effect) = await MeasureAsync(state, snapshot);
             record = record with { Effect = effect };
+            state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts) };
             state = await AnnounceAsync(state, snapshot);
         }
 
@@ -281,6 +284,23 @@ internal sealed partial class ControlLoopActor(
         }
 
         return (state with { EffectsDue = [.. state.EffectsDue.Skip(1)] }, effect);
+    }
+
+    /// <summary>Keeps brokers that are gone, and that Danube's leader ranks all the same, from getting topics.</summary>
+    /// <returns>Those of this moment; those of before when Danube does not answer.</returns>
+    private async Task<IReadOnlyList<string>> SilenceGhostsAsync(IReadOnlyList<string> before)
+    {
+        try
+        {
+            var found = await ghosts.FindAsync();
+            if (monitor.CurrentValue.ModeValue != RebalancerMode.Observe)
+                await ghosts.SilenceAsync(found);
+            return found;
+        }
+        catch (DanubeException)
+        {
+            return before;
+        }
     }
 
     /// <summary>Announces findings that came or went. Announced before it is stored: told twice is better than never, and history knows an event by its id.</summary>

@@ -165,7 +165,11 @@ internal sealed class CycleRunner(
             return null;
         }
 
-        var due = unowned.Where(t => (now - t.Since).TotalSeconds >= options.StrandedAfterSeconds && !state.RepairFailed.Contains(t.Name)).ToList();
+        // Ranking's view is some seconds old: what was repaired since it saw the topic without owner has one.
+        var repaired = state.RecentMoves.ToLookup(m => m.Topic, m => m.At, StringComparer.Ordinal);
+        var due = unowned
+            .Where(t => (now - t.Since).TotalSeconds >= options.StrandedAfterSeconds && !state.RepairFailed.Contains(t.Name) && repaired[t.Name].All(at => at < t.Since))
+            .ToList();
         if (due.Count == 0)
             return null;
         try

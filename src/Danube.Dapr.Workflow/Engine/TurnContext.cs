@@ -28,7 +28,7 @@ internal sealed class TurnContext(TurnSteps steps, string name) : WorkflowContex
         string? json = steps.Payloads.Write(input, $"input of activity '{name}'");
         string? result = await RunWithRetriesAsync(
             options?.RetryPolicy,
-            () => steps.StartActivity(name, json, options?.AppId),
+            () => steps.StartActivity(name, json, options?.TargetAppId),
             failed => new CreateTimerAction { ActivityRetry = new TimerOriginActivityRetry { TaskExecutionId = failed.TaskExecutionId } });
         return steps.Payloads.Read<T>(result, $"result of activity '{name}'");
     }
@@ -42,7 +42,7 @@ internal sealed class TurnContext(TurnSteps steps, string name) : WorkflowContex
         string? json = steps.Payloads.Write(input, $"input of child workflow '{workflowName}'");
         string? result = await RunWithRetriesAsync(
             options?.RetryPolicy,
-            () => steps.StartChild(workflowName, json, options?.InstanceId, options?.AppId),
+            () => steps.StartChild(workflowName, json, options?.InstanceId, options?.TargetAppId),
             failed => new CreateTimerAction
             {
                 ChildWorkflowRetry = new TimerOriginChildWorkflowRetry { InstanceId = failed.Action.CreateChildWorkflow.InstanceId },
@@ -106,7 +106,7 @@ internal sealed class TurnContext(TurnSteps steps, string name) : WorkflowContex
         InstanceIds.Check(instanceId, nameof(instanceId));
         ArgumentException.ThrowIfNullOrWhiteSpace(eventName);
         var request = new RaiseEventActivity.Request(instanceId, eventName, steps.Payloads.Write(payload, $"event '{eventName}'"));
-        steps.StartActivity(RaiseEventActivity.ReservedName, steps.Payloads.Write(request, $"event '{eventName}'"), appId: null).IsAwaited = false;
+        steps.StartActivity(RaiseEventActivity.ReservedName, steps.Payloads.Write(request, $"event '{eventName}'"), targetAppId: null).IsAwaited = false;
     }
 
     public override void SetCustomStatus(object? customStatus)

@@ -12,9 +12,10 @@ internal sealed partial class TurnSteps(WorkflowRequest request, WorkflowEnviron
 {
     private readonly SortedDictionary<int, OpenTask> _unsaved = [];
     private readonly Dictionary<int, OpenTask> _open = [];
-    private readonly HashSet<string> _savedPatches =
+    private readonly List<string> _savedPatches =
         [.. request.PastEvents.Concat(request.NewEvents).SelectMany(e => e.WorkflowStarted?.Version?.Patches ?? [])];
     private readonly Dictionary<string, bool> _patchAnswers = [];
+    private readonly List<string> _newPatches = [];
     private readonly List<(CancellationToken Token, Task Task, Action Cancel)> _cancellable = [];
 
     private ExecutionStartedEvent _started = new();
@@ -40,7 +41,11 @@ internal sealed partial class TurnSteps(WorkflowRequest request, WorkflowEnviron
 
     public int NextId { get; private set; }
 
-    public List<string> NewPatches { get; } = [];
+    /// <summary>
+    /// The patches that this instance has taken: those in its history, as they stand there, then the new ones. The sidecar compares the
+    /// beginning of each answer's list with the history and stalls the instance where they differ, also when the list is missing.
+    /// </summary>
+    public IEnumerable<string> Patches => _savedPatches.Concat(_newPatches);
 
     public TraceContext? ParentTrace => _started.ParentTraceContext;
 
@@ -69,23 +74,23 @@ internal sealed partial class TurnSteps(WorkflowRequest request, WorkflowEnviron
         _appId = router?.SourceAppID ?? "";
     }
 
-    public OpenTask StartActivity(string name, string? input, string? appId)
+    public OpenTask StartActivity(string name, string? input, string? targetAppId)
     {
         int id = NextId;
         return Add(new OpenTask(TaskKind.Activity, new WorkflowAction
         {
             ScheduleTask = new ScheduleTaskAction { Name = name, Input = input, TaskExecutionId = DeriveId($"task:{id}").ToString("N") },
-            Router = RouteTo(appId),
+            Router = RouteTo(targetAppId),
         }, name));
     }
 
-    public OpenTask StartChild(string name, string? input, string? instanceId, string? appId)
+    public OpenTask StartChild(string name, string? input, string? instanceId, string? targetAppId)
     {
         instanceId ??= DeriveId($"child:{NextId}").ToString("N");
         return Add(new OpenTask(TaskKind.ChildWorkflow, new WorkflowAction
         {
             CreateChildWorkflow = new CreateChildWorkflowAction { InstanceId = instanceId, Name = name, Input = input },
-            Router = RouteTo(appId),
+            Router = RouteTo(targetAppId),
         }, name));
     }
 
@@ -187,7 +192,7 @@ internal sealed partial class TurnSteps(WorkflowRequest request, WorkflowEnviron
         answer = _savedPatches.Contains(patchName) || !IsReplaying;
         _patchAnswers.Add(patchName, answer);
         if (answer && !_savedPatches.Contains(patchName))
-            NewPatches.Add(patchName);
+            _newPatches.Add(patchName);
         return answer;
     }
 
@@ -223,7 +228,7 @@ internal sealed partial class TurnSteps(WorkflowRequest request, WorkflowEnviron
         return step;
     }
 
-    private TaskRouter? RouteTo(string? appId) => appId is null ? null : new TaskRouter { SourceAppID = _appId, TargetAppID = appId };
+    private TaskRouter? RouteTo(string? targetAppId) => targetAppId is null ? null : new TaskRouter { SourceAppID = _appId, TargetAppID = targetAppId };
 
     private static DateTime ToUtc(DateTime time) => time.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(time, DateTimeKind.Utc) : time.ToUniversalTime();
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Danube.Dapr.TaskHub;
-using Danube.Dapr.Workflow.Abstractions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -246,8 +245,8 @@ internal sealed partial class WorkflowTurn
     private WorkflowResponse Respond(IEnumerable<OpenTask> steps, CompleteWorkflowAction? end = null)
     {
         var response = new WorkflowResponse { InstanceId = _request.InstanceId, CustomStatus = _steps.CustomStatus };
-        if (_steps.NewPatches.Count > 0)
-            response.Version = new WorkflowVersion { Patches = { _steps.NewPatches } };
+        if (_steps.Patches.Any())
+            response.Version = new WorkflowVersion { Patches = { _steps.Patches } };
         response.Actions.AddRange(steps.Select(step => step.Action));
         if (end is not null)
             response.Actions.Add(new WorkflowAction { Id = _steps.NextId, CompleteWorkflow = end });

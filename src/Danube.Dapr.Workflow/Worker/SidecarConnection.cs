@@ -18,7 +18,7 @@ internal sealed class SidecarConnection : IDisposable
     public SidecarConnection(IConfiguration? configuration, WorkflowRuntimeOptions options)
     {
         Address = FindAddress(name => Read(configuration, name));
-        _channel = GrpcChannel.ForAddress(Address, options.GrpcChannelOptions ?? DefaultOptions());
+        _channel = GrpcChannel.ForAddress(Address, options.GrpcChannelOptions ?? DefaultOptions(options));
         CallInvoker invoker = _channel.CreateCallInvoker();
         if (Read(configuration, "DAPR_API_TOKEN") is { } token)
         {
@@ -59,11 +59,11 @@ internal sealed class SidecarConnection : IDisposable
             : throw new InvalidOperationException($"DAPR_GRPC_PORT is '{port}'; allowed is a port from 1 to 65535.");
     }
 
-    private static GrpcChannelOptions DefaultOptions() => new()
+    private static GrpcChannelOptions DefaultOptions(WorkflowRuntimeOptions options) => new()
     {
-        // Histories grow; the sidecar's own limit is the one that counts.
-        MaxReceiveMessageSize = null,
-        MaxSendMessageSize = null,
+        // No bound unless one was set: histories grow, and the sidecar's own limit is the one that counts.
+        MaxReceiveMessageSize = options.MaxReceiveMessageSize,
+        MaxSendMessageSize = options.MaxSendMessageSize,
         DisposeHttpClient = true,
         InitialReconnectBackoff = TimeSpan.FromMilliseconds(200),
         MaxReconnectBackoff = TimeSpan.FromSeconds(5),

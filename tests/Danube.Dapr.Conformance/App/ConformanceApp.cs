@@ -80,7 +80,7 @@ internal sealed class ConformanceApp : IAsyncDisposable
         app.UseRouting();
         app.MapSubscribeHandler();
         app.MapActorsHandlers();
-        Topics.Map(app, inbox, options.PubSub);
+        Topics.Map(app, inbox, options.PubSub, options.AllTopics);
         MapInvocation(app);
         await app.StartAsync();
         return new ConformanceApp(app, inbox, options.AppId);

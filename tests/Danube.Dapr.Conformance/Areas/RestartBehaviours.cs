@@ -28,7 +28,7 @@ internal static class RestartBehaviours
         Durable("a finished workflow is still known", async r =>
         {
             var state = await r.Stage.Workflows.GetWorkflowStateAsync(r.Id + "-done");
-            Check.Equal((WorkflowRuntimeStatus.Completed, "Hello, again!"), (state?.RuntimeStatus, state?.ReadOutputAs<string>()));
+            Check.Equal((WorkflowRuntimeStatus.Completed, "Hello, again!"), (state.RuntimeStatus, state.ReadOutputAs<string>()));
         }),
         Any("an actor's timer is lost", async r =>
         {

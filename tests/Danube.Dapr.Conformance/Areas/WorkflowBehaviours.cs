@@ -85,7 +85,7 @@ internal static class WorkflowBehaviours
             var child = Stage.Id("child");
             Check.Equal("child said nothing: from parent", (await RunAsync(c, "Parent", child)).ReadOutputAs<string>());
             var state = await c.Workflows.GetWorkflowStateAsync(child);
-            Check.Equal(("Nothing", WorkflowRuntimeStatus.Completed), (state?.WorkflowName, state?.RuntimeStatus));
+            Check.Equal(("Nothing", WorkflowRuntimeStatus.Completed), (state.WorkflowName, state.RuntimeStatus));
         }),
         new(Area, "a failing child's error is caught by its parent", async c => Check.Equal("caught fails: a child", (await RunAsync(c, "ParentOfFailing", Stage.Id("child"))).ReadOutputAs<string>())),
         new(Area, "a workflow that throws is FAILED with type, message and stack", async c =>
@@ -106,7 +106,7 @@ internal static class WorkflowBehaviours
         new(Area, "a custom status is seen while it runs and kept at the end", async c =>
         {
             var id = await StartedAsync(c, "CustomStatus", null);
-            await Stage.UntilAsync(async () => (await c.Workflows.GetWorkflowStateAsync(id))?.ReadCustomStatusAs<string>() == "waiting", () => "the custom status 'waiting'");
+            await Stage.UntilAsync(async () => (await c.Workflows.GetWorkflowStateAsync(id)).ReadCustomStatusAs<string>() == "waiting", () => "the custom status 'waiting'");
             await c.Workflows.RaiseEventAsync(id, "go", "x");
             Check.Equal("went on", (await DoneAsync(c, id)).ReadCustomStatusAs<string>());
         }),

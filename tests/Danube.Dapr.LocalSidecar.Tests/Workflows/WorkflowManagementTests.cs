@@ -244,6 +244,36 @@ public sealed class WorkflowManagementTests
     }
 
     [Fact]
+    public async Task Patches_OfAnAnswer_AreKeptOnceAndStallTheInstanceWhenThoseOfTheHistoryAreMissing()
+    {
+        await using var host = await EngineHost.StartAsync();
+        var turns = 0;
+        var forgetful = await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Sequence"] = r => ++turns <= 2 ? Patched(Scripts.Workflows["Sequence"](r), "p") : Scripts.Workflows["Sequence"](r),
+        });
+        var start = host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Sequence", Input = "x" }).ResponseAsync;
+        await Eventually.TrueAsync(() => host.Engine.StalledInstances == 1, "it is stalled");
+
+        await host.LeaveAsync(forgetful);
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Sequence"] = static r => Patched(Scripts.Workflows["Sequence"](r), "p", "q"),
+        });
+
+        await start;
+        Assert.Equal("x!!!", (await host.CompletionAsync("a")).Output);
+        var history = await host.Client.GetInstanceHistoryAsync(new GetInstanceHistoryRequest { InstanceId = "a" });
+        Assert.Equal(["p", "q"], history.Events.SelectMany(static e => e.WorkflowStarted?.Version?.Patches ?? []));
+    }
+
+    private static WorkflowResponse Patched(WorkflowResponse response, params string[] patches)
+    {
+        response.Version = new WorkflowVersion { Patches = { patches } };
+        return response;
+    }
+
+    [Fact]
     public async Task Turn_TooLargeForAWorker_StallsAndCanBeTerminated()
     {
         await using var host = await EngineHost.StartAsync(options: new WorkflowEngineOptions { LargestTurnBytes = 2000 });

@@ -55,17 +55,7 @@ internal sealed class QueuedWorkflows(WorkflowTestHost host) : IDaprWorkflowClie
     public Task<string> ScheduleNewWorkflowAsync(string name, string? instanceId, object? input, DateTimeOffset? startTime, CancellationToken cancellation = default) =>
         ScheduleNewWorkflowAsync(name, instanceId, input);
 
-    public Task<WorkflowState?> GetWorkflowStateAsync(string instanceId, bool getInputsAndOutputs = true, CancellationToken cancellation = default)
-    {
-        try
-        {
-            return Task.FromResult<WorkflowState?>(host.GetState(instanceId));
-        }
-        catch (WorkflowInstanceNotFoundException)
-        {
-            return Task.FromResult<WorkflowState?>(null);
-        }
-    }
+    public Task<WorkflowState> GetWorkflowStateAsync(string instanceId, bool getInputsAndOutputs = true, CancellationToken cancellation = default) => Task.FromResult(host.GetState(instanceId));
 
     public Task RaiseEventAsync(string instanceId, string eventName, object? eventPayload = null, CancellationToken cancellation = default)
     {
@@ -91,6 +81,10 @@ internal sealed class QueuedWorkflows(WorkflowTestHost host) : IDaprWorkflowClie
 
     public Task<string> RerunWorkflowFromEventAsync(
         string sourceInstanceId, uint eventId, RerunWorkflowFromEventOptions? options = null, CancellationToken cancellation = default) => throw new NotSupportedException();
+
+    public void Dispose()
+    {
+    }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -78,6 +78,56 @@ internal static class Tables
 
     public static void Topic(TopicSnapshot topic, IAnsiConsole console) => Topics(new Page<TopicSnapshot>(1, 0, [topic]), console);
 
+    public static void Story(PlanStory story, IAnsiConsole console)
+    {
+        const int Shown = 20;
+        var run = story.Run;
+        console.WriteLine($"{run.State}{(run.Reason is { } r ? $" ({r})" : "")}: {run.Done} done, {run.Failed} failed, {run.Skipped} skipped.{(run.FinishedAt is { } ended ? $" Ended {Time(ended)}." : "")}");
+        if (run is { State: PlanRunState.Proposed, ApprovedBy: null, ApprovalDeadline: { } deadline })
+        {
+            console.WriteLine($"It waits for approval until {Time(deadline)}:");
+            console.WriteLine($"  danube-lb plans approve {run.Plan.Id} --hash {run.Plan.Hash}");
+            console.WriteLine($"  danube-lb plans cancel {run.Plan.Id}");
+        }
+        else if (run.ApprovedBy is { } by)
+        {
+            console.WriteLine($"{(run.ApprovalDeadline is null ? "Asked for" : "Approved")} by: {by}.");
+        }
+
+        if (story.NotDone.Count > 0)
+        {
+            var table = New("Not done", "End", "Reason", "Detail");
+            foreach (var m in story.NotDone.OrderBy(m => m.State is MoveState.Skipped or MoveState.Cancelled).Take(Shown))
+                table.AddRow(Escape(m.Topic), m.State.ToString(), m.Reason?.ToString() ?? "", Escape(m.Detail));
+            console.Write(table);
+            if (story.NotDone.Count > Shown)
+                console.WriteLine($"… and {story.NotDone.Count - Shown} more: 'danube-lb moves list --plan {run.Plan.Id}' has all.");
+        }
+
+        Plan(run.Plan, console);
+        if (run.Effect is { } effect)
+            Effect(effect, console);
+        else if (run is { State: PlanRunState.Finished or PlanRunState.Stopped, Done: > 0 } && run.Plan.Trigger != PlanTrigger.Repair)
+            console.WriteLine("Its effect is not measured yet: that takes load reports of some time after its end.");
+    }
+
+    private static void Effect(PlanEffect effect, IAnsiConsole console)
+    {
+        console.WriteLine($"Measured {Time(effect.Time)}: CV {Text(effect.MeasuredCoefficientOfVariation, "0.000")} (expected {Text(effect.PredictedCoefficientOfVariation, "0.000")}), "
+            + $"max/mean {Text(effect.MeasuredMaxOverMean, "0.00")} (expected {Text(effect.PredictedMaxOverMean, "0.00")}).");
+        var odd = effect.Moves.Where(m => !m.CameBack || m.BacklogMessages > (m.BacklogMessagesBefore ?? long.MaxValue)).ToList();
+        if (odd.Count == 0)
+        {
+            console.WriteLine("The traffic of its topics came back, and no backlog has grown.");
+            return;
+        }
+
+        var table = New("Look at", "Broker", "Msg/s", "Before", "Backlog", "Before");
+        foreach (var m in odd)
+            table.AddRow(Escape(m.Topic), Escape(m.BrokerId ?? "nobody"), Text(m.MessagesPerSecondAfter, "#,0.#"), Text(m.MessagesPerSecondBefore, "#,0.#"), Text(m.BacklogMessages, "#,0"), Text(m.BacklogMessagesBefore, "#,0"));
+        console.Write(table);
+    }
+
     public static void Plan(RebalancePlan plan, IAnsiConsole console)
     {
         console.WriteLine($"Plan {plan.Id} ({plan.Policy}, {plan.Trigger}): {plan.Summary}");
@@ -138,15 +188,21 @@ internal static class Tables
         if (s.Paused)
             console.WriteLine($"Paused {(s.PausedUntil is { } until ? $"until {Time(until)}" : "until resumed")}{(s.PauseReason is { } why ? $": {why}" : "")}.");
         if (s.CircuitOpen)
-            console.WriteLine($"The circuit breaker is open: {s.CircuitReason}");
+            console.WriteLine($"The circuit breaker is open: {s.CircuitReason} Look at 'danube-lb findings', then 'danube-lb circuit close'.");
         if (s.KillSwitch)
-            console.WriteLine("The kill switch is on: nothing moves.");
+            console.WriteLine("The kill switch is on: nothing moves until 'danube-lb kill-switch off'.");
         if (s.RunningPlanId is { } plan)
             console.WriteLine($"Running plan {plan}.");
         if (s.PendingPlanId is { } pending)
             console.WriteLine($"Plan {pending} waits for approval: 'danube-lb plans show {pending}', then 'plans approve' or 'plans cancel'.");
+        if (s.MaskedBrokers.Count > 0)
+            console.WriteLine($"Masked at this moment, so that a topic lands where it should: {string.Join(", ", s.MaskedBrokers)}.");
+        if (s.RestSeconds > 0)
+            console.WriteLine($"Clients noticed moves: {s.MovesPerWindow} in one go, {Text(s.RestSeconds, "0")} s of rest between.");
+        if (s.OutOfBandSince is { } since)
+            console.WriteLine($"Out of balance since {Time(since)}.");
         if (s.StuckBrokers.Count > 0)
-            console.WriteLine($"Left out of plans because an unload stuck there: {string.Join(", ", s.StuckBrokers)}.");
+            console.WriteLine($"Left out of plans because a move stuck there, until 'danube-lb circuit close': {string.Join(", ", s.StuckBrokers)}.");
         if (s.DrainedBrokers.Count > 0)
             console.WriteLine($"Drained by an operator: {string.Join(", ", s.DrainedBrokers)}.");
         if (s.LastCycle is { } cycle)

@@ -42,13 +42,8 @@ internal sealed class TurnOutcome
     {
         var outcome = new TurnOutcome(instance, appId, now, tracer);
         outcome.Events.AddRange(turn.Request.NewEvents);
-        if (response.Version is { } version && turn.Request.NewEvents[0].EventTypeCase == Kind.WorkflowStarted)
-        {
-            // The batch may still be on its way to another worker: change a copy.
-            var started = turn.Request.NewEvents[0].Clone();
-            started.WorkflowStarted.Version = version;
-            outcome.Events[0] = started;
-        }
+        outcome.Record(response.Version, turn);
+        if (outcome.Stalled is not null) return outcome;
         // An end is the last event, whatever the order of the answer.
         foreach (var action in response.Actions.OrderBy(static a => a.WorkflowActionTypeCase == ActionKind.CompleteWorkflow))
         {
@@ -56,6 +51,29 @@ internal sealed class TurnOutcome
             if (outcome.Refused is not null || outcome.Stalled is not null || outcome.NextGeneration is not null) break;
         }
         return outcome;
+    }
+
+    /// <summary>Each answer names all patches that were taken, those of the history first and in its order; only the new ones are kept.</summary>
+    private void Record(WorkflowVersion? version, Turn turn)
+    {
+        List<string> known = [.. _instance.History.SelectMany(static e => e.WorkflowStarted?.Version?.Patches ?? [])];
+        List<string> named = [.. version?.Patches ?? []];
+        if (!named.Take(known.Count).SequenceEqual(known))
+        {
+            Stalled = new ExecutionStalledEvent
+            {
+                Reason = StalledReason.PatchMismatch,
+                Description = $"Patch mismatch. History patches: [{string.Join(", ", known)}], current patches: [{string.Join(", ", named)}]. ",
+            };
+            return;
+        }
+        if (version is null || turn.Request.NewEvents[0].EventTypeCase != Kind.WorkflowStarted) return;
+        // The batch may still be on its way to another worker: change a copy.
+        Events[0] = turn.Request.NewEvents[0].Clone();
+        Events[0].WorkflowStarted.Version = version.Clone();
+        Events[0].WorkflowStarted.Version.Patches.Clear();
+        Events[0].WorkflowStarted.Version.Patches.AddRange(named.Skip(known.Count));
+        if (Events[0].WorkflowStarted.Version is { Patches.Count: 0, HasName: false }) Events[0].WorkflowStarted.Version = null;
     }
 
     private void Apply(WorkflowAction action, Turn turn)
