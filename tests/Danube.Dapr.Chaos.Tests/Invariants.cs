@@ -21,6 +21,7 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report)
 
     private long _checkedSeq;
     private bool _paused;
+    private bool _mayBePaused;
 
     /// <summary>Brokers that an operator has drained on purpose.</summary>
     public HashSet<string> DrainedByOperator { get; } = [];
@@ -91,19 +92,27 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report)
             if (TimeProvider.System.GetElapsedTime(started) > QuietPatience)
                 return [$"not quiet {QuietPatience.TotalSeconds:0} s after the faults: {why}"];
             if (why is null)
-                _paused = await cluster.Rebalancer.TryPostAsync("pause", new { reason = "the fault tests look" });
+                await PauseAsync();
             else
                 await ResumeAsync();
             await Task.Delay(200);
         }
     }
 
+    private async Task PauseAsync()
+    {
+        // An answer that is late or lost says nothing about the command.
+        _mayBePaused = true;
+        _paused = await cluster.Rebalancer.TryPostAsync("pause", new { reason = "the fault tests look" });
+    }
+
     /// <summary>False when the rebalancer did not answer.</summary>
     private async Task<bool> ResumeAsync()
     {
-        if (_paused && await cluster.Rebalancer.TryPostAsync("resume"))
-            _paused = false;
-        return !_paused;
+        _paused = false;
+        if (_mayBePaused && await cluster.Rebalancer.TryPostAsync("resume"))
+            _mayBePaused = false;
+        return !_mayBePaused;
     }
 
     private async Task<string?> WhyNotQuietAsync()

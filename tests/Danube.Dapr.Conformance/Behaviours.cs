@@ -26,6 +26,7 @@ internal static class Behaviours
         .. TokenBehaviours.All(),
         .. TracingBehaviours.All(),
         .. RestartBehaviours.All(),
+        .. InstanceBehaviours.All(),
     ];
 
     /// <summary>The behaviours whose area or full name has the text.</summary>

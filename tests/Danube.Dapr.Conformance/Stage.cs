@@ -171,6 +171,9 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>The value of a gRPC Any with plain bytes, as InvokeService takes it.</summary>
     public static Any Raw(string text) => new() { Value = global::Google.Protobuf.ByteString.CopyFromUtf8(text) };
 
+    /// <summary>The app ends at once, in the middle of what it does.</summary>
+    public Task KillAppAsync() => _app.KillAsync();
+
     public async ValueTask DisposeAsync()
     {
         await _app.DisposeAsync();

@@ -147,6 +147,42 @@ public sealed class ApiTests : IAsyncLifetime
         Assert.Equal("not-found", await ApiBench.CodeAsync(answer));
     }
 
+    [Theory]
+    [InlineData("/moves", "{bad")]
+    [InlineData("/moves", "")]
+    [InlineData("/moves", """{"topic":"/default/a","to":"1","dry_run":true}""")]
+    [InlineData("/moves", """{"topic":"/default/a","to":"1","dryRun":"yes"}""")]
+    [InlineData("/rebalance", """{"dryrun_":true}""")]
+    [InlineData("/topics/repair", """{"dry":true}""")]
+    public async Task Command_ThatCannotBeRead_SaysWhyAndDoesNothing(string path, string body)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await _api.Http.PostAsync(new Uri(path, UriKind.Relative), content);
+
+        Assert.Equal((HttpStatusCode.BadRequest, "bad-request"), (answer.StatusCode, await ApiBench.CodeAsync(answer)));
+        Assert.Contains("body", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty(_bench.Unloads());
+    }
+
+    [Fact]
+    public async Task Path_ThatIsNotThere_HasACodeToo()
+    {
+        using var answer = await _api.Http.GetAsync(new Uri("/nosuch", UriKind.Relative));
+
+        Assert.Equal((HttpStatusCode.NotFound, "not-found"), (answer.StatusCode, await ApiBench.CodeAsync(answer)));
+    }
+
+    [Fact]
+    public async Task Pin_OfATopicOrToABrokerThatIsNotThere_IsNotFound_AndTakenAwayAnyway()
+    {
+        using var noTopic = await _api.PostAsync("/topics/default/none/pin", new PinRequest(_bench.Brokers[0]));
+        using var noBroker = await _api.PostAsync($"/topics{_bench.TopicsOf(_bench.Brokers[0])[0]}/pin", new PinRequest("5"));
+        using var unpinned = await _api.PostAsync("/topics/default/none/pin", new PinRequest());
+
+        Assert.Equal([HttpStatusCode.NotFound, HttpStatusCode.NotFound, HttpStatusCode.OK], [noTopic.StatusCode, noBroker.StatusCode, unpinned.StatusCode]);
+        Assert.Empty((await _bench.Directory.Control.GetStateAsync()).Pins);
+    }
+
     [Fact]
     public async Task Move_ToABrokerThatIsNotThere_OrOfATopicThatIsNot_IsNotFound()
     {

@@ -94,6 +94,7 @@ internal sealed class ProblemBuilder
                 { Suspect: true } => (Reason.BrokerStuck, "has an unload that does not finish."),
                 _ when excluded.Contains(broker.Id) => (Reason.BrokerExcluded, "is excluded by the rules."),
                 _ when _emptied[b] => (Reason.BrokerNotActive, "is to be emptied and receives nothing."),
+                _ when broker.ReportedAt == DateTimeOffset.MinValue => (Reason.StaleReports, "has not reported yet."),
                 _ when age > _options.Limits.MaxReportAge => (Reason.StaleReports, string.Create(CultureInfo.InvariantCulture, $"reported {Math.Round(age.TotalSeconds)} s ago; at most {_options.Limits.MaxReportAge.TotalSeconds} s are allowed.")),
                 _ => ((Reason?)null, ""),
             };

@@ -102,12 +102,14 @@ internal sealed class CollectorBench : IReportPublisher, ITargetResolver, IDispo
 
     public ResolvedTarget Resolve(BrokerNode broker, TargetOptions target) => Target(broker);
 
-    public static async Task UntilAsync(Func<bool> condition, string what)
+    /// <summary>Waits in real time; <paramref name="meanwhile"/> runs between two looks.</summary>
+    public static async Task UntilAsync(Func<bool> condition, string what, Action? meanwhile = null)
     {
         var deadline = DateTime.UtcNow.AddSeconds(30);
         while (!condition())
         {
             Assert.True(DateTime.UtcNow < deadline, $"Not within 30 s: {what}");
+            meanwhile?.Invoke();
             await Task.Delay(10);
         }
     }
