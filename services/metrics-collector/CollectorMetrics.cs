@@ -19,6 +19,8 @@ internal sealed class CollectorMetrics
         _reports = meter.CreateCounter<long>("danube_dapr_collector_reports", "{report}", "Load reports made");
         _gaps = meter.CreateCounter<long>("danube_dapr_collector_gaps", "{gap}", "Parts that were missing in load reports, by part");
         _publications = meter.CreateCounter<long>("danube_dapr_collector_publications", "{report}", "Reports handed to the sidecar, by kind and result");
+        // A counter is exported from its first addition on; without a zero before it, rate() does not see the first failure.
+        _publications.Add(0, new KeyValuePair<string, object?>("kind", "load"), new KeyValuePair<string, object?>("result", "error"));
     }
 
     public void Round(RoundSummary summary) => _roundDuration.Record(summary.DurationMs / 1000);

@@ -26,7 +26,7 @@ internal static class CollectorServices
         services.AddSingleton<IReportPublisher, DaprReportPublisher>();
         services.AddSingleton(p => new SequenceNumbers(p.GetRequiredService<TimeProvider>(), RandomNumberGenerator.GetInt32(SequenceNumbers.Tags)));
         services.AddSingleton(p => Reachability(p, p.GetRequiredService<IOptions<CollectorOptions>>().Value));
-        services.AddSingleton<ITargetResolver>(p => new LinuxTargetResolver(new SystemFiles(p.GetRequiredService<IOptions<CollectorOptions>>().Value.HostRoot), LocalMachine.Has));
+        services.AddSingleton<ITargetResolver>(p => new LinuxTargetResolver(new SystemFiles(p.GetRequiredService<IOptions<CollectorOptions>>().Value.HostRoot), LocalMachine.Has, LocalMachine.Addresses));
         services.AddSingleton<ResourceMonitor>();
         services.AddSingleton<CollectorMetrics>();
         services.AddSingleton<Collector>();

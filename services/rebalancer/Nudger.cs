@@ -20,7 +20,7 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
     /// <summary>Takes an event in.</summary>
     public void Take(BrokerEvent happened)
     {
-        if (happened.Kind is BrokerEventKind.BrokerGone or BrokerEventKind.BrokerJoined or BrokerEventKind.BrokerUnreachable
+        if (happened.Kind is BrokerEventKind.BrokerGone or BrokerEventKind.BrokerJoined or BrokerEventKind.BrokerUnreachable or BrokerEventKind.LeaderChanged
             or BrokerEventKind.TopicStranded or BrokerEventKind.TopicLoadedTwice)
             _waiting.Writer.TryWrite(happened.Kind);
     }

@@ -1,6 +1,9 @@
+using System.Text.Json.Serialization;
+
 namespace Danube.Dapr.Contracts;
 
 /// <summary>Body of <c>POST /rebalance</c>.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record RebalanceRequest
 {
     /// <summary>True: make the plan and show it, move nothing.</summary>
@@ -26,6 +29,7 @@ public sealed record RebalanceResponse(bool Started, ReasonCode? Reason, string 
 /// <summary>Body of <c>POST /pause</c>.</summary>
 /// <param name="Minutes">For how long, 1 to 10,080; null until <c>/resume</c>.</param>
 /// <param name="Reason">Why, for the record.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record PauseRequest(int? Minutes = null, string? Reason = null);
 
 /// <summary>What the rebalancer is doing, as <c>GET /status</c> answers.</summary>
@@ -184,14 +188,17 @@ public sealed record HistoryStatistics
 /// <summary>Body of <c>POST /kill-switch</c> and <c>POST /circuit/close</c>.</summary>
 /// <param name="On">Kill switch: true stops everything, false lets it go on. Not looked at when the circuit breaker is closed.</param>
 /// <param name="Reason">Why, for the record; up to 500 characters.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record SwitchRequest(bool On = true, string? Reason = null);
 
 /// <summary>Body of <c>POST /plans/{id}/approve</c>.</summary>
 /// <param name="Approver">Who approves, 1 to 100 characters; recorded.</param>
 /// <param name="Hash">Hash of the plan that was looked at; the approval is refused when the plan has another. Null approves it as it is.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record ApproveRequest(string Approver = "", string? Hash = null);
 
 /// <summary>Body of <c>POST /moves</c>: move one topic.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record MoveRequest
 {
     /// <summary>The topic, <c>/namespace/topic</c>.</summary>
@@ -213,6 +220,7 @@ public sealed record MoveRequest
 /// <summary>Body of <c>POST /brokers/{id}/drain</c>.</summary>
 /// <param name="DryRun">True: say what would be done, and do nothing.</param>
 /// <param name="Reason">Why, for the record; up to 500 characters.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record DrainRequest(bool DryRun = false, string? Reason = null);
 
 /// <summary>How far the drain of a broker is, as <c>GET /brokers/{id}/drain</c> answers.</summary>
@@ -267,11 +275,13 @@ public sealed record MaskSpan(string BrokerId, DateTimeOffset From, DateTimeOffs
 
 /// <summary>Body of <c>POST /topics/{topic}/pin</c>.</summary>
 /// <param name="BrokerId">The broker that the topic belongs on; null frees it.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record PinRequest(string? BrokerId = null);
 
 /// <summary>Body of <c>POST /topics/repair</c> and <c>POST /topics/{namespace}/{topic}/repair</c>.</summary>
 /// <param name="DryRun">True: say what would be done, and do nothing.</param>
 /// <param name="Reason">Why, for the record; up to 500 characters.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record RepairRequest(bool DryRun = false, string? Reason = null);
 
 /// <summary>Something about the cluster that an operator should know.</summary>
@@ -350,6 +360,9 @@ public enum FindingKind
 
     /// <summary>A broker does not answer.</summary>
     BrokerUnreachable,
+
+    /// <summary>Danube's leader ranks a broker that is gone, and may give it topics.</summary>
+    GhostBroker,
 
     /// <summary>A topic is too heavy for any placement.</summary>
     UnsplittableTopic,

@@ -75,8 +75,9 @@ public sealed record PlanEffect
 /// <param name="MessagesPerSecondAfter">Messages in and out per second as measured; null when not known yet.</param>
 /// <param name="BacklogMessages">Messages not acknowledged as measured; null when not known.</param>
 /// <param name="CameBack">False when there was traffic before and there is none after.</param>
+/// <param name="BacklogMessagesBefore">Messages not acknowledged when the plan was made; null when not known. A backlog that has grown is one that its consumers do not work off.</param>
 public sealed record MoveEffect(
-    string Topic, string? BrokerId, double MessagesPerSecondBefore, double? MessagesPerSecondAfter, long? BacklogMessages, bool CameBack);
+    string Topic, string? BrokerId, double MessagesPerSecondBefore, double? MessagesPerSecondAfter, long? BacklogMessages, bool CameBack, long? BacklogMessagesBefore = null);
 
 /// <summary>What a cycle decided.</summary>
 public enum CycleOutcome
@@ -132,6 +133,9 @@ public sealed record MoveRecord
 
     /// <summary>Time from unload to the new owner's serving, in milliseconds; null before.</summary>
     public double? DurationMs { get; init; }
+
+    /// <summary>Who owned the topic at the end; null before, when nobody did and when it is not known.</summary>
+    public string? Owner { get; init; }
 
     /// <summary>Try of this step, from 1.</summary>
     public int Attempt { get; init; } = 1;

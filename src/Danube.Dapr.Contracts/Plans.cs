@@ -107,6 +107,9 @@ public sealed record PlannedMove
     /// <summary>Producers and consumers that will reconnect.</summary>
     public int Clients { get; init; }
 
+    /// <summary>Messages not acknowledged when the plan was made; null when not known.</summary>
+    public long? BacklogMessages { get; init; }
+
     /// <summary>When the control plane saw the topic first; null when not known.</summary>
     public DateTimeOffset? FirstSeen { get; init; }
 

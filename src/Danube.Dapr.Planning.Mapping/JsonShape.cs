@@ -11,6 +11,17 @@ internal static class JsonShape
     /// <exception cref="SnapshotException">The text is no JSON or not of that shape; carries every fault.</exception>
     public static T Read<T>(ReadOnlyMemory<byte> utf8, JsonTypeInfo<T> type)
     {
+        var faults = new List<SnapshotFault>();
+        var read = Read(utf8, type, faults);
+        return faults.Count == 0 ? read! : throw new SnapshotException(faults);
+    }
+
+    /// <summary>
+    /// Reads as much of a record as possible, so that more can be checked: members of a wrong kind keep their default. Null when the text is no JSON, or when a member that
+    /// has no default or an element of an array cannot be read.
+    /// </summary>
+    public static T? Read<T>(ReadOnlyMemory<byte> utf8, JsonTypeInfo<T> type, List<SnapshotFault> faults)
+    {
         JsonDocument document;
         try
         {
@@ -18,22 +29,61 @@ internal static class JsonShape
         }
         catch (JsonException e)
         {
-            throw new SnapshotException([new("$", string.Create(CultureInfo.InvariantCulture, $"is no JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {FirstSentence(e.Message)}"))]);
+            faults.Add(new("$", string.Create(CultureInfo.InvariantCulture, $"is no JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {FirstSentence(e.Message)}")));
+            return default;
         }
 
         using (document)
         {
-            var faults = new List<SnapshotFault>();
             Check(document.RootElement, type, type.Type, true, "$", faults);
-            if (faults.Count > 0) throw new SnapshotException(faults);
             try
             {
-                return document.Deserialize(type) ?? throw new SnapshotException([new("$", "is null.")]);
+                if (faults.Count == 0) return document.Deserialize(type);
+                var left = faults.Select(f => f.Path).ToHashSet(StringComparer.Ordinal);
+                using var rest = new MemoryStream();
+                using (var writer = new Utf8JsonWriter(rest))
+                {
+                    if (!CopyWithout(document.RootElement, "$", left, writer)) return default;
+                }
+
+                return JsonSerializer.Deserialize(rest.ToArray(), type);
             }
             catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
             {
-                throw new SnapshotException([new((e as JsonException)?.Path ?? "$", FirstSentence(e.Message))]);
+                // After another fault this one is its consequence: what is left has no default.
+                if (faults.Count == 0) faults.Add(new((e as JsonException)?.Path ?? "$", FirstSentence(e.Message)));
+                return default;
             }
+        }
+    }
+
+    /// <summary>Copies a value without the members at these paths; false when an array element is among them, for those after it would change their paths.</summary>
+    private static bool CopyWithout(JsonElement value, string path, HashSet<string> left, Utf8JsonWriter to)
+    {
+        if (left.Contains(path)) return false;
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                to.WriteStartObject();
+                foreach (var property in value.EnumerateObject())
+                {
+                    var at = $"{path}.{property.Name}";
+                    if (left.Contains(at)) continue;
+                    to.WritePropertyName(property.Name);
+                    if (!CopyWithout(property.Value, at, left, to)) return false;
+                }
+
+                to.WriteEndObject();
+                return true;
+            case JsonValueKind.Array:
+                to.WriteStartArray();
+                var index = 0;
+                foreach (var item in value.EnumerateArray()) if (!CopyWithout(item, $"{path}[{index++}]", left, to)) return false;
+                to.WriteEndArray();
+                return true;
+            default:
+                value.WriteTo(to);
+                return true;
         }
     }
 

@@ -42,7 +42,7 @@ public static class PlanExplanation
         {
             lines.Add(plan.Moves.Count == 0
                 ? $"Nothing in this plan names \"{subject}\". {plan.Summary}"
-                : $"Nothing in this plan names \"{subject}\": it is neither moved nor a topic that was considered, which are those on brokers above their limits.");
+                : $"Nothing in this plan names \"{subject}\". A topic that is not named stays where it is: either its broker is within its limits, or the plan reaches what it can at less cost without it (of the topics that could move, only the heaviest of each broker are named).");
         }
 
         return lines;

@@ -51,11 +51,13 @@ public sealed class PlanVerifier
     /// What a plan itself says about the options that it was made with: policy, goal and resources. It does not name its limits, so these options have none; costs are the
     /// default ones, rules those of the snapshot.
     /// </summary>
-    /// <exception cref="ArgumentException">The plan's policy is unknown.</exception>
+    /// <exception cref="SnapshotException">The plan's policy is unknown.</exception>
     public static PlannerOptions OptionsOf(ClusterSnapshot snapshot, RebalancePlan plan)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         ArgumentNullException.ThrowIfNull(plan);
+        if (!ImbalancePolicy.Names.Contains(plan.Policy))
+            throw new SnapshotException([new("$.policy", $"must be one of {string.Join(", ", ImbalancePolicy.Names)}, is \"{plan.Policy}\"; else give the options that the plan was made with.")]);
         var emptied = plan.Moves.Where(m => m.Cause == Contracts.MoveCause.Drain).Select(m => m.From).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         return new PlannerOptions
         {

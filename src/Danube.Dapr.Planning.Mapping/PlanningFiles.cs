@@ -10,9 +10,24 @@ public static class PlanningFiles
     /// <exception cref="SnapshotException">Malformed or self-contradicting; carries every fault with its JSON path.</exception>
     public static (ClusterSnapshot Wire, Snapshot Planning) ReadSnapshot(ReadOnlyMemory<byte> utf8)
     {
-        var wire = JsonShape.Read(utf8, Shape<ClusterSnapshot>());
-        if (wire.Version != 1) throw new SnapshotException([new("$.version", $"must be 1, is {wire.Version}.")]);
-        return (wire, SnapshotMapping.ToPlanning(wire));
+        var faults = new List<SnapshotFault>();
+        var wire = JsonShape.Read(utf8, Shape<ClusterSnapshot>(), faults);
+        Snapshot? planning = null;
+        if (wire is not null)
+        {
+            if (wire.Version != 1) faults.Add(new("$.version", $"must be 1, is {wire.Version}."));
+            faults.AddRange(new PlannerOptions { Rules = SnapshotMapping.ToRules(wire.Rules) }.Faults().Select(PlanningOptionsFile.ToFault));
+            try
+            {
+                planning = SnapshotMapping.ToPlanning(wire);
+            }
+            catch (SnapshotException e)
+            {
+                faults.AddRange(e.Faults);
+            }
+        }
+
+        return faults.Count == 0 ? (wire!, planning!) : throw new SnapshotException(faults);
     }
 
     /// <summary>Reads a plan: by itself, or as the member <c>plan</c> of the answer to <c>GET /plans/{id}</c> or <c>POST /rebalance</c>.</summary>

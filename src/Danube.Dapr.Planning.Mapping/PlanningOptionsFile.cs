@@ -104,15 +104,18 @@ public sealed record PlanningOptionsFile
     /// <summary>The options that result, with the rules of the snapshot unless the file has its own.</summary>
     /// <param name="snapshotRules">Rules of the snapshot.</param>
     /// <param name="policy">Name of a policy that goes before the file's, as given on a command line; null for none.</param>
-    /// <exception cref="ArgumentException">A value is out of range or a name unknown; the message lists every fault.</exception>
+    /// <exception cref="SnapshotException">Values are out of range or names unknown; carries every fault with its JSON path in this file.</exception>
     public PlannerOptions ToOptions(PlacementRules? snapshotRules = null, string? policy = null)
     {
-        var based = ImbalancePolicy.Get(policy ?? Policy ?? ImbalancePolicy.Balanced.Name);
+        var faults = new List<SnapshotFault>();
+        var name = policy ?? Policy ?? ImbalancePolicy.Balanced.Name;
+        if (!ImbalancePolicy.Names.Contains(name)) faults.Add(new("$.policy", $"must be one of {string.Join(", ", ImbalancePolicy.Names)}, is \"{name}\"."));
+        var based = faults.Count == 0 ? ImbalancePolicy.Get(name) : ImbalancePolicy.Balanced;
         var defaults = new PlannerOptions();
         var limits = new PlanLimits();
-        var unknown = (Resources ?? []).Where(r => ResourceNames.Parse(r) is null).ToArray();
-        if (unknown.Length > 0)
-            throw new ArgumentException($"resources: unknown {string.Join(", ", unknown)}; known are {string.Join(", ", Enum.GetValues<Resource>().Select(ResourceNames.Of))}.");
+        for (var i = 0; i < Resources?.Count; i++)
+            if (ResourceNames.Parse(Resources[i]) is null) faults.Add(new($"$.resources[{i}]", $"must be one of {string.Join(", ", Enum.GetValues<Resource>().Select(ResourceNames.Of))}, is \"{Resources[i]}\"."));
+        var resources = Resources is null || faults.Any(f => f.Path.StartsWith("$.resources", StringComparison.Ordinal)) ? defaults.Resources : [.. Resources.Select(r => ResourceNames.Parse(r)!.Value)];
         var options = new PlannerOptions
         {
             Policy = based with
@@ -126,7 +129,7 @@ public sealed record PlanningOptionsFile
             },
             Goal = Goal ?? defaults.Goal,
             Brokers = Brokers ?? defaults.Brokers,
-            Resources = Resources is null ? defaults.Resources : [.. Resources.Select(r => ResourceNames.Parse(r)!.Value)],
+            Resources = resources,
             OnlyWhenTriggered = OnlyWhenTriggered ?? defaults.OnlyWhenTriggered,
             AlreadyTriggered = AlreadyTriggered ?? defaults.AlreadyTriggered,
             Cost = new(CostPerMove ?? defaults.Cost.PerMove, CostPerClient ?? defaults.Cost.PerClient, CostPerUnexportedByte ?? defaults.Cost.PerUnexportedByte),
@@ -137,27 +140,45 @@ public sealed record PlanningOptionsFile
                 MaxMovesPerHour = MaxMovesPerHour ?? limits.MaxMovesPerHour,
                 MaxMovesPerNamespace = MaxMovesPerNamespace ?? limits.MaxMovesPerNamespace,
                 NamespaceBudgets = NamespaceBudgets ?? limits.NamespaceBudgets,
-                CoolDown = Seconds(CoolDownSeconds, limits.CoolDown, "coolDownSeconds"),
-                NoReturnWithin = Seconds(NoReturnWithinSeconds, limits.NoReturnWithin, "noReturnWithinSeconds"),
-                MinTopicAge = Seconds(MinTopicAgeSeconds, limits.MinTopicAge, "minTopicAgeSeconds"),
-                MaxReportAge = Seconds(MaxReportAgeSeconds, limits.MaxReportAge, "maxReportAgeSeconds"),
+                CoolDown = Seconds(CoolDownSeconds, limits.CoolDown, "coolDownSeconds", faults),
+                NoReturnWithin = Seconds(NoReturnWithinSeconds, limits.NoReturnWithin, "noReturnWithinSeconds", faults),
+                MinTopicAge = Seconds(MinTopicAgeSeconds, limits.MinTopicAge, "minTopicAgeSeconds", faults),
+                MaxReportAge = Seconds(MaxReportAgeSeconds, limits.MaxReportAge, "maxReportAgeSeconds", faults),
                 MinBrokers = MinBrokers ?? limits.MinBrokers,
                 QuietHours = QuietHours ?? limits.QuietHours,
                 MoveNonReliable = MoveNonReliable ?? limits.MoveNonReliable,
             },
             Rules = SnapshotMapping.ToRules(Rules ?? snapshotRules),
-            PaybackHorizon = Seconds(PaybackHorizonSeconds, defaults.PaybackHorizon, "paybackHorizonSeconds"),
+            PaybackHorizon = Seconds(PaybackHorizonSeconds, defaults.PaybackHorizon, "paybackHorizonSeconds", faults),
             OverloadSecondsPerCost = OverloadSecondsPerCost ?? defaults.OverloadSecondsPerCost,
             Seed = Seed ?? defaults.Seed,
             WorkBudget = WorkBudget ?? defaults.WorkBudget,
         };
-        var faults = options.Faults();
-        return faults.Count == 0 ? options : throw new ArgumentException(string.Join(" ", faults));
+        faults.AddRange(options.Faults().Select(ToFault));
+        return faults.Count == 0 ? options : throw new SnapshotException(faults);
     }
 
-    private static TimeSpan Seconds(double? value, TimeSpan otherwise, string name)
+    /// <summary>A fault of the planner's options with the path of the member that it comes from.</summary>
+    internal static SnapshotFault ToFault(string sentence)
+    {
+        var cut = sentence.IndexOf(" must ", StringComparison.Ordinal);
+        var name = sentence[..cut];
+        var member = name switch
+        {
+            "limits.coolDown" or "limits.noReturnWithin" or "limits.minTopicAge" or "limits.maxReportAge" => name["limits.".Length..] + "Seconds",
+            "paybackHorizon" => "paybackHorizonSeconds",
+            _ when name.StartsWith("cost.per", StringComparison.Ordinal) => "costPer" + name["cost.per".Length..],
+            _ when name.StartsWith("rules.affinity", StringComparison.Ordinal) => "rules.affinityGroups" + name["rules.affinity".Length..],
+            _ => name.StartsWith("policy.", StringComparison.Ordinal) || name.StartsWith("limits.", StringComparison.Ordinal) ? name["policy.".Length..] : name,
+        };
+        return new("$." + member, sentence[(cut + 1)..]);
+    }
+
+    private static TimeSpan Seconds(double? value, TimeSpan otherwise, string name, List<SnapshotFault> faults)
     {
         if (value is not { } seconds) return otherwise;
-        return Math.Abs(seconds) <= 1e9 ? TimeSpan.FromSeconds(seconds) : throw new ArgumentException(FormattableString.Invariant($"{name} must be within ± 10^9, is {seconds}."));
+        if (Math.Abs(seconds) <= 1e9) return TimeSpan.FromSeconds(seconds);
+        faults.Add(new("$." + name, FormattableString.Invariant($"must be within ± 10^9, is {seconds}.")));
+        return otherwise;
     }
 }

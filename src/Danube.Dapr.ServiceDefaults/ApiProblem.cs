@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Danube.Dapr.ServiceDefaults;
 
@@ -12,6 +13,14 @@ public static class ApiProblem
     /// <param name="detail">One sentence that names the field, the value and what is allowed.</param>
     public static ProblemHttpResult Of(int status, string code, string detail) =>
         TypedResults.Problem(detail, statusCode: status, extensions: new Dictionary<string, object?> { ["code"] = code });
+
+    /// <summary>Gives a refusal of the framework itself its code.</summary>
+    internal static void AddCode(ProblemDetails problem) => problem.Extensions.TryAdd("code", problem.Status switch
+    {
+        StatusCodes.Status404NotFound => "not-found",
+        >= 500 => "fault",
+        _ => "bad-request",
+    });
 
     /// <summary>404: there is no such thing.</summary>
     /// <param name="what">What was asked for: <c>plan</c>, <c>topic</c>, …</param>

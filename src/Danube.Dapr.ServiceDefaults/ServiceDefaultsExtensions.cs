@@ -1,8 +1,11 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.ServiceDefaults;
 
@@ -32,7 +35,9 @@ public static class ServiceDefaultsExtensions
         builder.Logging.Configure(log => log.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddHealthChecks();
-        builder.Services.AddProblemDetails();
+        builder.Services.AddProblemDetails(problems => problems.CustomizeProblemDetails = context => ApiProblem.AddCode(context.ProblemDetails));
+        // Else a body that cannot be read is refused without a word of what is wrong with it.
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.AddExceptionHandler<UnhandledExceptionHandler>();
         builder.Services.Configure<HostOptions>(host =>
         {
@@ -43,12 +48,19 @@ public static class ServiceDefaultsExtensions
         return builder;
     }
 
-    /// <summary>Maps <c>/healthz</c> (is it alive and are its checks good), <c>/metrics</c> (Prometheus text) and the handler of unforeseen errors. Call it first.</summary>
-    public static WebApplication MapServiceDefaults(this WebApplication app)
+    /// <summary>
+    /// Maps <c>/healthz</c> (is it alive and are its checks good), <c>/metrics</c> (Prometheus text), the handler of unforeseen errors and the check of
+    /// <c>APP_API_TOKEN</c>. Call it first.
+    /// </summary>
+    /// <param name="app">The service.</param>
+    /// <param name="open">True for a service that browsers call, which have no token: none is asked for, and who may reach it is the network's affair.</param>
+    public static WebApplication MapServiceDefaults(this WebApplication app, bool open = false)
     {
         ArgumentNullException.ThrowIfNull(app);
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        if (!open)
+            app.UseAppToken();
         app.MapPrometheusScrapingEndpoint("/metrics");
         // Actor hosts map their own anonymous /healthz; the lower order makes this one win instead of being ambiguous.
         app.MapHealthChecks("/healthz").WithOrder(-1);
@@ -56,12 +68,33 @@ public static class ServiceDefaultsExtensions
     }
 
     /// <summary>Runs the service until it is told to stop.</summary>
-    /// <returns>0, or 1 when a background service failed: the framework stops the host then, but would report success.</returns>
+    /// <returns>
+    /// 0, or 1 when a background service failed (the framework stops the host then, but would report success) or when the service could not start because
+    /// of its settings or because its port is taken: these are told in one line on standard error, without a stack trace.
+    /// </returns>
     public static async Task<int> RunServiceAsync(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
         var background = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToArray();
-        await app.RunAsync();
+        try
+        {
+            await app.RunAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // Told to stop, or a background service failed, before everything had started.
+        }
+        catch (OptionsValidationException e)
+        {
+            await Console.Error.WriteLineAsync($"The settings are wrong: {e.Message}");
+            return 1;
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            await Console.Error.WriteLineAsync($"Cannot listen: {e.Message}");
+            return 1;
+        }
+
         return background.Any(s => s.ExecuteTask is { IsFaulted: true }) ? 1 : 0;
     }
 }

@@ -79,8 +79,8 @@ public sealed class PlanningCommandsTests : IDisposable
 
     [Theory]
     [InlineData("""{"maxMoves":1}""", "$.maxMoves")]
-    [InlineData("""{"policy":"wild"}""", "Unknown policy \"wild\"")]
-    [InlineData("""{"minBrokers":1}""", "limits.minBrokers must be 2 to 1,000, is 1.")]
+    [InlineData("""{"policy":"wild"}""", "$.policy: must be one of conservative, balanced, aggressive, is \"wild\".")]
+    [InlineData("""{"minBrokers":1}""", "$.minBrokers: must be 2 to 1,000, is 1.")]
     public async Task Plan_MalformedOptions_AreNamedAndEndWithTwo(string options, string expected)
     {
         var (code, _, errors) = await Run("plan", "--snapshot", File("snapshot.json", Snapshot), "--options", File("options.json", options));

@@ -20,6 +20,32 @@ public sealed class RunStateTests
     }
 
     [Fact]
+    public void Before_BrokerNotYetMeasured_IsNotTaken()
+    {
+        var state = new RunState();
+        state.TakeBrokers([Broker("1", messages: 10, age: 1), Broker("2", messages: 0, age: null)]);
+        state.TakeBalance(Balance(0, 1.7));
+        state.TakeBrokers([Broker("1", messages: 10, age: 1), Broker("2", messages: 0, age: 1)]);
+        state.TakeBalance(Balance(1, 1.2));
+        state.TakeBrokers([Broker("1", messages: 10, age: 1), Broker("2", messages: 9, age: 1)]);
+        state.TakeBalance(Balance(2, 0.05));
+        Assert.Equal(0.05, state.Before!.CoefficientOfVariation);
+    }
+
+    [Fact]
+    public void Cycles_SameAnswerAgain_KeepTheDecisionBeforeIt()
+    {
+        var state = new RunState();
+        foreach (var (id, outcome, reason) in new (string, CycleOutcome, ReasonCode?)[]
+            { ("1", CycleOutcome.Started, null), ("2", CycleOutcome.Skipped, ReasonCode.PlanRunning), ("3", CycleOutcome.Skipped, ReasonCode.PlanRunning), ("4", CycleOutcome.NoAction, ReasonCode.Balanced) })
+        {
+            state.TakeStatus(new RebalancerStatus { Mode = "auto", Policy = "p", LastCycle = new CycleRecord { Id = id, Time = Start, Outcome = outcome, Reason = reason } });
+        }
+
+        Assert.Equal(["1", "3", "4"], state.Cycles.Select(c => c.Id));
+    }
+
+    [Fact]
     public void WithinTargets_PlanRuns_IsFalse()
     {
         var state = new RunState();
@@ -89,6 +115,9 @@ public sealed class RunStateTests
         MaxOverMean = maxOverMean,
         MinOverMean = 0.9,
     };
+
+    private static BrokerView Broker(string id, double messages, double? age) =>
+        new() { Id = id, State = BrokerState.Active, Topics = 5, MessagesPerSecond = messages, ReportAgeSeconds = age };
 
     internal static MoveRecord Move(string topic, MoveState state, int second) => new()
     {

@@ -150,8 +150,35 @@ public sealed class SteerCommandTests : IDisposable
         var text = Render(console => Tables.Status(
             new RebalancerStatus { Mode = "advise", Policy = "balanced", KillSwitch = true, PendingPlanId = "p-9", StuckBrokers = ["3"], DrainedBrokers = ["7"] }, console));
 
-        foreach (var expected in new[] { "kill switch is on", "p-9 waits for approval", "stuck there: 3", "Drained by an operator: 7" })
+        foreach (var expected in new[] { "kill switch is on", "p-9 waits for approval", "stuck there, until 'danube-lb circuit close': 3", "Drained by an operator: 7" })
             Assert.Contains(expected, text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Story_OfAPlanThatStopped_NamesWhatIsLeftToDo_AndTheMeasuredEffect()
+    {
+        var balance = new BalanceReport { Time = DateTimeOffset.UnixEpoch, Brokers = 2, CoefficientOfVariation = 0.5, MaxOverMean = 1.5, MinOverMean = 0.5 };
+        var plan = new RebalancePlan { Id = "r-1", Hash = "abc", CreatedAt = DateTimeOffset.UnixEpoch, Before = balance, PredictedAfter = balance };
+        var failed = new MoveRecord
+        {
+            MoveId = "r-1:/default/a", PlanId = "r-1", Topic = "/default/a", From = "", To = "", State = MoveState.Failed, Time = DateTimeOffset.UnixEpoch,
+            Reason = ReasonCode.Refused, Detail = "Left to do: delete the helper.",
+        };
+        var run = new PlanRun(plan, PlanRunState.Stopped, ReasonCode.Refused, 1, 1, 0, DateTimeOffset.UnixEpoch)
+        {
+            ApprovedBy = "ada",
+            Effect = new PlanEffect
+            {
+                PlanId = "r-1", Time = DateTimeOffset.UnixEpoch, PredictedCoefficientOfVariation = 0.1, MeasuredCoefficientOfVariation = 0.123, PredictedMaxOverMean = 1.1, MeasuredMaxOverMean = 1.2,
+                Moves = [new MoveEffect("/default/silent", "2", 10, 0, 7, false, 3), new MoveEffect("/default/fine", "2", 10, 9, 1, true, 3)],
+            },
+        };
+
+        var text = Render(console => Tables.Story(new PlanStory(run, [failed]), console));
+
+        foreach (var expected in new[] { "Stopped (Refused)", "Asked for by: ada", "/default/a", "Left to do: delete the helper.", "0.123", "/default/silent" })
+            Assert.Contains(expected, text, StringComparison.Ordinal);
+        Assert.DoesNotContain("/default/fine", text, StringComparison.Ordinal);
     }
 
     private async Task<(int Exit, string Request, string Body, string? Key)> RunAsync(int status, object answer, params string[] arguments)

@@ -27,8 +27,22 @@ public sealed class ViewTests
 
         var text = Render(new LiveView(new Started(Topology.WithoutCheck(5100), null), "logs"), state);
 
-        foreach (var expected in new[] { "127.0.0.1:6650", "leader", "1,234", "5.50", "unreachable", "0.410", "1.50", "circuit breaker open", "CircuitOpen", "a [stuck] topic", "/default/a", "Stuck", "rebalancer http://127.0.0.1:5103" })
+        foreach (var expected in new[] { "127.0.0.1:6650", "leader", "1,234", "5.50", "unreachable", "0.410", "1.50", "circuit breaker open", "CircuitOpen", "a [stuck] topic", "/default/a", "Stuck", "rebalancer 127.0.0.1:5103", "http://127.0.0.1:5105" })
             Assert.Contains(expected, text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LiveView_SmallTerminal_StillShowsTheAddresses()
+    {
+        var state = new RunState();
+        state.TakeBrokers([.. Enumerable.Range(1, 5).Select(i => new BrokerView { Id = $"{i}", State = BrokerState.Active })]);
+        state.TakeBalance(RunStateTests.Balance(0, 0.41, 1.5));
+        state.TakeMoves(Enumerable.Range(0, 40).Select(i => RunStateTests.Move($"/default/t{i}", MoveState.Done, i)));
+
+        var lines = Render(new LiveView(new Started(Topology.WithoutCheck(5100), null), "logs", 30), state).TrimEnd().Split('\n');
+
+        Assert.InRange(lines.Length, 10, 30);
+        Assert.Contains("http://127.0.0.1:5105", lines[^3], StringComparison.Ordinal);
     }
 
     [Fact]

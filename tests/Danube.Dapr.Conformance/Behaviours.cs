@@ -21,10 +21,12 @@ internal static class Behaviours
         .. WorkflowBehaviours.All(),
         .. WorkflowManagementBehaviours.All(),
         .. WorkflowApiBehaviours.All(),
+        .. TaskHubBehaviours.All(),
         .. ErrorBehaviours.All(),
         .. TokenBehaviours.All(),
         .. TracingBehaviours.All(),
         .. RestartBehaviours.All(),
+        .. InstanceBehaviours.All(),
     ];
 
     /// <summary>The behaviours whose area or full name has the text.</summary>

@@ -24,6 +24,7 @@ internal sealed class Lab : IAsyncDisposable
     private readonly Lazy<Task<Stage>> _bare;
     private readonly Lazy<Task<Stage>> _retrying;
     private readonly Lazy<Task<Restart>> _restart;
+    private readonly Lazy<Task<Takeover>> _takeover;
 
     public Lab(LabOptions options)
     {
@@ -34,6 +35,7 @@ internal sealed class Lab : IAsyncDisposable
         _bare = new(() => StartOneAsync("bare", components: false));
         _retrying = new(() => StartOneAsync("retrying", retries: true));
         _restart = new(() => Restart.RunAsync(this));
+        _takeover = new(() => Takeover.RunAsync(this));
     }
 
     public Target Target => _options.Target;
@@ -55,6 +57,30 @@ internal sealed class Lab : IAsyncDisposable
 
     /// <summary>A sidecar that was killed and started again.</summary>
     public Task<Restart> RestartAsync() => _restart.Value;
+
+    /// <summary>Two instances of an app, of which one was killed.</summary>
+    public Task<Takeover> TakeoverAsync() => _takeover.Value;
+
+    /// <summary>Starts two instances of one app.</summary>
+    public async Task<(Stage First, Stage Second, Func<Task> KillFirst)> StartTwiceAsync(string name)
+    {
+        var ground = await _ground.Value;
+        var folder = Path.Combine(_folder.FullName, name);
+        Directory.CreateDirectory(folder);
+        var resources = ResourceFiles.Components(folder, _options.Store, ground.Etcd, retries: false);
+        var configuration = ResourceFiles.Configuration(folder, ground.Program);
+        LaunchedApp[] apps = [LaunchedApp.WithFreePorts("conformance-" + name), LaunchedApp.WithFreePorts("conformance-" + name)];
+        var (first, second) = (await AppAsync(apps[0], null, true), await AppAsync(apps[1], null, true));
+        var programs = Keep(ground.Program.Start(apps, resources, configuration, new Dictionary<string, string>()));
+        string? Ended() => programs.Select(p => p.Ended).FirstOrDefault(e => e is not null);
+        await Task.WhenAll(first.ReadyAsync(Ended), second.ReadyAsync(Ended));
+        return (first, second, async () =>
+        {
+            if (programs.Count > 1)
+                programs[0].Kill();
+            await first.KillAppAsync();
+        });
+    }
 
     /// <summary>Starts a sidecar with the app beside it.</summary>
     public async Task<(Stage Stage, Func<Task> KillAndStart)> StartAsync(string name, bool components = true, bool retries = false, string? token = null)
@@ -137,7 +163,7 @@ internal sealed class Lab : IAsyncDisposable
         var resources = ResourceFiles.Components(folder, _options.Store, ground.Etcd, retries: false);
         var configuration = ResourceFiles.Configuration(folder, ground.Program);
         var (app, other) = (LaunchedApp.WithFreePorts("conformance"), LaunchedApp.WithFreePorts("neighbour"));
-        var (main, neighbour) = (await AppAsync(app, null, true), await AppAsync(other, null, false));
+        var (main, neighbour) = (await AppAsync(app, null, true), await AppAsync(other, null, false, allTopics: false));
         var programs = Keep(ground.Program.Start([app, other], resources, configuration, new Dictionary<string, string>()));
         string? Ended() => programs.Select(p => p.Ended).FirstOrDefault(e => e is not null);
         await Task.WhenAll(main.ReadyAsync(Ended), neighbour.ReadyAsync(Ended));
@@ -147,9 +173,9 @@ internal sealed class Lab : IAsyncDisposable
     private async Task<Stage> StartOneAsync(string name, bool components = true, bool retries = false, string? token = null) =>
         (await StartAsync(name, components, retries, token)).Stage;
 
-    private async Task<Stage> AppAsync(LaunchedApp app, string? token, bool actorsAndWorkflows)
+    private async Task<Stage> AppAsync(LaunchedApp app, string? token, bool actorsAndWorkflows, bool allTopics = true)
     {
-        var stage = await Stage.StartAsync(new StageOptions(app.AppId, app.HttpPort, app.GrpcPort, app.AppPort, ApiToken: token, ActorsAndWorkflows: actorsAndWorkflows), Target, this);
+        var stage = await Stage.StartAsync(new StageOptions(app.AppId, app.HttpPort, app.GrpcPort, app.AppPort, ApiToken: token, ActorsAndWorkflows: actorsAndWorkflows, AllTopics: allTopics), Target, this);
         lock (_programs)
             _stages.Add(stage);
         return stage;

@@ -8,7 +8,7 @@ internal static class Report
 {
     private const int AtATime = 4;
 
-    /// <returns>0, or 1 when any behaviour failed.</returns>
+    /// <returns>The exit code: 0, 1 when any behaviour failed, 2 when nothing could be tried.</returns>
     public static async Task<int> RunAsync(LabOptions options, IReadOnlyList<Behaviour> behaviours, bool json, CancellationToken cancellation)
     {
         await using var suite = new Suite(options);
@@ -19,7 +19,7 @@ internal static class Report
         catch (Exception e) when (e is InvalidOperationException or MismatchException or IOException or System.ComponentModel.Win32Exception)
         {
             await Console.Error.WriteLineAsync("danube-conformance: " + e.Message);
-            return 1;
+            return 2;
         }
         suite.StartWaiting(behaviours);
         await Parallel.ForEachAsync(
@@ -27,6 +27,8 @@ internal static class Report
             new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = cancellation },
             async (behaviour, _) => await suite.ResultOfAsync(behaviour));
         List<Result> results = [];
+        if (!json)
+            Console.WriteLine("state area        behaviour");
         foreach (var behaviour in behaviours)
         {
             var result = await suite.ResultOfAsync(behaviour).WaitAsync(cancellation);

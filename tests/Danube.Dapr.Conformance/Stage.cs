@@ -13,7 +13,7 @@ using Rpc = Dapr.Client.Autogen.Grpc.v1;
 namespace Danube.Dapr.Conformance;
 
 /// <summary>Where a sidecar listens, and the names of what stands behind it.</summary>
-internal sealed record StageOptions(string AppId, int HttpPort, int GrpcPort, int AppPort, string Store = "statestore", string PubSub = "pubsub", string? ApiToken = null, bool ActorsAndWorkflows = true);
+internal sealed record StageOptions(string AppId, int HttpPort, int GrpcPort, int AppPort, string Store = "statestore", string PubSub = "pubsub", string? ApiToken = null, bool ActorsAndWorkflows = true, bool AllTopics = true);
 
 /// <summary>The test app with a sidecar beside it, and every kind of client for that sidecar.</summary>
 internal sealed class Stage : IAsyncDisposable
@@ -170,6 +170,9 @@ internal sealed class Stage : IAsyncDisposable
 
     /// <summary>The value of a gRPC Any with plain bytes, as InvokeService takes it.</summary>
     public static Any Raw(string text) => new() { Value = global::Google.Protobuf.ByteString.CopyFromUtf8(text) };
+
+    /// <summary>The app ends at once, in the middle of what it does.</summary>
+    public Task KillAppAsync() => _app.KillAsync();
 
     public async ValueTask DisposeAsync()
     {

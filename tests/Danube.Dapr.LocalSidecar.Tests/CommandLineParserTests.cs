@@ -29,6 +29,13 @@ public sealed class CommandLineParserTests
     }
 
     [Fact]
+    public void Parse_AppProtocol_IsHttpOrAnError()
+    {
+        Assert.Single(Parse("--app-id", "a", "--app-protocol", "http").Apps);
+        Assert.Equal("--app-protocol 'grpc' is not available here; http is", Error("--app-id", "a", "--app-protocol", "grpc"));
+    }
+
+    [Fact]
     public void Parse_FlagsOfDaprdWithoutMeaningHere_AreNamedAndIgnored()
     {
         var options = CommandLineParser.Parse(["--app-id", "a", "--placement-host-address", "localhost:50005", "--enable-metrics=false", "--metrics-port", "9090"], static _ => null, out var ignored);

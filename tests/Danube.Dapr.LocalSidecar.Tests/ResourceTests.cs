@@ -16,6 +16,8 @@ public sealed class ResourceTests : IDisposable
     [InlineData("state.etcd", "v2", "endpoints: localhost:1", "spec.version: 'v2' of state.etcd is not available")]
     [InlineData("state.etcd", "v1", "", "spec.metadata.endpoints: is missing")]
     [InlineData("state.etcd", "v1", "endpoints: localhost:1; maxTxnOps: many", "spec.metadata.maxTxnOps: 'many' is not a whole number")]
+    [InlineData("state.etcd", "v1", "endpoints: localhost:1; tlsEnable: true", "spec.metadata.ca: is missing")]
+    [InlineData("state.etcd", "v1", "endpoints: localhost:1; tlsEnable: true; ca: x; cert: y; key: z", "spec.metadata.ca: holds no certificate in PEM form")]
     [InlineData("state.sqlite", "v1", "", "spec.metadata.connectionString: is missing")]
     [InlineData("state.sqlite", "v1", "connectionString: no-such-folder/x.db", "spec.metadata.connectionString: 'no-such-folder/x.db' cannot be opened")]
     [InlineData("state.sqlite", "v1", "connectionString: x.db; busyTimeout: soon", "spec.metadata.busyTimeout: 'soon' is not a duration")]
@@ -80,6 +82,44 @@ public sealed class ResourceTests : IDisposable
         await using var sidecar = Load();
 
         Assert.Empty(sidecar.Instances[0].Components.StateStores);
+    }
+
+    [Fact]
+    public async Task Load_DefaultPolicies_HoldForTargetsThatAreNotListed()
+    {
+        _folder.Write("resiliency.yaml",
+            """
+            kind: Resiliency
+            spec:
+              policies:
+                timeouts: { DefaultTimeoutPolicy: 5s }
+                retries:
+                  DefaultRetryPolicy: { duration: 1ms, maxRetries: 1 }
+                  DefaultPubsubComponentInboundRetryPolicy: { duration: 1ms, maxRetries: 3 }
+              targets:
+                components: { listed: { inbound: {} } }
+            """);
+
+        await using var sidecar = Load();
+        var components = sidecar.Instances[0].Components;
+
+        Assert.Equal(4, await TriesAsync(components.InboundPolicy("pubsub")!));
+        Assert.Equal(2, await TriesAsync(components.OutboundPolicy("statestore")!));
+        Assert.Equal(2, await TriesAsync(components.AppPolicy("other")!));
+        Assert.Null(components.InboundPolicy("listed"));
+    }
+
+    private static async Task<int> TriesAsync(Resiliency.Policy policy)
+    {
+        var tries = 0;
+        await Assert.ThrowsAsync<Resiliency.CallFailedException>(async () => await policy.RunAsync(
+            _ =>
+            {
+                tries++;
+                return ValueTask.FromException(new Resiliency.CallFailedException("no"));
+            },
+            CancellationToken.None));
+        return tries;
     }
 
     private Sidecar Load() => new(new SidecarOptions

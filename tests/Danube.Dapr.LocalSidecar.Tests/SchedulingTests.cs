@@ -1,5 +1,8 @@
 using Danube.Dapr.LocalSidecar.PubSub;
 using Danube.Dapr.LocalSidecar.Scheduling;
+using Danube.Dapr.LocalSidecar.Workflows;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using System.Text.Json;
 
 namespace Danube.Dapr.LocalSidecar.Tests;
@@ -101,5 +104,65 @@ public sealed class SchedulingTests
     {
         Assert.False(RouteExpression.TryParse(rule, out _, out var problem));
         Assert.Contains(rule, problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DueQueue_ClockSetBack_WaitsNoLongerThanBefore()
+    {
+        var time = new SettableClock();
+        using var queue = new DueQueue(time);
+        var fired = new List<string>();
+        queue.At(time.GetUtcNow() + TimeSpan.FromSeconds(5), () => fired.Add("old"));
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        time.SetBack(TimeSpan.FromHours(1));
+        queue.At(time.GetUtcNow() + TimeSpan.FromSeconds(1), () => fired.Add("new"));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(["new"], fired);
+        time.Advance(TimeSpan.FromSeconds(3));
+
+        Assert.Equal(["new", "old"], fired);
+    }
+
+    [Fact]
+    public async Task TimerQueue_ClockSetBack_WaitsNoLongerThanBefore()
+    {
+        var time = new SettableClock();
+        using var queue = new TimerQueue(time, NullLogger.Instance);
+        var fired = new TaskCompletionSource();
+        queue.Schedule("instance", time.GetUtcNow() + TimeSpan.FromSeconds(5), () =>
+        {
+            fired.SetResult();
+            return Task.CompletedTask;
+        });
+
+        time.SetBack(TimeSpan.FromHours(1));
+        time.Advance(TimeSpan.FromSeconds(5));
+
+        await fired.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public void Ticks_ClockSetBack_GoOnWithinAPeriod()
+    {
+        var ticks = Ticks.Parse("1s", "10s", "", Now).After(Now.AddSeconds(1))!;
+        var before = Now.AddHours(-1);
+
+        Assert.Equal(before.AddSeconds(10), ticks.After(before)!.Next);
+        // As after a restart.
+        Assert.Equal(before.AddSeconds(10), ticks.AsOf(before).Next);
+        Assert.Equal(ticks, ticks.AsOf(Now.AddSeconds(1)));
+    }
+
+    private sealed class SettableClock : FakeTimeProvider
+    {
+        private TimeSpan _lost;
+
+        public void SetBack(TimeSpan by) => _lost += by;
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() - _lost;
+
+        // The base class derives it from the time of day, and the two are to differ here.
+        public override long GetTimestamp() => base.GetTimestamp() + (long)(_lost.TotalSeconds * TimestampFrequency);
     }
 }

@@ -58,6 +58,12 @@ internal sealed class KernelTree : IDisposable
         File.WriteAllText(_root + path, text);
     }
 
+    public void Link(string path, string target)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_root + path)!);
+        File.CreateSymbolicLink(_root + path, target);
+    }
+
     public void Delete(string path)
     {
         if (Directory.Exists(_root + path))
@@ -73,11 +79,5 @@ internal sealed class KernelTree : IDisposable
         if (path is not null)
             Write(path, content.ToString());
         content.Clear();
-    }
-
-    private void Link(string path, string target)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(_root + path)!);
-        File.CreateSymbolicLink(_root + path, target);
     }
 }

@@ -43,6 +43,13 @@ internal sealed class Cluster
         return this;
     }
 
+    /// <summary>Partitions /d/pN of the group /d/p.</summary>
+    public Cluster Partitions(string owner, int count, int first = 0)
+    {
+        for (var i = first; i < first + count; i++) Topic(owner, 10, $"/d/p{i}", t => t with { PartitionGroup = "/d/p" });
+        return this;
+    }
+
     public Snapshot Build() => _builder.Build();
 
     /// <summary>Loads after a plan, computed without the planner's code.</summary>

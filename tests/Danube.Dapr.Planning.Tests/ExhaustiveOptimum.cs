@@ -2,11 +2,14 @@ using Danube.Dapr.Contracts;
 
 namespace Danube.Dapr.Planning.Tests;
 
-/// <summary>The fewest moves by trying every placement, from the wire's snapshot alone: shares none of the planner's code.</summary>
+/// <summary>The least moves or cost by trying every placement, from the wire's snapshot alone: shares none of the planner's code.</summary>
 internal static class ExhaustiveOptimum
 {
     /// <summary>The fewest moves that bring every broker within its limit and keep the groups apart; null when no placement does.</summary>
-    public static int? Moves(ClusterSnapshot snapshot, PlannerOptions options)
+    public static int? Moves(ClusterSnapshot snapshot, PlannerOptions options) => (int?)Cost(snapshot, options, _ => 1);
+
+    /// <summary>The same for costs of single topics.</summary>
+    public static double? Cost(ClusterSnapshot snapshot, PlannerOptions options, Func<TopicSnapshot, double> cost)
     {
         int brokers = snapshot.Brokers.Count, topics = snapshot.Topics.Count;
         var resources = options.Resources.Count;
@@ -22,23 +25,23 @@ internal static class ExhaustiveOptimum
 
         var home = snapshot.Topics.Select(t => snapshot.Brokers.ToList().FindIndex(b => b.Id == t.BrokerId)).ToArray();
         var at = new int[topics];
-        int? best = null;
+        double? best = null;
         Place(0, 0);
         return best;
 
-        void Place(int t, int moves)
+        void Place(int t, double spent)
         {
-            if (moves >= best) return;
+            if (spent >= best) return;
             if (t == topics)
             {
-                if (Holds()) best = moves;
+                if (Holds()) best = spent;
                 return;
             }
 
             for (var b = 0; b < brokers; b++)
             {
                 at[t] = b;
-                Place(t + 1, moves + (b == home[t] ? 0 : 1));
+                Place(t + 1, spent + (b == home[t] ? 0 : cost(snapshot.Topics[t])));
             }
         }
 

@@ -64,6 +64,15 @@ public sealed class FilesTests
         Faults(() => PlanningFiles.ReadSnapshot("""{"time":"x","brokers":[{"id":1}],"topics":[{"name":"/a/b"},{}],"extra":1}"""u8.ToArray())).Select(f => f.Path));
 
     [Fact]
+    public void ReadSnapshot_WrongKindAndContradictions_NamesThemAll() => Assert.Equal(
+        ["$.brokers[0].zone", "$.brokers[0].size", "$.rules.deniedTopics[0]", "$.topics[0].brokerId", "$.topics[1].bytesInPerSecond"],
+        Faults(() => PlanningFiles.ReadSnapshot(
+            """
+            {"time":"2026-01-01T00:00:00Z","brokers":[{"id":"1","zone":7,"size":3}],"topics":[{"name":"/a/b","brokerId":"9"},{"name":"/a/c","bytesInPerSecond":-1}],
+             "rules":{"deniedTopics":[""]}}
+            """u8.ToArray())).Select(f => f.Path));
+
+    [Fact]
     public void ReadSnapshot_AnyMemberOfAnotherKind_IsAFaultAndNeverACrash()
     {
         var text = File.ReadAllText(Path.Combine(TestFiles.Project, "Golden", "zone-spread", "snapshot.json"));

@@ -86,12 +86,29 @@ public sealed class OptionsTests
         Assert.Contains("conservative, balanced, aggressive", Assert.Throws<ArgumentException>(() => ImbalancePolicy.Get("wild")).Message, StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("""{"policy":"wild"}""", "Unknown policy")]
-    [InlineData("""{"resources":["cpu","gpu"]}""", "unknown gpu")]
-    [InlineData("""{"coolDownSeconds":1e99}""", "coolDownSeconds")]
-    [InlineData("""{"maxMovesPerCycle":0}""", "maxMovesPerCycle")]
-    public void ToOptions_BadValue_NamesIt(string json, string expected) =>
-        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => PlanningFiles.ReadOptions(Encoding.UTF8.GetBytes(json)).ToOptions()).Message, StringComparison.Ordinal);
+    [InlineData("""{"policy":"wild"}""", "$.policy must be one of conservative, balanced, aggressive, is \"wild\".")]
+    [InlineData("""{"resources":["cpu","gpu"]}""", "$.resources[1] must be one of")]
+    [InlineData("""{"coolDownSeconds":1e99}""", "$.coolDownSeconds must be within")]
+    [InlineData("""{"coolDownSeconds":-1}""", "$.coolDownSeconds must be 0 s to 7 days")]
+    [InlineData("""{"paybackHorizonSeconds":1e8}""", "$.paybackHorizonSeconds must be")]
+    [InlineData("""{"maxMovesPerCycle":0}""", "$.maxMovesPerCycle must be 1 to 1,000,000, is 0.")]
+    [InlineData("""{"costPerMove":0}""", "$.costPerMove must be above 0, is 0.")]
+    [InlineData("""{"targetMaxOverMean":1}""", "$.targetMaxOverMean must be above 1")]
+    [InlineData("""{"rules":{"affinityGroups":[{"name":"a","topics":[""],"preferBrokers":[],"avoidBrokers":[]}]}}""", "$.rules.affinityGroups[0].topics[0] must be a topic name or glob, is empty.")]
+    public void ToOptions_BadValue_NamesItsPath(string json, string expected)
+    {
+        var fault = Assert.Single(Assert.Throws<SnapshotException>(() => PlanningFiles.ReadOptions(Encoding.UTF8.GetBytes(json)).ToOptions()).Faults);
+        Assert.StartsWith(expected, $"{fault.Path} {fault.Message}", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ToOptions_SeveralBadValues_NamesAll()
+    {
+        var file = PlanningFiles.ReadOptions("""{"policy":"wild","resources":["gpu"],"workBudget":-1,"minTopicAgeSeconds":1e99,"maxMovesPerHour":0}"""u8.ToArray());
+        Assert.Equal(
+            ["$.maxMovesPerHour", "$.minTopicAgeSeconds", "$.policy", "$.resources[0]", "$.workBudget"],
+            Assert.Throws<SnapshotException>(() => file.ToOptions()).Faults.Select(f => f.Path).Order(StringComparer.Ordinal));
+    }
 
     [Fact]
     public void ToOptions_EveryMember_Arrives()

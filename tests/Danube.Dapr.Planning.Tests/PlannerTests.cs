@@ -63,4 +63,19 @@ public sealed class PlannerTests
         Assert.Equal(first.Hash, second.Hash);
         Assert.Equal(first.Moves.Select(m => (m.Topic, m.To)), second.Moves.Select(m => (m.Topic, m.To)));
     }
+
+    [Fact]
+    public void Plan_OverloadThatMayNotMove_NamesTheReasonOfEachTopicAndNotTheBrokerAsBalanced()
+    {
+        var cluster = new Cluster().Brokers("1", "2");
+        for (var i = 0; i < 4; i++) cluster.Topic("1", 10, $"/default/t{i}", t => t with { FirstSeen = Cluster.Now.AddMinutes(-1) });
+        var options = Cluster.Unlimited with { Limits = new PlanLimits() };
+
+        var plan = Planner.Plan(cluster.Build(), options);
+
+        Assert.Empty(plan.Moves);
+        Assert.Equal(4, plan.Refusals.Count(r => r is { Kind: SubjectKind.Topic, Reason: Reason.TopicTooYoung }));
+        Assert.Equal([Reason.Capacity], plan.Refusals.Where(r => r is { Kind: SubjectKind.Broker, Subject: "1" }).Select(r => r.Reason));
+        Assert.Equal([Reason.Balanced], plan.Refusals.Where(r => r is { Kind: SubjectKind.Broker, Subject: "2" }).Select(r => r.Reason));
+    }
 }

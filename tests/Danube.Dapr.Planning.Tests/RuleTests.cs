@@ -227,6 +227,76 @@ public sealed class RuleTests
         Assert.Equal(9, plan.Moves.Count);
     }
 
+    [Fact]
+    public void Plan_MorePartitionsThanTheBrokersMayHave_NamesTheLimitAlone()
+    {
+        var plan = Planner.Plan(new Cluster().Brokers("1", "2").Topic("1", 1).Partitions("1", 5).Build(), Plain with { Rules = new() { MaxPartitionsPerBroker = 2, Banned = [new("/d/p1", "7")] } });
+        Assert.Equal(["at most 2 partition(s) of a group per broker"], Assert.Single(plan.Conflicts).Rules);
+        Assert.Contains(plan.Refusals, r => r.Reason == Reason.Infeasible && r.Detail.Contains("The 5 partitions of /d/p cannot be spread", StringComparison.Ordinal));
+        Assert.False(plan.ReachesTarget);
+    }
+
+    [Fact]
+    public void Plan_MorePartitionsThanTheZonesMayHave_NamesThatLimitAlone()
+    {
+        var cluster = new Cluster().Broker("1", b => b with { Zone = "a" }).Broker("2", b => b with { Zone = "a" }).Broker("3", b => b with { Zone = "b" }).Partitions("1", 5);
+        var plan = Planner.Plan(cluster.Build(), Plain with { Rules = new() { MaxPartitionsPerZone = 2, MaxPartitionsPerBroker = 3 } });
+        Assert.Equal(["at most 2 partition(s) of a group per zone"], Assert.Single(plan.Conflicts).Rules);
+    }
+
+    [Fact]
+    public void Plan_PartitionsPinnedTogetherAndToBeSpread_NamesPinsAndLimit()
+    {
+        var cluster = new Cluster().Brokers("1", "2", "3").Partitions("1", 2);
+        var plan = Planner.Plan(cluster.Build(), Plain with { Rules = new() { MaxPartitionsPerBroker = 1, Pins = [new("/d/p0", "1"), new("/d/p1", "1")] } });
+        Assert.Equal(
+            ["at most 1 partition(s) of a group per broker", "pin of /d/p0 to broker 1", "pin of /d/p1 to broker 1"], Assert.Single(plan.Conflicts).Rules);
+    }
+
+    [Fact]
+    public void Plan_DrainThatLeavesTooFewBrokersForAGroup_NamesBrokersAndLimit()
+    {
+        var cluster = new Cluster().Brokers("1", "2", "3").Partitions("1", 1).Partitions("2", 1, 1).Partitions("3", 1, 2);
+        var plan = Planner.Plan(cluster.Build(), Plain with { Goal = PlanGoal.Drain, Brokers = ["3"], Rules = new() { MaxPartitionsPerBroker = 1 } });
+        Assert.Equal(["at most 1 partition(s) of a group per broker", "state and reports of the brokers"], Assert.Single(plan.Conflicts).Rules);
+    }
+
+    [Fact]
+    public void IsPossible_RandomCases_AgreesWithTryingAll()
+    {
+        var random = new Search.DeterministicRandom(3);
+        var possible = 0;
+        for (var k = 0; k < 2000; k++)
+        {
+            int members = 1 + random.Next(5), brokers = 1 + random.Next(4), perBroker = 1 + random.Next(2), perZone = 1 + random.Next(3);
+            var zone = new int[brokers];
+            for (var b = 0; b < brokers; b++) zone[b] = random.Next(Math.Min(2, brokers));
+            var permits = new bool[members * brokers];
+            for (var i = 0; i < permits.Length; i++) permits[i] = random.Next(3) > 0;
+            var expected = Try(0, new int[brokers], new int[brokers]);
+            possible += expected ? 1 : 0;
+            Assert.Equal(expected, Search.SpreadCheck.IsPossible(members, zone, (m, b) => permits[(m * brokers) + b], perBroker, perZone));
+
+            bool Try(int m, int[] on, int[] within)
+            {
+                if (m == members) return true;
+                for (var b = 0; b < brokers; b++)
+                {
+                    if (!permits[(m * brokers) + b] || on[b] >= perBroker || within[zone[b]] >= perZone) continue;
+                    on[b]++;
+                    within[zone[b]]++;
+                    if (Try(m + 1, on, within)) return true;
+                    on[b]--;
+                    within[zone[b]]--;
+                }
+
+                return false;
+            }
+        }
+
+        Assert.InRange(possible, 200, 1800);
+    }
+
     private static PlannedMove Single(PlannerOptions options)
     {
         var snapshot = new Cluster().Brokers("1", "2", "3").Topics("1", 30, 30).Topics("2", 15).Topics("3", 15).Build();

@@ -136,6 +136,7 @@ public sealed class ApiTests : IAsyncLifetime
 
     [Theory]
     [InlineData("/moves/none:/default/a")]
+    [InlineData("/moves?plan=none")]
     [InlineData("/plans/none")]
     [InlineData("/brokers/1/drain")]
     public async Task Get_WhatIsNotThere_IsNotFound(string path)
@@ -144,6 +145,42 @@ public sealed class ApiTests : IAsyncLifetime
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         Assert.Equal("not-found", await ApiBench.CodeAsync(answer));
+    }
+
+    [Theory]
+    [InlineData("/moves", "{bad")]
+    [InlineData("/moves", "")]
+    [InlineData("/moves", """{"topic":"/default/a","to":"1","dry_run":true}""")]
+    [InlineData("/moves", """{"topic":"/default/a","to":"1","dryRun":"yes"}""")]
+    [InlineData("/rebalance", """{"dryrun_":true}""")]
+    [InlineData("/topics/repair", """{"dry":true}""")]
+    public async Task Command_ThatCannotBeRead_SaysWhyAndDoesNothing(string path, string body)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await _api.Http.PostAsync(new Uri(path, UriKind.Relative), content);
+
+        Assert.Equal((HttpStatusCode.BadRequest, "bad-request"), (answer.StatusCode, await ApiBench.CodeAsync(answer)));
+        Assert.Contains("body", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty(_bench.Unloads());
+    }
+
+    [Fact]
+    public async Task Path_ThatIsNotThere_HasACodeToo()
+    {
+        using var answer = await _api.Http.GetAsync(new Uri("/nosuch", UriKind.Relative));
+
+        Assert.Equal((HttpStatusCode.NotFound, "not-found"), (answer.StatusCode, await ApiBench.CodeAsync(answer)));
+    }
+
+    [Fact]
+    public async Task Pin_OfATopicOrToABrokerThatIsNotThere_IsNotFound_AndTakenAwayAnyway()
+    {
+        using var noTopic = await _api.PostAsync("/topics/default/none/pin", new PinRequest(_bench.Brokers[0]));
+        using var noBroker = await _api.PostAsync($"/topics{_bench.TopicsOf(_bench.Brokers[0])[0]}/pin", new PinRequest("5"));
+        using var unpinned = await _api.PostAsync("/topics/default/none/pin", new PinRequest());
+
+        Assert.Equal([HttpStatusCode.NotFound, HttpStatusCode.NotFound, HttpStatusCode.OK], [noTopic.StatusCode, noBroker.StatusCode, unpinned.StatusCode]);
+        Assert.Empty((await _bench.Directory.Control.GetStateAsync()).Pins);
     }
 
     [Fact]
@@ -179,7 +216,7 @@ public sealed class ApiTests : IAsyncLifetime
         await _bench.StrandAsync(topics);
 
         using var dry = await _api.PostAsync("/topics/repair", new RepairRequest(DryRun: true));
-        Assert.Equal(topics.Order(), (await ApiBench.ReadAsync<CommandResponse>(dry, HttpStatusCode.OK)).Plan!.Moves.Select(m => m.Topic));
+        Assert.Equal(topics.OrderDescending(), (await ApiBench.ReadAsync<CommandResponse>(dry, HttpStatusCode.OK)).Plan!.Moves.Select(m => m.Topic));
         Assert.Equal(2, _bench.Cluster.Truth().Stranded.Count);
 
         using var one = await _api.PostAsync($"/topics{topics[0]}/repair");
@@ -191,6 +228,9 @@ public sealed class ApiTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Accepted, all.StatusCode);
         await _bench.RunWorkflowsAsync();
         Assert.Empty(_bench.Cluster.Truth().Stranded);
+
+        var repaired = await ApiBench.ReadAsync<CommandResponse>(all, HttpStatusCode.Accepted);
+        Assert.Equal([topics[1]], (await _api.GetAsync<Page<MoveRecord>>($"/moves?plan={repaired.PlanId}")).Items.Select(m => m.Topic));
 
         using var nothing = await _api.PostAsync("/topics/repair");
         Assert.False((await ApiBench.ReadAsync<CommandResponse>(nothing, HttpStatusCode.OK)).Started);

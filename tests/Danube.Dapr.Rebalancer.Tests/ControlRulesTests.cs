@@ -76,6 +76,22 @@ public sealed class ControlRulesTests
         Assert.Equal(Now, ControlRules.Watch(watch, "2", 0, Now.AddMinutes(1)).SeenAt);
     }
 
+    [Theory]
+    [InlineData(MoveState.Failed, ReasonCode.DeadCopy, "2", "2", false)]
+    [InlineData(MoveState.Stuck, ReasonCode.Timeout, null, "1", true)]
+    [InlineData(MoveState.Stuck, ReasonCode.Timeout, "2", null, true)]
+    [InlineData(MoveState.Failed, ReasonCode.Refused, "1", null, false)]
+    public void Outcome_OfAMoveThatWentWrong_BansTheBrokerThatHasTheDeadCopy(MoveState state, ReasonCode reason, string? owner, string? banned, bool stuck)
+    {
+        var move = new MoveRecord { MoveId = "p:/default/a", PlanId = "p", Topic = "/default/a", From = "1", To = "2", State = state, Reason = reason, Owner = owner, Time = Now };
+        var before = new ControlState { Active = new ActivePlan { PlanId = "p", Hash = "", Since = Now } };
+
+        var after = Outcomes.Apply(before, new PlanResult("p", null, "", [move], []), new RebalancerOptions(), Now);
+
+        Assert.Equal(banned is null ? [] : [new TopicPin("/default/a", banned)], after.Banned);
+        Assert.Equal(stuck ? [owner ?? "1"] : [], after.StuckBrokers);
+    }
+
     [Fact]
     public async Task Limits_AfterACrash_StillHold()
     {

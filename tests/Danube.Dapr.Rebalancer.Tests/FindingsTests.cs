@@ -87,6 +87,26 @@ public sealed class FindingsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task WatcherThatHangs_OnTheTarget_IsBlamed_AndTheSourceIsNot()
+    {
+        await _bench.Danube.CreateTopicAsync("/default/quiet", TopicDelivery.Reliable);
+        await MoveBench.UntilAsync(() => _bench.Topic("/default/quiet").LoadedOn.Count == 1, "the topic is loaded");
+        var source = _bench.Topic("/default/quiet").LoadedOn.Single();
+        var (target, third) = (_bench.Brokers.First(b => b != source), _bench.Brokers.Last(b => b != source));
+        _bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: target);
+        var run = await _bench.RunPlanAsync(("/default/quiet", target));
+        _bench.Cluster.SetFault(Fault.HangingWatcher, on: false, target: target);
+
+        var move = (await _bench.Directory.Plan(run.Plan.Id).GetMovesAsync()).Single();
+        Assert.Equal((MoveState.Stuck, target), (move.State, move.Owner));
+        var state = await _bench.Directory.Control.GetStateAsync();
+        Assert.Equal([target], state.StuckBrokers);
+        Assert.Empty(state.Banned);
+        Assert.Equal(target, Assert.Single(await FindingsAsync(), f => f.Kind == FindingKind.WatcherHangs).Subject);
+        Assert.Equal(1, (await _bench.RunPlanAsync((_bench.TopicsOf(source)[0], third))).Done);
+    }
+
+    [Fact]
     public async Task RacingLoads_MarkExactlyTheTopicThatWasLoadedTwice_AndItIsNotMovedAgain()
     {
         var a = _bench.Brokers.MaxBy(broker => _bench.TopicsOf(broker).Count)!;

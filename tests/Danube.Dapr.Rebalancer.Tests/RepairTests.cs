@@ -80,6 +80,46 @@ public sealed class RepairTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public async Task OrphanedNonReliableTopic_WhoseRepairLosesAnyOneCall_IsNeverLost(bool afterItsEffect)
+    {
+        await using var bench = await MoveBench.StartAsync();
+        bench.Actors.FailAfterwards = afterItsEffect;
+        for (var call = 1; ; call++)
+        {
+            var topic = $"/default/n{call:D2}x";
+            await OrphanAsync(bench, topic);
+            var plan = await SubmitAsync(bench, topic, reliable: false);
+            bench.Actors.FailCall = bench.Actors.Calls + call;
+            await bench.RunWorkflowsAsync();
+            var reached = bench.Actors.Calls >= bench.Actors.FailCall;
+            bench.Actors.FailCall = 0;
+            bench.Actors.Crash();
+
+            Assert.True(bench.Cluster.Truth().Topics.Any(t => t.Name == topic && t.ServedBy is not null), $"call {call}: {topic} is lost by plan {plan}");
+            Assert.DoesNotContain(bench.Cluster.Truth().Topics, t => t.Name.EndsWith(TopicRepairer.HelperSuffix, StringComparison.Ordinal));
+            Assert.All(bench.States().Values, s => Assert.Equal("active", s));
+            if (!reached)
+                break;
+        }
+    }
+
+    [Fact]
+    public async Task OrphanedNonReliableTopic_WhoseNameBeginsAnothers_IsNotDeleted()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        await OrphanAsync(bench, "/default/n1");
+        await bench.Danube.CreateTopicAsync("/default/n1-too", TopicDelivery.NonReliable);
+        await MoveBench.UntilAsync(() => bench.Topic("/default/n1-too").LoadedOn.Count == 1, "the other topic is loaded");
+
+        var run = await RepairAsync(bench, "/default/n1", reliable: false);
+
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.NameCollision), (run.State, run.Reason));
+        Assert.DoesNotContain(bench.Cluster.Events(), e => e.Event == "delete");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public async Task TopicWithADeadCopy_IsRepairedOntoACleanBroker_AndNeverSentBack(bool byLostLeader)
     {
         await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 9, configure: o =>
@@ -149,10 +189,16 @@ public sealed class RepairTests
 
     private static async Task<PlanRun> RepairAsync(MoveBench bench, string topic, bool? reliable)
     {
+        var plan = await SubmitAsync(bench, topic, reliable);
+        await bench.RunWorkflowsAsync();
+        return (await bench.Directory.Plan(plan).GetAsync())!;
+    }
+
+    private static async Task<string> SubmitAsync(MoveBench bench, string topic, bool? reliable)
+    {
         var plan = PlanMaker.Repair(bench.Snapshot(), [new UnownedTopic(topic, bench.Time.GetUtcNow().AddMinutes(-1), null, reliable)], bench.Time.GetUtcNow(), "balanced");
         Assert.Null((await bench.Directory.Control.SubmitAsync(new(plan, "test"))).Reason);
-        await bench.RunWorkflowsAsync();
-        return (await bench.Directory.Plan(plan.Id).GetAsync())!;
+        return plan.Id;
     }
 
     private static async Task OrphanAsync(MoveBench bench, string topic)

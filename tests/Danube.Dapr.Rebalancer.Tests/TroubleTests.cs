@@ -168,6 +168,50 @@ public sealed class TroubleTests
     }
 
     [Fact]
+    public async Task AdvisedPlan_ThatWaits_GivesWayToWhatAnOperatorAsksFor()
+    {
+        await using var bench = await MoveBench.StartAsync("skew", brokers: 4, topics: 40, configure: o => o.Mode = "advise");
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunUntilIdleAsync();
+        var waiting = bench.Events.Cycles.Single().PlanId!;
+        var topic = bench.TopicsOf(bench.Brokers.MaxBy(b => bench.TopicsOf(b).Count)!)[0];
+        var target = bench.Brokers.MinBy(b => bench.TopicsOf(b).Count)!;
+
+        var run = await bench.RunPlanAsync((topic, target));
+
+        Assert.Equal(1, run.Done);
+        var gone = (await bench.Directory.Plan(waiting).GetAsync())!;
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.Drift, gone.Plan.Moves.Count), (gone.State, gone.Reason, gone.Skipped));
+        Assert.Equal(ReasonCode.Cancelled, (await bench.Directory.Control.ApproveAsync(new Approval(waiting, null, "ada"))).Reason);
+        var state = await bench.Directory.Control.GetStateAsync();
+        Assert.Equal(1, state.Ledger.Total(bench.Time.GetUtcNow()));
+        Assert.Null(state.Active);
+    }
+
+    [Fact]
+    public async Task AdvisedPlan_ThatWaits_HoldsBackNeitherFindingsNorRepairs()
+    {
+        await using var bench = await MoveBench.StartAsync("skew", brokers: 4, topics: 40, configure: o =>
+        {
+            o.Mode = "advise";
+            o.Repair = "auto";
+            o.StrandedAfterSeconds = 2;
+        });
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunUntilIdleAsync();
+        var waiting = bench.Events.Cycles.Single().PlanId!;
+        var topic = bench.TopicsOf(bench.Brokers.MaxBy(b => bench.TopicsOf(b).Count)!)[0];
+        await bench.StrandAsync(topic);
+
+        await bench.Directory.Control.NudgeAsync();
+        Assert.Contains(bench.Events.Happened, e => e.Kind == BrokerEventKind.FindingOpened && e.Topic == topic);
+        await bench.RunWorkflowsAsync();
+
+        Assert.Empty(bench.Cluster.Truth().Stranded);
+        Assert.Equal(PlanRunState.Stopped, (await bench.Directory.Plan(waiting).GetAsync())!.State);
+    }
+
+    [Fact]
     public async Task Topic_ThatLandsOnAnotherBroker_IsRecordedSoAndNothingStaysMasked()
     {
         await using var bench = await MoveBench.StartAsync();

@@ -38,6 +38,50 @@ public sealed class ServiceDefaultsTests
         Assert.Equal(1, await app.RunServiceAsync());
     }
 
+    [Theory]
+    [InlineData("/question", null, HttpStatusCode.Unauthorized)]
+    [InlineData("/question", "guess", HttpStatusCode.Unauthorized)]
+    [InlineData("/question", "secret", HttpStatusCode.OK)]
+    [InlineData("/healthz", null, HttpStatusCode.OK)]
+    [InlineData("/metrics", null, HttpStatusCode.OK)]
+    public async Task AppToken_Configured_IsAskedForExceptByProbes(string path, string? token, HttpStatusCode expected)
+    {
+        var builder = Builder();
+        builder.Configuration["APP_API_TOKEN"] = "secret";
+        await using var app = builder.Build();
+        app.MapServiceDefaults();
+        app.MapGet("/question", () => "answer");
+        await app.StartAsync();
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        if (token is not null)
+            client.DefaultRequestHeaders.Add("dapr-api-token", token);
+
+        using var answer = await client.GetAsync(new Uri(path, UriKind.Relative));
+
+        Assert.Equal(expected, answer.StatusCode);
+        if (expected == HttpStatusCode.Unauthorized)
+            Assert.Contains("APP_API_TOKEN", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Service_PortTaken_EndsWithOne()
+    {
+        await using var first = await StartAsync(_ => { });
+        var builder = Builder();
+        builder.WebHost.UseUrls(first.Urls.First());
+        await using var second = builder.Build();
+        Assert.Equal(1, await second.RunServiceAsync());
+    }
+
+    [Fact]
+    public async Task Service_SettingWrong_EndsWithOne()
+    {
+        var builder = Builder();
+        builder.Services.AddOptions<Settings>().Validate(_ => false, "Some:Key is 7, but must be 1 to 5.").ValidateOnStart();
+        await using var app = builder.Build();
+        Assert.Equal(1, await app.RunServiceAsync());
+    }
+
     [Fact]
     public void ZipkinEndpoint_NoAddress_NamesKeyAndValue()
     {
@@ -63,6 +107,8 @@ public sealed class ServiceDefaultsTests
         await app.StartAsync();
         return app;
     }
+
+    private sealed class Settings;
 
     private sealed class FailingService : BackgroundService
     {

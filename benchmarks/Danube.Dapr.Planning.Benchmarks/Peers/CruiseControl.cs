@@ -7,12 +7,16 @@ namespace Danube.Dapr.Planning.Benchmarks;
 /// </summary>
 internal static class CruiseControl
 {
-    public static int[] Plan(Instance i, bool lower)
+    /// <summary>With the upper limit of the instance only, or also with a lower one as far below the mean.</summary>
+    public static int[] Plan(Instance i, bool lower) => Plan(i, lower ? 1 - i.Slack : 0, 1 + i.Slack);
+
+    /// <param name="i">The instance.</param>
+    /// <param name="low">Lower limit in multiples of the mean; 0 = none.</param>
+    /// <param name="upper">Upper limit in multiples of the mean.</param>
+    public static int[] Plan(Instance i, double low, double upper)
     {
         var s = new PeerState(i);
         s.Evacuate(true);
-        var upper = 1 + i.Slack;
-        var low = lower ? 1 - i.Slack : 0;
         for (var r = 0; r < i.R; r++)
         {
             foreach (var b in s.Alive)

@@ -7,8 +7,15 @@ internal static class Optimum
 {
     public readonly record struct Result(int? Proven, double BestBound, int? BestFound);
 
-    public static Result Of(Instance i, int[]? hint, double seconds, int workers = 2)
+    /// <param name="i">The instance.</param>
+    /// <param name="hint">A plan to start from; null = none.</param>
+    /// <param name="seconds">Time limit.</param>
+    /// <param name="low">Lower limit in multiples of the mean; 0 = none.</param>
+    /// <param name="upper">Upper limit in multiples of the mean; null = that of the instance.</param>
+    public static Result Of(Instance i, int[]? hint, double seconds, double low = 0, double? upper = null)
     {
+        var over = (upper ?? (1 + i.Slack)) / (1 + i.Slack);
+        var under = low / (1 + i.Slack);
         var model = new CpModel();
         var x = new BoolVar[i.T * i.B];
         for (var t = 0; t < i.T; t++)
@@ -33,7 +40,8 @@ internal static class Optimum
                 var column = new BoolVar[i.T];
                 var weight = new long[i.T];
                 for (var t = 0; t < i.T; t++) (column[t], weight[t]) = (x[(t * i.B) + b], i.W[(t * i.R) + r]);
-                model.Add(LinearExpr.WeightedSum(column, weight) <= (long)Math.Floor(limits[(b * i.R) + r] * (1 + 1e-12)));
+                model.AddLinearConstraint(
+                    LinearExpr.WeightedSum(column, weight), (long)Math.Ceiling(limits[(b * i.R) + r] * under * (1 - 1e-12)), (long)Math.Floor(limits[(b * i.R) + r] * over * (1 + 1e-12)));
             }
 
             if (i.PerBroker == int.MaxValue) continue;
@@ -50,7 +58,7 @@ internal static class Optimum
         }
 
         model.Maximize(LinearExpr.Sum(stay));
-        var solver = new CpSolver { StringParameters = FormattableString.Invariant($"max_time_in_seconds:{seconds} num_workers:{workers} random_seed:1") };
+        var solver = new CpSolver { StringParameters = FormattableString.Invariant($"max_time_in_seconds:{seconds} num_workers:2 random_seed:1") };
         var status = solver.Solve(model);
         var bound = forced + stay.Count - solver.BestObjectiveBound;
         return status switch

@@ -15,10 +15,9 @@ internal static class Plot
         ("danube no stop", "#c44"), ("pulsar threshold", "#e90"), ("automq", "#a6a"), ("cruise-control upper", "#48c"), (StaticSuite.Ours, "#080"),
     ];
 
-    public static string MovesAgainstBound(StaticSuite suite)
+    public static string MovesAgainstBound(IReadOnlyList<InstanceRow> rows)
     {
-        var bound = suite.Instances.ToDictionary(i => (i.Size, i.Kind, i.Seed), i => i.Bound);
-        var most = Math.Max(10, suite.Rows.Max(r => r.Moves));
+        var most = Math.Max(10, rows.Max(r => Shown.Max(s => r.Plans.TryGetValue(s.Planner, out var plan) ? plan.Moves : 0)));
         double X(double v) => Margin + (Math.Log10(Math.Max(1, v)) / Math.Log10(most) * (Width - (2 * Margin)));
         double Y(double v) => Height - Margin - (Math.Log10(Math.Max(1, v)) / Math.Log10(most) * (Height - (2 * Margin)));
         var svg = new StringBuilder();
@@ -36,12 +35,13 @@ internal static class Plot
         var line = 0;
         foreach (var (planner, colour) in Shown)
         {
-            foreach (var row in suite.Rows.Where(r => r.Planner == planner && r.Reached))
-                svg.AppendLine(CultureInfo.InvariantCulture, $"<circle cx=\"{X(bound[(row.Size, row.Kind, row.Seed)]):0.#}\" cy=\"{Y(row.Moves):0.#}\" r=\"2.2\" fill=\"{colour}\" fill-opacity=\"0.6\"/>");
+            // Equal dots are drawn once.
+            foreach (var (bound, moves) in rows.Where(r => r.Plans.TryGetValue(planner, out var plan) && plan.Reached).Select(r => (r.Bound, r.Plans[planner].Moves)).Distinct())
+                svg.AppendLine(CultureInfo.InvariantCulture, $"<circle cx=\"{X(bound):0.#}\" cy=\"{Y(moves):0.#}\" r=\"2.2\" fill=\"{colour}\" fill-opacity=\"0.6\"/>");
             svg.AppendLine(CultureInfo.InvariantCulture, $"<text x=\"{Margin + 12}\" y=\"{Margin + (16 * line++)}\" fill=\"{colour}\">{planner}</text>");
         }
 
         svg.AppendLine("</svg>");
-        return svg.ToString();
+        return svg.ToString().ReplaceLineEndings("\n");
     }
 }

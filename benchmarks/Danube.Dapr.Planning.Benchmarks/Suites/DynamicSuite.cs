@@ -34,9 +34,9 @@ internal sealed class DynamicSuite
 
     private delegate IReadOnlyList<(int Topic, int To)> Controller(World world, Instance seen, int step);
 
-    public void Run(int seeds, int days)
+    public void Run(IEnumerable<int> seeds, int days)
     {
-        for (var seed = 1; seed <= seeds; seed++)
+        foreach (var seed in seeds)
         {
             foreach (var policy in (ImbalancePolicy[])[ImbalancePolicy.Conservative, ImbalancePolicy.Balanced, ImbalancePolicy.Aggressive, AtTheLimit])
             {

@@ -17,18 +17,19 @@ internal sealed record SpeedRow(string Operation, string Size, string Kind, int 
 /// <summary>Speed at large sizes: ranking, first plan, final plan, plan again after one percent of the topics changed.</summary>
 internal sealed class SpeedSuite
 {
+    public static readonly (int B, int T)[] Sizes = [(100, 10_000), (300, 30_000), (1000, 100_000), (1000, 1_000_000)];
+
     public List<SpeedRow> Rows { get; } = [];
 
-    public void Run(bool quick)
+    /// <param name="sizes">Some of <see cref="Sizes"/>.</param>
+    /// <param name="quick">One run of the large sizes instead of several.</param>
+    public void Run(IEnumerable<(int B, int T)> sizes, bool quick)
     {
-        foreach (var kind in (string[])["skew", "hot-broker", "two-resources"]) Size(kind, 100, 10_000, quick ? 3 : 15);
-        Size("skew", 300, 30_000, quick ? 1 : 5);
-        Size("hot-broker", 300, 30_000, quick ? 1 : 5);
-        Size("skew", 1000, 100_000, quick ? 1 : 3);
-        if (quick) return;
-        Size("hot-broker", 1000, 100_000, 3);
-        Size("skew", 1000, 1_000_000, 1);
-        Size("hot-broker", 1000, 1_000_000, 1);
+        foreach (var (b, t) in sizes)
+        {
+            var runs = t switch { <= 10_000 => quick ? 3 : 100, <= 30_000 => quick ? 1 : 20, <= 100_000 => quick ? 1 : 3, _ => 1 };
+            foreach (var kind in (string[])(t <= 10_000 ? ["skew", "hot-broker", "two-resources", "three-resources"] : ["skew", "hot-broker"])) Size(kind, b, t, runs);
+        }
     }
 
     private void Size(string kind, int b, int t, int runs)

@@ -2,91 +2,96 @@ using System.Diagnostics;
 
 namespace Danube.Dapr.Planning.Benchmarks;
 
-/// <summary>One planner on one instance.</summary>
-/// <param name="Size">Brokers × topics.</param>
-/// <param name="Kind">Workload.</param>
-/// <param name="Seed">Seed.</param>
-/// <param name="Planner">Planner.</param>
+/// <summary>What one planner made of one instance.</summary>
 /// <param name="Moves">Moves of its plan.</param>
+/// <param name="Cost">Their cost by the planner's default costs (moves, clients, bytes not exported).</param>
 /// <param name="Reached">Whether every broker ends within its limits and all rules hold.</param>
 /// <param name="MaxOverMean">Highest utilisation / mean at the end.</param>
-/// <param name="Milliseconds">Time of the plan.</param>
-/// <param name="AllocatedBytes">Memory allocated for it.</param>
-internal sealed record StaticRow(string Size, string Kind, int Seed, string Planner, int Moves, bool Reached, double MaxOverMean, double Milliseconds, long AllocatedBytes);
+/// <param name="Ms">Time of the plan, in milliseconds.</param>
+/// <param name="Kb">Memory allocated for it, in kB.</param>
+internal sealed record PlanRow(int Moves, double Cost, bool Reached, double MaxOverMean, double Ms, long Kb);
 
-/// <summary>What is known about one instance.</summary>
+/// <summary>One static question and every planner's answer.</summary>
 /// <param name="Size">Brokers × topics.</param>
 /// <param name="Kind">Workload.</param>
 /// <param name="Seed">Seed.</param>
 /// <param name="Bound">Our lower bound on moves.</param>
-/// <param name="Optimum">Least moves as proven by CP-SAT; null when it was not asked or gave up.</param>
-internal sealed record InstanceRow(string Size, string Kind, int Seed, int Bound, int? Optimum);
+/// <param name="CostBound">Our lower bound on the cost.</param>
+/// <param name="Optimum">Least moves as proven by CP-SAT; null when it was not asked or gave up, -1 when it proved that no plan reaches the target.</param>
+/// <param name="Plans">The plans by the planner's name.</param>
+internal sealed record InstanceRow(string Size, string Kind, int Seed, int Bound, double CostBound, int? Optimum, Dictionary<string, PlanRow> Plans)
+{
+    /// <summary>Whether any planner reached the target.</summary>
+    public bool Feasible => Plans.Values.Any(p => p.Reached);
+}
+
+/// <summary>How often a size is asked.</summary>
+/// <param name="B">Brokers.</param>
+/// <param name="T">Topics.</param>
+/// <param name="PeerEvery">Peers plan every n-th seed.</param>
+/// <param name="SolverEvery">CP-SAT solves every n-th seed; 0 = none.</param>
+internal sealed record StaticSize(int B, int T, int PeerEvery, int SolverEvery);
 
 /// <summary>Static questions: every planner on every instance.</summary>
-internal sealed class StaticSuite
+internal static class StaticSuite
 {
     public const string Ours = "danube-dapr";
     public const string First = "danube-dapr first plan";
+    public const string LeastCost = "danube-dapr least cost";
 
-    public List<StaticRow> Rows { get; } = [];
-
-    public List<InstanceRow> Instances { get; } = [];
-
-    /// <param name="sizes">Brokers, topics, seeds, seeds for the peers, seeds for the solver.</param>
-    /// <param name="solverSeconds">Time limit of the solver per instance.</param>
-    /// <param name="kinds">Workloads.</param>
-    /// <param name="work">Work budget of our plans.</param>
-    public void Run(IReadOnlyList<(int B, int T, int Seeds, int PeerSeeds, int SolverSeeds)> sizes, double solverSeconds, IReadOnlyList<string> kinds, long work)
+    public static IEnumerable<InstanceRow> Run(IReadOnlyList<StaticSize> sizes, IReadOnlyList<int> seeds, double solverSeconds, IReadOnlyList<string> kinds, long work)
     {
-        foreach (var (b, t, seeds, peerSeeds, solverSeeds) in sizes)
+        foreach (var size in sizes)
         {
-            var size = FormattableString.Invariant($"{b} × {t}");
             foreach (var kind in kinds)
             {
-                for (var seed = 1; seed <= seeds; seed++)
-                {
-                    var i = Workload.Make(kind, b, t, seed);
-                    var snapshot = i.ToSnapshot();
-                    var options = i.ToOptions(work);
-                    if (seed == 1) Planner.Plan(snapshot, options with { WorkBudget = 1_000_000 });
-                    Ourselves(i, snapshot, options with { WorkBudget = 0 }, First, size);
-                    var (owner, plan) = Ourselves(i, snapshot, options, Ours, size);
-                    if (seed <= peerSeeds) foreach (var peer in Peer.All) Other(i, peer, size);
-                    int? optimum = null;
-                    if (seed <= solverSeeds) optimum = Optimum.Of(i, Score.Of(i, owner).Reached ? owner : null, solverSeconds).Proven;
-                    Instances.Add(new(size, kind, seed, plan.Bounds.MovesLowerBound, optimum));
-                }
-
-                Console.Error.WriteLine($"{size} {kind} done");
+                var watch = Stopwatch.StartNew();
+                foreach (var seed in seeds) yield return One(size, kind, seed, solverSeconds, work);
+                Console.Error.WriteLine(FormattableString.Invariant($"{size.B} × {size.T} {kind}: {watch.Elapsed.TotalSeconds:0.0} s"));
             }
         }
     }
 
-    private (int[] Owner, Plan Plan) Ourselves(Instance i, Snapshot snapshot, PlannerOptions options, string name, string size)
+    private static InstanceRow One(StaticSize size, string kind, int seed, double solverSeconds, long work)
+    {
+        var i = Workload.Make(kind, size.B, size.T, seed);
+        var snapshot = i.ToSnapshot();
+        var options = i.ToOptions(work);
+        var plans = new Dictionary<string, PlanRow>();
+
+        // The first plan of a size warms up what the run-time compiles late.
+        if (seed == 1) Planner.Plan(snapshot, options with { WorkBudget = 1_000_000 });
+        Ourselves(First, options with { WorkBudget = 0 });
+        var (owner, plan) = Ourselves(Ours, options);
+        var (_, cheapest) = Ourselves(LeastCost, options with { Cost = new MoveCost() });
+        if ((seed - 1) % size.PeerEvery == 0)
+            foreach (var peer in Peer.All) plans[peer.Name] = Measured(i, () => peer.Plan(i)).Row;
+        int? optimum = null;
+        if (size.SolverEvery > 0 && solverSeconds > 0 && (seed - 1) % size.SolverEvery == 0) optimum = Optimum.Of(i, plans[Ours].Reached ? owner : null, solverSeconds).Proven;
+        return new(FormattableString.Invariant($"{size.B} × {size.T}"), kind, seed, plan.Bounds.MovesLowerBound, Math.Round(cheapest.Bounds.CostLowerBound, 3), optimum, plans);
+
+        (int[] Owner, Plan Plan) Ourselves(string name, PlannerOptions with)
+        {
+            Plan? made = null;
+            (plans[name], var owners) = Measured(i, () =>
+            {
+                made = Planner.Plan(snapshot, with);
+                var after = (int[])i.Home.Clone();
+                foreach (var move in made.Moves) after[snapshot.TopicIndex(move.Topic)] = snapshot.BrokerIndex(move.To);
+                return after;
+            });
+            return (owners, made!);
+        }
+    }
+
+    private static (PlanRow Row, int[] Owner) Measured(Instance i, Func<int[]> planner)
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         var watch = Stopwatch.StartNew();
-        var plan = Planner.Plan(snapshot, options);
+        var owner = planner();
         var ms = watch.Elapsed.TotalMilliseconds;
         var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
-        var owner = (int[])i.Home.Clone();
-        foreach (var move in plan.Moves) owner[snapshot.TopicIndex(move.Topic)] = snapshot.BrokerIndex(move.To);
-        Add(i, size, name, owner, ms, bytes);
-        return (owner, plan);
-    }
-
-    private void Other(Instance i, Peer peer, string size)
-    {
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        var watch = Stopwatch.StartNew();
-        var owner = peer.Plan(i);
-        var ms = watch.Elapsed.TotalMilliseconds;
-        Add(i, size, peer.Name, owner, ms, GC.GetAllocatedBytesForCurrentThread() - before);
-    }
-
-    private void Add(Instance i, string size, string name, int[] owner, double ms, long bytes)
-    {
         var score = Score.Of(i, owner);
-        Rows.Add(new(size, i.Kind, i.Seed, name, score.Moves, score.Reached, score.MaxOverMean, ms, bytes));
+        return (new(score.Moves, Math.Round(score.Cost, 3), score.Reached, Math.Round(score.MaxOverMean, 4), Math.Round(ms, 3), bytes / 1000), owner);
     }
 }

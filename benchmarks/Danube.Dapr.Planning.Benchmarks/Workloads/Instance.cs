@@ -3,6 +3,8 @@ namespace Danube.Dapr.Planning.Benchmarks;
 /// <summary>One static question: who owns what, and which limits are to be reached. Loads are whole numbers, so that every planner and the solver see the same sums.</summary>
 internal sealed class Instance
 {
+    private static readonly MoveCost Costs = new();
+
     public required string Kind { get; init; }
 
     public required int Seed { get; init; }
@@ -29,17 +31,16 @@ internal sealed class Instance
 
     public int PerBroker { get; init; } = int.MaxValue;
 
+    /// <summary>Producers and consumers of each topic, and the bytes of its log that are not exported yet: what moving it costs by <see cref="MoveCost"/>.</summary>
+    public int[]? Clients { get; init; }
+
+    public long[]? UnexportedBytes { get; init; }
+
     /// <summary>Upper limit = (1 + Slack) × the broker's share.</summary>
     public required double Slack { get; init; }
 
-    public double Limit(int b, int r)
-    {
-        if (Drained[b]) return 0;
-        double total = 0, size = 0;
-        for (var t = 0; t < T; t++) total += W[(t * R) + r];
-        for (var d = 0; d < B; d++) if (!Drained[d]) size += Size[d];
-        return (1 + Slack) * total * Size[b] / size;
-    }
+    /// <summary>What moving a topic costs by the planner's default costs.</summary>
+    public double Cost(int t) => Costs.PerMove + (Costs.PerClient * (Clients?[t] ?? 0)) + (Costs.PerUnexportedByte * (UnexportedBytes?[t] ?? 0));
 
     public double[] Limits()
     {
@@ -60,7 +61,7 @@ internal sealed class Instance
         {
             builder.Add(new TopicInfo
             {
-                Name = FormattableString.Invariant($"/bench/t{t:D7}"), Owner = Id(Home[t]), PartitionGroup = Group[t] < 0 ? null : FormattableString.Invariant($"g{Group[t]}"),
+                Name = FormattableString.Invariant($"/bench/t{t:D7}"), Owner = Id(Home[t]), Producers = Clients?[t] ?? 0, UnexportedBytes = UnexportedBytes?[t] ?? 0, PartitionGroup = Group[t] < 0 ? null : FormattableString.Invariant($"g{Group[t]}"),
                 Load = new ResourceVector(Throughput: W[t * R], Cpu: R > 1 ? W[(t * R) + 1] : 0, Memory: R > 2 ? W[(t * R) + 2] : 0),
             });
         }

@@ -46,11 +46,29 @@ internal static class Workload
             for (var t = 0; t < topics; t++) w[(t * resources) + r] = Math.Max(1, (long)(weights[(t * resources) + r] / sum * MeanBrokerLoad * brokers));
         }
 
+        var (clients, unexported) = Clients(weights, topics, resources, ref random);
         return new Instance
         {
             Kind = kind, Seed = seed, B = brokers, T = topics, R = resources, W = w, Home = home, Size = size, Drained = drained, Group = group,
-            PerBroker = perBroker, Slack = slack,
+            PerBroker = perBroker, Slack = slack, Clients = clients, UnexportedBytes = unexported,
         };
+    }
+
+    /// <summary>Busy topics have more clients and more of their log not exported yet, with much noise: 1 to 200 clients, up to 64 MiB.</summary>
+    private static (int[] Clients, long[] UnexportedBytes) Clients(double[] weights, int topics, int resources, ref DeterministicRandom random)
+    {
+        double mean = 0;
+        for (var t = 0; t < topics; t++) mean += weights[t * resources] / topics;
+        var clients = new int[topics];
+        var unexported = new long[topics];
+        for (var t = 0; t < topics; t++)
+        {
+            var relative = Math.Sqrt(weights[t * resources] / mean);
+            clients[t] = (int)Math.Clamp(4 * relative * Math.Exp(.8 * Normal(ref random)), 1, 200);
+            unexported[t] = (long)((64 << 20) * Math.Min(1, .3 * relative * random.NextDouble()));
+        }
+
+        return (clients, unexported);
     }
 
     private static void Weights(string kind, int r, int topics, int resources, double[] weights, ref DeterministicRandom random)

@@ -7,6 +7,8 @@ namespace Danube.Dapr.WebConsole.Components;
 /// <summary>How figures and states look: the same on every page.</summary>
 internal static class Look
 {
+    private const int ShortestId = 8;
+
     private static readonly string[] Fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"];
 
     /// <summary>Fonts of the reader's own machine: nothing is loaded from elsewhere.</summary>
@@ -58,6 +60,19 @@ internal static class Look
             return id;
         var scheme = address.IndexOf("://", StringComparison.Ordinal);
         return scheme < 0 ? address : address[(scheme + 3)..].TrimEnd('/');
+    }
+
+    /// <summary>A sentence of another service with the brokers' names in place of their ids, which nobody can tell apart.</summary>
+    internal static string Named(string text, IReadOnlyList<BrokerView>? brokers)
+    {
+        foreach (var broker in brokers ?? [])
+        {
+            // Danube's ids have 18 to 20 digits; a short one could be any number of the sentence.
+            if (broker.Id.Length >= ShortestId)
+                text = text.Replace(broker.Id, Name(broker.Id, brokers), StringComparison.Ordinal);
+        }
+
+        return text;
     }
 
     internal static (Color Color, string Text) Of(BrokerView broker) => broker switch

@@ -4,21 +4,27 @@ using System.Net.Sockets;
 
 namespace Danube.Dapr.MetricsCollector.Resources;
 
-/// <summary>Tells whether a host name or address is this machine.</summary>
+/// <summary>Tells which addresses a host name stands for, and whether they are this machine's.</summary>
 internal static class LocalMachine
 {
     public static bool Has(string host)
     {
+        var own = Own();
+        return Addresses(host).Any(a => IPAddress.IsLoopback(a) || own.Contains(a));
+    }
+
+    /// <summary>The addresses of a host; none when its name cannot be resolved.</summary>
+    public static IReadOnlyList<IPAddress> Addresses(string host)
+    {
         if (string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase))
-            return true;
+            return [IPAddress.Loopback];
         try
         {
-            var addresses = IPAddress.TryParse(host.Trim('[', ']'), out var literal) ? [literal] : Dns.GetHostAddresses(host);
-            return addresses.Any(a => IPAddress.IsLoopback(a) || Own().Contains(a));
+            return IPAddress.TryParse(host.Trim('[', ']'), out var literal) ? [literal] : Dns.GetHostAddresses(host);
         }
         catch (SocketException)
         {
-            return false;
+            return [];
         }
     }
 

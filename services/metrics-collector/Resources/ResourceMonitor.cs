@@ -33,11 +33,13 @@ internal sealed partial class ResourceMonitor(
                 _followed.Remove(gone);
             foreach (var broker in brokers)
             {
-                if (_followed.TryGetValue(broker.Id, out var known) && known.Broker.ClientAddress == broker.ClientAddress && !known.NeedsResolving)
+                // A fallback is looked at again each time: the broker may only have been late.
+                if (_followed.TryGetValue(broker.Id, out var known) && known.Broker.ClientAddress == broker.ClientAddress && known is { NeedsResolving: false, Target.Fallback: false })
                     continue;
                 var target = resolver.Resolve(broker, TargetOf(broker));
                 var window = known?.Window ?? new UsageWindow();
-                window.Break();
+                if (known?.Target.Reader?.Key != target.Reader?.Key || known?.Target.Evidence != target.Evidence)
+                    window.Break();
                 _followed[broker.Id] = new Followed(broker, target, window) { ReportedAt = known?.ReportedAt };
                 if (known?.Target.Evidence != target.Evidence)
                     LogTarget(broker.Id, target.Reader?.Source ?? "none", target.Evidence);
@@ -46,6 +48,9 @@ internal sealed partial class ResourceMonitor(
 
         Sample();
     }
+
+    /// <summary>Whether the broker runs on this machine.</summary>
+    public bool IsHere(BrokerNode broker) => resolver.IsHere(broker);
 
     /// <summary>Reads every target once.</summary>
     /// <returns>Brokers whose figures have changed so much that their report should go out now.</returns>
@@ -96,6 +101,8 @@ internal sealed partial class ResourceMonitor(
             if (followed.Target.Reader is null || followed.Error is not null)
                 return head with { Source = "none" };
             var (usedPercent, freeBytes) = Storage.Of(followed.Target.StoragePath);
+            if (followed.Target.StoragePath.Length > 0 && freeBytes is null)
+                head = head with { Evidence = $"{head.Evidence}; the file system of {followed.Target.StoragePath} cannot be asked" };
             return followed.Window.Take(head) with { DiskUsedPercent = usedPercent is { } used ? Figure.Of(used) : null, DiskFreeBytes = freeBytes };
         }
     }

@@ -13,5 +13,8 @@ internal sealed record ResolvedTarget(string Kind, IResourceReader? Reader, stri
 /// <summary>Finds out how a broker's resources can be measured.</summary>
 internal interface ITargetResolver
 {
+    /// <summary>Whether the broker runs on this machine, in a container or not.</summary>
+    bool IsHere(BrokerNode broker);
+
     ResolvedTarget Resolve(BrokerNode broker, TargetOptions target);
 }

@@ -21,6 +21,9 @@ internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, Seque
 
     public LoadReport? LastReport { get; private set; }
 
+    /// <summary>The measurement that is under way or was the last; null before the first.</summary>
+    public Task<(bool Published, int Gaps)>? Running { get; set; }
+
     /// <summary>One measurement.</summary>
     /// <param name="resources">Gives the use of the broker's machine since the last report; asked when the report is made.</param>
     /// <param name="cancellationToken">Stops it.</param>
@@ -119,11 +122,13 @@ internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, Seque
 /// <param name="Scrape">Of one metrics scrape.</param>
 /// <param name="LeastInterval">Least time between two scrapes of a broker.</param>
 /// <param name="StaleAfter">Age from which the rates of the last good scrape are no longer used.</param>
-internal sealed record RoundLimits(TimeSpan Call, TimeSpan Scrape, TimeSpan LeastInterval, TimeSpan StaleAfter)
+/// <param name="Patience">How long a round waits for brokers that have not answered yet; their reports follow by themselves.</param>
+internal sealed record RoundLimits(TimeSpan Call, TimeSpan Scrape, TimeSpan LeastInterval, TimeSpan StaleAfter, TimeSpan Patience)
 {
     public static RoundLimits From(CollectorOptions options) => new(
         TimeSpan.FromSeconds(options.CallTimeoutSeconds),
         TimeSpan.FromSeconds(options.ScrapeTimeoutSeconds),
         TimeSpan.FromSeconds(Math.Min(0.4, options.IntervalSeconds / 2)),
-        TimeSpan.FromSeconds(Math.Max(10, 3 * options.IntervalSeconds)));
+        TimeSpan.FromSeconds(Math.Max(10, 3 * options.IntervalSeconds)),
+        TimeSpan.FromSeconds(Math.Min(2, options.IntervalSeconds / 2)));
 }

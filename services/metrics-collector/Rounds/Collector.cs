@@ -34,6 +34,7 @@ internal sealed partial class Collector(
     private readonly CollectorOptions _options = options.Value;
     private readonly RoundLimits _limits = RoundLimits.From(options.Value);
     private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly SemaphoreSlim _parallel = new(options.Value.ParallelBrokers);
     private readonly Lock _clusterLock = new();
     private readonly ClusterMonitor _cluster = new(reachability, time);
     private readonly ConcurrentDictionary<string, BrokerMonitor> _monitors = new(StringComparer.Ordinal);
@@ -65,20 +66,9 @@ internal sealed partial class Collector(
         }
     }
 
-    /// <summary>Measures some brokers at once, between the rounds.</summary>
-    public async Task ReportEarlyAsync(IReadOnlyCollection<string> brokerIds, CancellationToken cancellationToken)
-    {
-        await _one.WaitAsync(cancellationToken);
-        try
-        {
-            foreach (var broker in Brokers.Where(b => brokerIds.Contains(b.Id)))
-                await MeasureAsync(broker, new(StringComparer.Ordinal), cancellationToken);
-        }
-        finally
-        {
-            _one.Release();
-        }
-    }
+    /// <summary>Measures some brokers at once, between the rounds; those that are being measured already get their report from that.</summary>
+    public Task ReportEarlyAsync(IReadOnlyCollection<string> brokerIds, CancellationToken cancellationToken) =>
+        Task.WhenAll(Brokers.Where(b => brokerIds.Contains(b.Id)).Select(b => Start(b, new(StringComparer.Ordinal), cancellationToken)).OfType<Task>());
 
     /// <summary>Probes the ports of all known brokers, and publishes a cluster report at once when one is lost or back.</summary>
     /// <returns>True when something changed.</returns>
@@ -96,7 +86,11 @@ internal sealed partial class Collector(
         return true;
     }
 
-    public void Dispose() => _one.Dispose();
+    public void Dispose()
+    {
+        _one.Dispose();
+        _parallel.Dispose();
+    }
 
     private async Task<RoundSummary> RoundAsync(CancellationToken cancellationToken)
     {
@@ -110,12 +104,12 @@ internal sealed partial class Collector(
         var measured = brokers.Where(b => IsMeasured(b)).ToArray();
         resources.Follow(measured);
 
-        var owned = new ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>>(StringComparer.Ordinal);
-        var results = new ConcurrentBag<(bool Published, int Gaps)>();
-        await Parallel.ForEachAsync(
-            measured,
-            new ParallelOptions { MaxDegreeOfParallelism = _options.ParallelBrokers, CancellationToken = cancellationToken },
-            async (broker, token) => results.Add(await MeasureAsync(broker, owned, token)));
+        var read = new ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>>(StringComparer.Ordinal);
+        // Those that were complete last time go first: many slow brokers at once must not hold the places.
+        var running = measured.OrderBy(b => _monitors.GetValueOrDefault(b.Id)?.LastReport?.Gaps.Count > 0).Select(b => Start(b, read, cancellationToken)).OfType<Task<(bool Published, int Gaps)>>().ToArray();
+        await FinishedAsync(running, cancellationToken);
+        var results = running.Where(r => r.IsCompletedSuccessfully).Select(r => r.Result).ToArray();
+        var owned = new ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>>(read, StringComparer.Ordinal);
         var published = results.Count(r => r.Published);
         var missing = results.Sum(r => r.Gaps);
         // Before Danube has answered once nothing is known: an empty report would read as a cluster without brokers.
@@ -133,20 +127,56 @@ internal sealed partial class Collector(
 
         foreach (var gap in gaps)
             LogClusterGap(gap.Part, gap.Detail);
-        return new RoundSummary(brokers.Count, results.Count, published, missing, 0);
+        return new RoundSummary(brokers.Count, results.Length, published, missing, 0);
     }
 
-    private async ValueTask<(bool Published, int Gaps)> MeasureAsync(
-        BrokerNode broker, ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>> owned, CancellationToken cancellationToken)
+    /// <summary>Waits until all are done, or for as long as a broker that is slow may cost the others.</summary>
+    private async Task FinishedAsync(Task<(bool Published, int Gaps)>[] running, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.WhenAll(running).WaitAsync(_limits.Patience, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            // Their reports follow when they answer or their time is up.
+        }
+    }
+
+    /// <summary>Begins to measure a broker.</summary>
+    /// <returns>The measurement, or null while the last one is still under way.</returns>
+    private Task<(bool Published, int Gaps)>? Start(BrokerNode broker, ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>> owned, CancellationToken cancellationToken)
     {
         var monitor = _monitors.GetOrAdd(broker.Id, id => new BrokerMonitor(id, source, sequences, time, _limits));
-        var (report, list) = await monitor.CollectAsync(() => resources.Take(broker.Id), cancellationToken);
-        if (list is not null)
-            owned[broker.Id] = list;
-        foreach (var gap in report.Gaps)
-            LogGap(broker.Id, gap.Part, gap.Detail);
-        metrics.Report(report);
-        return (await TryPublishAsync(t => publisher.PublishAsync(report, t), "load", cancellationToken), report.Gaps.Count);
+        lock (monitor)
+        {
+            if (monitor.Running is { IsCompleted: false })
+                return null;
+            // What a late one ended with has to show.
+            if (monitor.Running is { IsFaulted: true } failed)
+                return failed;
+            return monitor.Running = MeasureAsync(monitor, broker.Id, owned, cancellationToken);
+        }
+    }
+
+    private async Task<(bool Published, int Gaps)> MeasureAsync(
+        BrokerMonitor monitor, string brokerId, ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>> owned, CancellationToken cancellationToken)
+    {
+        await _parallel.WaitAsync(cancellationToken);
+        try
+        {
+            var (report, list) = await monitor.CollectAsync(() => resources.Take(brokerId), cancellationToken);
+            if (list is not null)
+                owned[brokerId] = list;
+            foreach (var gap in report.Gaps)
+                LogGap(brokerId, gap.Part, gap.Detail);
+            metrics.Report(report);
+            return (await TryPublishAsync(t => publisher.PublishAsync(report, t), "load", cancellationToken), report.Gaps.Count);
+        }
+        finally
+        {
+            _parallel.Release();
+        }
     }
 
     private async Task<ClusterReport> ClusterReportAsync(
@@ -182,7 +212,7 @@ internal sealed partial class Collector(
             : _options.Scope switch
             {
                 "all" => true,
-                "local" => LocalMachine.Has(broker.ClientAddress.Host),
+                "local" => resources.IsHere(broker),
                 _ => false,
             };
 

@@ -48,13 +48,17 @@ internal sealed class SampleLoop(ResourceMonitor resources, Collector collector,
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.Value.SampleSeconds), time);
+        var early = Task.CompletedTask;
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
                 var changed = resources.Sample();
-                if (changed.Count > 0)
-                    await collector.ReportEarlyAsync(changed, stoppingToken);
+                // The samples go on while a broker is slow to answer; what changed meanwhile still has at the next sample.
+                if (changed.Count == 0 || !early.IsCompleted)
+                    continue;
+                await early;
+                early = collector.ReportEarlyAsync(changed, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

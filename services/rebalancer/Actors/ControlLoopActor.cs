@@ -3,6 +3,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
+using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
@@ -25,6 +26,7 @@ internal sealed partial class ControlLoopActor(
     ActorDirectory actors,
     EventPublisher events,
     Drains drains,
+    Ghosts ghosts,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -260,6 +262,7 @@ internal sealed partial class ControlLoopActor(
         {
             (state, var effect) = await MeasureAsync(state, snapshot);
             record = record with { Effect = effect };
+            state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts) };
             state = await AnnounceAsync(state, snapshot);
         }
 
@@ -270,7 +273,8 @@ internal sealed partial class ControlLoopActor(
     /// <summary>Measures what the plan did that ended longest ago, once there are reports that can show it.</summary>
     private async Task<(ControlState State, PlanEffect? Effect)> MeasureAsync(ControlState state, ClusterSnapshot snapshot)
     {
-        if (state.EffectsDue is not [var due, ..] || Effects.WhyNotYet(snapshot, due, monitor.CurrentValue) is not null)
+        // While another plan runs, a measurement would be of both.
+        if (state.Active is { AwaitsApproval: false } || state.EffectsDue is not [var due, ..] || Effects.WhyNotYet(snapshot, due, monitor.CurrentValue) is not null)
             return (state, null);
         var plan = actors.Plan(due.PlanId);
         var effect = await plan.GetAsync() is { } run ? Effects.Measure(snapshot, run.Plan, await plan.GetMovesAsync(), time.GetUtcNow()) : null;
@@ -281,6 +285,23 @@ internal sealed partial class ControlLoopActor(
         }
 
         return (state with { EffectsDue = [.. state.EffectsDue.Skip(1)] }, effect);
+    }
+
+    /// <summary>Keeps brokers that are gone, and that Danube's leader ranks all the same, from getting topics.</summary>
+    /// <returns>Those of this moment; those of before when Danube does not answer.</returns>
+    private async Task<IReadOnlyList<string>> SilenceGhostsAsync(IReadOnlyList<string> before)
+    {
+        try
+        {
+            var found = await ghosts.FindAsync();
+            if (monitor.CurrentValue.ModeValue != RebalancerMode.Observe)
+                await ghosts.SilenceAsync(found);
+            return found;
+        }
+        catch (DanubeException)
+        {
+            return before;
+        }
     }
 
     /// <summary>Announces findings that came or went. Announced before it is stored: told twice is better than never, and history knows an event by its id.</summary>
@@ -299,6 +320,7 @@ internal sealed partial class ControlLoopActor(
     private async Task<ControlState> BeginAsync(
         ControlState state, RebalancePlan plan, bool manual, DateTimeOffset? deadline, string? by, string? key, string body)
     {
+        state = await WithdrawAsync(state);
         var now = time.GetUtcNow();
         await actors.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
@@ -327,6 +349,21 @@ internal sealed partial class ControlLoopActor(
         await StoreAsync(state);
         await launcher.StartAsync(state.Active!);
         PlanBegun(plan.Id, plan.Moves.Count, plan.Summary);
+        return state;
+    }
+
+    /// <summary>Takes the floor from a plan that only waits for approval: what is begun now comes first, and afterwards it is planned anew.</summary>
+    private async Task<ControlState> WithdrawAsync(ControlState state)
+    {
+        if (state.Active is not { AwaitsApproval: true } waiting)
+            return state;
+        var moves = await actors.Plan(waiting.PlanId).GetMovesAsync();
+        state = Outcomes.Apply(state, PlanResults.Of(waiting.PlanId, ReasonCode.Drift, "", moves), monitor.CurrentValue, time.GetUtcNow());
+        await StoreAsync(state);
+        await actors.Plan(waiting.PlanId).ChangeAsync(new PlanChange(PlanRunState.Stopped, ReasonCode.Drift));
+        // Its workflow sees that it has no floor any more, and ends.
+        await launcher.WakeAsync(waiting.PlanId);
+        PlanWithdrawn(waiting.PlanId);
         return state;
     }
 
@@ -444,6 +481,9 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId} with {Moves} moves: {Summary}")]
     private partial void PlanBegun(string planId, int moves, string summary);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId}, which waited for approval, gave way")]
+    private partial void PlanWithdrawn(string planId);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId} was approved by {Approver}")]
     private partial void Approved(string planId, string approver);

@@ -12,7 +12,8 @@ namespace Danube.Dapr.Rebalancer.Actors;
 /// Holds the one mask window. Masking and unmasking happen inside its turns, so they never overlap; what will be masked is stored before the first broker
 /// is, and a reminder closes a window whose holder did not come back.
 /// </summary>
-internal sealed partial class MaskActor(ActorHost host, DanubeCluster danube, IOptionsMonitor<RebalancerOptions> options, TimeProvider time, ILogger<MaskActor> logger)
+internal sealed partial class MaskActor(
+    ActorHost host, DanubeCluster danube, Ghosts ghosts, IOptionsMonitor<RebalancerOptions> options, TimeProvider time, ILogger<MaskActor> logger)
     : Actor(host), IMaskActor, IRemindable
 {
     private const string StateKey = "window";
@@ -46,6 +47,7 @@ internal sealed partial class MaskActor(ActorHost host, DanubeCluster danube, IO
             return new MaskAnswer([], ReasonCode.BrokerNotActive, $"Broker {request.Target} is {topology.Find(request.Target)?.Status.ToString() ?? "not registered"}.");
         }
 
+        await ghosts.SilenceAsync(await ghosts.FindAsync());
         var toMask = MaskRules.ToMask(topology, request.Target);
         window = await JournalAsync(window, request, toMask);
         foreach (var broker in toMask)

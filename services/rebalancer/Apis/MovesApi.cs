@@ -24,10 +24,18 @@ internal static class MovesApi
         app.MapDelete("/moves/{**id}", Cancel);
     }
 
-    internal static async Task<Results<Ok<Page<MoveRecord>>, ProblemHttpResult>> List(PlanReader plans, ActorDirectory actors, int offset = 0, int limit = 100)
+    /// <summary>Moves, those of the newest plan first; with <paramref name="plan"/> those of one plan, in its order.</summary>
+    internal static async Task<Results<Ok<Page<MoveRecord>>, ProblemHttpResult>> List(PlanReader plans, ActorDirectory actors, string? plan = null, int offset = 0, int limit = 100)
     {
         if (Answers.WrongPage(offset, limit) is { } wrong)
             return wrong;
+        if (plan is not null)
+        {
+            return await plans.ReadAsync(plan) is { } run
+                ? TypedResults.Ok(new Page<MoveRecord>(run.Moves.Count, offset, [.. run.Moves.Skip(offset).Take(limit)]))
+                : ApiProblem.NotFound("plan", plan);
+        }
+
         return TypedResults.Ok(await plans.MovesAsync(await actors.Control.GetStateAsync(), offset, limit));
     }
 

@@ -43,11 +43,29 @@ internal static class TopicsApi
         string ns, string name, RepairRequest? request, Repairs repairs, CancellationToken cancellationToken, [FromHeader(Name = Answers.IdempotencyKey)] string? key = null) =>
         repairs.StartAsync($"/{ns}/{name}", request ?? new RepairRequest(), key, cancellationToken);
 
-    internal static async Task<Results<Ok<CommandResponse>, ProblemHttpResult>> Pin(string ns, string name, PinRequest request, ActorDirectory actors)
+    internal static async Task<Results<Ok<CommandResponse>, ProblemHttpResult>> Pin(
+        string ns, string name, PinRequest request, CycleRunner runner, ActorDirectory actors, CancellationToken cancellationToken)
     {
         var topic = $"/{ns}/{name}";
         if (!Control.TopicNames.IsValid(topic))
             return ApiProblem.NotFound("topic", topic);
+        // A pin may be taken away when topic and broker are long gone; a new one with a slip in it would never do anything.
+        if (request.BrokerId is { } wanted)
+        {
+            try
+            {
+                var snapshot = await runner.EnrichedSnapshotAsync(await actors.Control.GetStateAsync(), cancellationToken);
+                if (snapshot.Topics.All(t => t.Name != topic))
+                    return ApiProblem.NotFound("topic", topic);
+                if (snapshot.Brokers.All(b => b.Id != wanted))
+                    return ApiProblem.NotFound("broker", wanted);
+            }
+            catch (SnapshotUnavailableException error)
+            {
+                return Answers.Refused(ReasonCode.StaleReports, error.Message);
+            }
+        }
+
         await actors.Topic(topic).PinAsync(new TopicPinning(request.BrokerId));
         await actors.Control.PinAsync(new TopicPin(topic, request.BrokerId ?? ""));
         return TypedResults.Ok(new CommandResponse(true, request.BrokerId is { } broker ? $"{topic} belongs on broker {broker}; the next plan takes it there." : $"{topic} is not pinned."));
@@ -73,14 +91,16 @@ internal sealed class Repairs(RankingClient ranking, CycleRunner runner, ActorDi
         {
             var unowned = await ranking.GetUnownedAsync(cancellationToken);
             var wanted = topic is null ? unowned : [.. unowned.Where(t => t.Name == topic)];
+            if (topic is null && wanted.Count == 0)
+                return TypedResults.Ok(new CommandResponse(false, "Every topic has an owner: nothing to repair."));
+            var snapshot = await runner.EnrichedSnapshotAsync(await actors.Control.GetStateAsync(), cancellationToken);
             if (wanted.Count == 0)
             {
-                return topic is null
-                    ? TypedResults.Ok(new CommandResponse(false, "Every topic has an owner: nothing to repair."))
-                    : Answers.Refused(ReasonCode.AlreadyThere, $"{topic} has an owner, or does not exist: nothing to repair.");
+                return snapshot.Topics.FirstOrDefault(t => t.Name == topic) is { } owned
+                    ? Answers.Refused(ReasonCode.AlreadyThere, $"Broker {owned.BrokerId} owns {topic}: nothing to repair.")
+                    : ApiProblem.NotFound("topic", topic!);
             }
 
-            var snapshot = await runner.EnrichedSnapshotAsync(await actors.Control.GetStateAsync(), cancellationToken);
             var plan = PlanMaker.Repair(snapshot, wanted, time.GetUtcNow(), monitor.CurrentValue.Policy);
             if (request.DryRun)
                 return TypedResults.Ok(new CommandResponse(false, plan.Summary, null, plan));

@@ -57,18 +57,16 @@ internal static class ControlRules
     public static BuiltInWatch Watch(BuiltInWatch? before, string leader, double moves, DateTimeOffset now) =>
         before is { } was && was.Leader == leader && moves > was.Moves ? new BuiltInWatch(leader, moves, now) : new BuiltInWatch(leader, moves, before?.SeenAt);
 
-    /// <summary>Why an operator's command may not start now; null when it may. Pause, quiet hours and mode are the operator's own and do not hold it back.</summary>
+    /// <summary>
+    /// Why an operator's command may not start now; null when it may. Pause, quiet hours and mode are the operator's own and do not hold it back, and a plan that only waits for approval
+    /// gives way.
+    /// </summary>
     public static Denial? WhyNotStartManually(ControlState state, RebalancerOptions options)
     {
         if (state.KillSwitch is { } kill)
             return new Denial(ReasonCode.KillSwitch, Describe(kill));
-        if (state.Active is { } active)
-        {
-            return active.AwaitsApproval
-                ? new Denial(ReasonCode.AwaitingApproval, $"Plan {active.PlanId} waits for approval: approve or cancel it first.")
-                : new Denial(ReasonCode.PlanRunning, $"Plan {active.PlanId} is running.");
-        }
-
+        if (state.Active is { AwaitsApproval: false } active)
+            return new Denial(ReasonCode.PlanRunning, $"Plan {active.PlanId} is running.");
         return options.StorageKeepsHistory ? null : StorageDenial(options);
     }
 
@@ -90,12 +88,13 @@ internal static class ControlRules
     /// <summary>Whether the running plan may take its next step.</summary>
     public static Continuation MayContinue(ControlState state, string planId, RebalancerOptions options, DateTimeOffset now)
     {
-        if (state.KillSwitch is { } kill)
-            return Continuation.Stop(ReasonCode.KillSwitch, Describe(kill));
+        // These two first: they also end a plan that waits for approval, whatever else holds it back.
         if (state.Active is not { } active || active.PlanId != planId)
             return Continuation.Stop(ReasonCode.Cancelled, $"Plan {planId} no longer has the floor.");
         if (active.Cancelled)
             return Continuation.Stop(ReasonCode.Cancelled, "An operator cancelled the plan.");
+        if (state.KillSwitch is { } kill)
+            return Continuation.Stop(ReasonCode.KillSwitch, Describe(kill));
         if (!active.AwaitsApproval && (now - (active.ApprovedAt ?? active.Since)).TotalMinutes > options.MaxPlanMinutes)
             return Continuation.Stop(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"The plan has run for {options.MaxPlanMinutes:0.#} minutes, the most that a plan may."));
         if (state.Circuit is { } circuit && !active.Manual)

@@ -44,6 +44,9 @@ public sealed record ControlState
     /// <summary>Topics whose repair failed: not tried again by itself.</summary>
     public IReadOnlyList<string> RepairFailed { get; init; } = [];
 
+    /// <summary>Brokers that are gone and that Danube's leader ranks all the same.</summary>
+    public IReadOnlyList<string> Ghosts { get; init; } = [];
+
     /// <summary>How fast moves are made; null until the first batch.</summary>
     public Pace? Pace { get; init; }
 

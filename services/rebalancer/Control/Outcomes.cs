@@ -24,9 +24,9 @@ internal static class Outcomes
             Active = null,
             Ledger = state.Ledger.Remove(now, active.Since, result.NotMoved.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
             RecentMoves = Recent(state, result, options, now),
-            Banned = [.. state.Banned.Concat(failures.Where(m => m.From.Length > 0 && LeavesDeadCopy(m)).Select(m => new TopicPin(m.Topic, m.From))).Distinct().TakeLast(MaxRemembered)],
+            Banned = [.. state.Banned.Concat(failures.Select(DeadCopy).OfType<TopicPin>()).Distinct().TakeLast(MaxRemembered)],
             LoadedTwice = [.. state.LoadedTwice.Concat(failures.Where(m => m.Reason == ReasonCode.LoadedTwice).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered)],
-            StuckBrokers = [.. state.StuckBrokers.Concat(result.Ends.Where(m => m.State == MoveState.Stuck).Select(m => m.From)).Distinct()],
+            StuckBrokers = [.. state.StuckBrokers.Concat(result.Ends.Where(m => m.State == MoveState.Stuck).Select(StuckOn)).Distinct()],
             RepairFailed =
             [
                 .. state.RepairFailed.Except(result.Ends.Where(m => m.State == MoveState.Done).Select(m => m.Topic))
@@ -48,15 +48,25 @@ internal static class Outcomes
         return [.. state.RecentMoves.Concat(moved).Where(m => m.At > keep)];
     }
 
-    /// <summary>An unload that did not finish may have left the topic, sealed, in the memory of the broker that it came from.</summary>
-    private static bool LeavesDeadCopy(MoveRecord move) => move.State == MoveState.Stuck || move.Reason is ReasonCode.DeadCopy;
+    /// <summary>
+    /// Where a move left, or found, a dead copy: an unload that did not finish may have left the topic, sealed, in the memory of the broker that it came from; a target that refuses the
+    /// topic's publishes has one from before. Null for none, and for a repair, which knows of no broker.
+    /// </summary>
+    private static TopicPin? DeadCopy(MoveRecord move) =>
+        move.From.Length == 0 ? null
+        : move.Reason is ReasonCode.DeadCopy ? new TopicPin(move.Topic, move.To)
+        : move.State == MoveState.Stuck && StuckOn(move) == move.From ? new TopicPin(move.Topic, move.From)
+        : null;
+
+    /// <summary>Where a move stuck: at its source, which did not let the topic go, or at its target, which was given it and did not load it.</summary>
+    private static string StuckOn(MoveRecord move) => move.Owner == move.To ? move.To : move.From;
 
     private static OpenCircuit? WhyOpen(PlanResult result, List<MoveRecord> all, RebalancerOptions options, DateTimeOffset now)
     {
         // A repair stops at its first surprise by itself; it is no reason to stop moves.
         var failures = all.Where(m => m.Cause != MoveCause.Repair).ToList();
         if (failures.FirstOrDefault(m => m.State == MoveState.Stuck) is { } stuck)
-            return new OpenCircuit(now, ReasonCode.Timeout, $"Topic {stuck.Topic} is stuck between {stuck.From} and {stuck.To}: {stuck.Detail}");
+            return new OpenCircuit(now, ReasonCode.Timeout, $"Topic {stuck.Topic} is stuck on broker {StuckOn(stuck)} on its way from {stuck.From} to {stuck.To}: {stuck.Detail}");
         if (failures.FirstOrDefault(m => m.Reason is ReasonCode.LoadedTwice or ReasonCode.DeadCopy) is { } bad)
             return new OpenCircuit(now, bad.Reason!.Value, $"Topic {bad.Topic}: {bad.Detail}");
         if (result.Reason is ReasonCode.ClientImpact)

@@ -84,13 +84,6 @@ internal sealed class CycleRunner(
 
     private async Task<CycleResult> DecideAsync(ControlState state, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (state.Active is { } active)
-        {
-            return active.AwaitsApproval
-                ? new CycleResult(state, Record(now, CycleOutcome.Skipped, ReasonCode.AwaitingApproval, $"Plan {active.PlanId} waits for approval."), null)
-                : new CycleResult(state, Record(now, CycleOutcome.Skipped, ReasonCode.PlanRunning, $"Plan {active.PlanId} is running."), null);
-        }
-
         ClusterSnapshot snapshot;
         try
         {
@@ -98,12 +91,24 @@ internal sealed class CycleRunner(
         }
         catch (SnapshotUnavailableException error)
         {
-            return new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.StaleReports, error.Message), null);
+            return new CycleResult(state, Busy(state, now) ?? Record(now, CycleOutcome.Failed, ReasonCode.StaleReports, error.Message), null);
         }
 
+        // Findings are looked for whatever else goes on.
         state = ClusterLearning.Learn(state, snapshot);
-        return await DecideAsync(state, snapshot, options, now, cancellationToken) with { Snapshot = snapshot };
+        var result = state.Active is { AwaitsApproval: false }
+            ? new CycleResult(state, Busy(state, now)!, null)
+            : await DecideAsync(state, snapshot, options, now, cancellationToken);
+        return result with { Snapshot = snapshot };
     }
+
+    /// <summary>The record of a cycle for which a plan leaves nothing to do; null when no plan has the floor.</summary>
+    private static CycleRecord? Busy(ControlState state, DateTimeOffset now) => state.Active switch
+    {
+        null => null,
+        { AwaitsApproval: true } waiting => Record(now, CycleOutcome.Skipped, ReasonCode.AwaitingApproval, $"Plan {waiting.PlanId} waits for approval."),
+        { } running => Record(now, CycleOutcome.Skipped, ReasonCode.PlanRunning, $"Plan {running.PlanId} is running."),
+    };
 
     private async Task<CycleResult> DecideAsync(
         ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
@@ -114,6 +119,8 @@ internal sealed class CycleRunner(
         (state, var drain) = await ResumeDrainAsync(state, snapshot, options, now, cancellationToken);
         if (drain is not null)
             return drain;
+        if (Busy(state, now) is { } waits)
+            return new CycleResult(state, waits, null);
         var made = planner.Make(snapshot, new PlanRequest
         {
             Policy = options.Policy,
@@ -165,7 +172,11 @@ internal sealed class CycleRunner(
             return null;
         }
 
-        var due = unowned.Where(t => (now - t.Since).TotalSeconds >= options.StrandedAfterSeconds && !state.RepairFailed.Contains(t.Name)).ToList();
+        // Ranking's view is some seconds old: what was repaired since it saw the topic without owner has one.
+        var repaired = state.RecentMoves.ToLookup(m => m.Topic, m => m.At, StringComparer.Ordinal);
+        var due = unowned
+            .Where(t => (now - t.Since).TotalSeconds >= options.StrandedAfterSeconds && !state.RepairFailed.Contains(t.Name) && repaired[t.Name].All(at => at < t.Since))
+            .ToList();
         if (due.Count == 0)
             return null;
         try

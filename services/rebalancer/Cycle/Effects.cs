@@ -29,7 +29,7 @@ internal static class Effects
         var planned = plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
         var effects = moves.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere)
             .Select(m => Of(planned[m.Topic], topics.GetValueOrDefault(m.Topic)))
-            .OrderBy(e => e.CameBack).ThenByDescending(e => e.BacklogMessages ?? 0).ThenBy(e => e.Topic, StringComparer.Ordinal)
+            .OrderBy(e => e.CameBack).ThenByDescending(e => (e.BacklogMessages ?? 0) - (e.BacklogMessagesBefore ?? 0)).ThenBy(e => e.Topic, StringComparer.Ordinal)
             .Take(MostMoves);
         return new PlanEffect
         {
@@ -46,6 +46,8 @@ internal static class Effects
     private static MoveEffect Of(PlannedMove move, TopicSnapshot? now)
     {
         double? after = now is { RatesKnown: true } ? now.MessagesInPerSecond + now.MessagesOutPerSecond : null;
-        return new MoveEffect(move.Topic, now?.BrokerId, move.MessagesPerSecond, after, now?.BacklogMessages, now?.BrokerId is not null && (move.MessagesPerSecond == 0 || after is null or > 0));
+        return new MoveEffect(
+            move.Topic, now?.BrokerId, move.MessagesPerSecond, after, now?.BacklogMessages,
+            now?.BrokerId is not null && (move.MessagesPerSecond == 0 || after is null or > 0), move.BacklogMessages);
     }
 }

@@ -27,7 +27,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         }
 
         var plan = Planner.Plan(planning, Options(snapshot, request, options, policy));
-        var wire = WithFirstSeen(PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation), snapshot);
+        var wire = WithTopics(PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation), snapshot);
         var outOfBand = plan.Moves.Count > 0 || policy.IsTriggeredBy(plan.Before) || (request.UntilTarget && !policy.IsSettled(plan.Before));
         if (plan.Moves.Count > 0)
             return new PlanMade(wire, null, wire.Summary, wire.Before, outOfBand, wire.Refusals);
@@ -53,6 +53,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
             MessagesPerSecond = topic.MessagesInPerSecond + topic.MessagesOutPerSecond,
             Clients = topic.Producers + topic.Consumers,
             FirstSeen = topic.FirstSeen,
+            BacklogMessages = topic.BacklogMessages,
         };
         var hash = ManualHash.Of(snapshot.Generation, [move]);
         return new RebalancePlan
@@ -78,7 +79,8 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         var balance = Measure(snapshot, now);
         Contracts.PlannedMove[] moves =
         [
-            .. topics.OrderBy(t => t.Name, StringComparer.Ordinal).Select(t => new Contracts.PlannedMove
+            // A topic comes after those whose names begin with its own: Danube finds their owner for its name.
+            .. topics.OrderByDescending(t => t.Name, StringComparer.Ordinal).Select(t => new Contracts.PlannedMove
             {
                 Topic = t.Name,
                 From = "",
@@ -110,14 +112,17 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         ? snapshot
         : snapshot with { Topics = [.. snapshot.Topics.Select(t => t.Reliable is false && RecreateRules.WhyNot(t.Name, options) is null ? t with { Reliable = true } : t)] };
 
-    /// <summary>The gate in front of a topic checks its age again, by what the plan was made on.</summary>
-    private static RebalancePlan WithFirstSeen(RebalancePlan plan, ClusterSnapshot snapshot)
+    /// <summary>What the plan was made on, for later steps: the gate in front of a topic checks its age again, and the measured backlog is compared.</summary>
+    private static RebalancePlan WithTopics(RebalancePlan plan, ClusterSnapshot snapshot)
     {
         if (plan.Moves.Count == 0)
             return plan;
         var moved = plan.Moves.Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
-        var seen = snapshot.Topics.Where(t => moved.Contains(t.Name)).ToDictionary(t => t.Name, t => t.FirstSeen, StringComparer.Ordinal);
-        return plan with { Moves = [.. plan.Moves.Select(m => m with { FirstSeen = seen.GetValueOrDefault(m.Topic) })] };
+        var topics = snapshot.Topics.Where(t => moved.Contains(t.Name)).ToDictionary(t => t.Name, StringComparer.Ordinal);
+        return plan with
+        {
+            Moves = [.. plan.Moves.Select(m => topics.GetValueOrDefault(m.Topic) is { } topic ? m with { FirstSeen = topic.FirstSeen, BacklogMessages = topic.BacklogMessages } : m)],
+        };
     }
 
     internal static BalanceReport Measure(ClusterSnapshot snapshot, DateTimeOffset now) =>

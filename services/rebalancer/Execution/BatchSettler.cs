@@ -32,7 +32,10 @@ internal sealed class BatchSettler(DanubeCluster danube, ActorDirectory actors, 
             ends,
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
             async (e, _) => await recorder.EndTopicAsync(recorder.At(input.PlanId, e.Move, e.End.State, e.End.Reason, e.End.Detail, e.End.DurationMs), e.End.Owner, e.End.FailedOn));
-        await recorder.RecordAsync(input.PlanId, [.. ends.Select(e => recorder.At(input.PlanId, e.Move, e.End.State, e.End.Reason, e.End.Detail, e.End.DurationMs))]);
+        await recorder.RecordAsync(input.PlanId,
+        [
+            .. ends.Select(e => recorder.At(input.PlanId, e.Move, e.End.State, e.End.Reason, e.End.Detail, e.End.DurationMs) with { Owner = e.End.Owner }),
+        ]);
         var impact = await ImpactAsync(input, cancellationToken);
         if (ends.Find(e => e.End.State == MoveState.Failed) is { Move: not null } failed)
             return new BatchResult(ContinuationKind.Stop, failed.End.Reason, $"{failed.Move.Topic}: {failed.End.Detail}");

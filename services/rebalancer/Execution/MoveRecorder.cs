@@ -35,7 +35,7 @@ internal sealed partial class MoveRecorder(ActorDirectory actors, RebalancerMetr
     public async Task EndAsync(string planId, MoveRecord record, string? owner = null, string? failedOn = null)
     {
         await EndTopicAsync(record, owner, failedOn);
-        await RecordAsync(planId, [record]);
+        await RecordAsync(planId, [record with { Owner = owner }]);
     }
 
     /// <summary>The topic's half of <see cref="EndAsync"/>, for ends that are then recorded together.</summary>

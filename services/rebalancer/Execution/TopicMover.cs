@@ -41,7 +41,10 @@ internal sealed class TopicMover(
         var held = await actors.Topic(input.Move.Topic).GetAsync();
         if (held?.LastEnd is { } end && end.MoveId == moveId)
         {
-            await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs)]);
+            // The lease may have run out between the delete and the new creation, while no process lived.
+            if (input.Move.Recreate && end.Reason == ReasonCode.Timeout && await recreation.WhyNotThereAsync(input, cancellationToken) is { } gone)
+                end = end with { Detail = gone };
+            await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs) with { Owner = held.Owner }]);
             return new MoveResult(MoveProgress.Ended, InterruptionOf(end.State, end.Reason, end.Detail));
         }
 
@@ -253,8 +256,9 @@ internal sealed class TopicMover(
 
     private async Task<MoveResult> StuckAsync(MoveInput input, string detail, string? owner, TimeSpan elapsed)
     {
+        // A target that owns the topic and does not serve it has not loaded it: nothing of it was left on its source.
         await recorder.EndAsync(input.PlanId,
-            recorder.At(input.PlanId, input.Move, MoveState.Stuck, ReasonCode.Timeout, detail, elapsed.TotalMilliseconds), owner, failedOn: input.Move.From);
+            recorder.At(input.PlanId, input.Move, MoveState.Stuck, ReasonCode.Timeout, detail, elapsed.TotalMilliseconds), owner, failedOn: owner == input.Move.To ? null : input.Move.From);
         return new MoveResult(MoveProgress.Ended, InterruptionOf(MoveState.Stuck, ReasonCode.Timeout, detail));
     }
 

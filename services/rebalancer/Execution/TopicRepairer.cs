@@ -18,7 +18,7 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// Every step looks first, so it may run any number of times; at the first surprise it stops and says what is left to do.
 /// </summary>
 internal sealed class TopicRepairer(
-    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, RebalancerMetrics metrics, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Ghosts ghosts, RebalancerMetrics metrics, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
     public const string HelperSuffix = "-danube-repair";
 
@@ -36,7 +36,13 @@ internal sealed class TopicRepairer(
         var started = time.GetTimestamp();
         var held = await ReserveAsync(input);
         if (held.End is { } ended)
+        {
+            // The lease may have run out between the delete and the new creation, while no process lived.
+            if (ended.Reason == ReasonCode.Timeout && input.KnownNonReliable && await WhyNotThereAsync(input, cancellationToken) is { } gone)
+                ended = ended with { Detail = gone };
             return await EndAsync(input, ended.State, ended.Reason, ended.Detail, null, ended.DurationMs);
+        }
+
         if (held.Denial is { } denial)
             return await EndAsync(input, MoveState.Skipped, denial.Reason, denial.Detail, null, null);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Reserved)]);
@@ -44,8 +50,9 @@ internal sealed class TopicRepairer(
         {
             if (held.Step == LeaseStep.Unloading)
             {
-                // The unload was sent before a crash: the topic may be on its way to an owner, and must not be loaded a second time meanwhile.
-                await ComesByItselfAsync(input.Move.Topic, cancellationToken);
+                // The unload was sent, or the topic deleted, before a crash: it may be on its way to an owner, and must not be loaded a second time meanwhile.
+                if (!input.KnownNonReliable || await CreateAgainAsync(input, cancellationToken))
+                    await ComesByItselfAsync(input.Move.Topic, cancellationToken);
             }
 
             var ownership = await danube.GetOwnershipAsync(cancellationToken);
@@ -57,6 +64,8 @@ internal sealed class TopicRepairer(
 
             if (ownership.Topics.FirstOrDefault(t => t.Name == input.Move.Topic) is not { } listed)
                 return await EndAsync(input, MoveState.Skipped, ReasonCode.Stranded, "Danube lists no such topic: nothing to repair.", null, null);
+            await ghosts.SilenceAsync(await ghosts.FindAsync(cancellationToken), cancellationToken);
+            await LetGoOfGhostAsync(input.Move.Topic, cancellationToken);
             var owner = listed.Delivery == TopicDelivery.Reliable
                 ? await RepairReliableAsync(input, ownership, cancellationToken)
                 : await RepairNonReliableAsync(input, ownership, cancellationToken);
@@ -112,19 +121,65 @@ internal sealed class TopicRepairer(
         if ((await danube.DescribeTopicAsync(topic, cancellationToken)).SchemaSubject is { } schema)
             throw new RepairException(ReasonCode.HasSchema, $"It has the schema {schema}, which a new creation would lose.");
 
+        if (ownership.Topics.FirstOrDefault(t => t.Name.Length > topic.Length && t.Name != topic + HelperSuffix && t.Name.StartsWith(topic, StringComparison.Ordinal)) is { } longer)
+            throw new RepairException(ReasonCode.NameCollision, $"Danube would refuse to create it again, because the name of {longer.Name} begins with its name. Left to do: delete or rename that one first.");
+
         var unclean = await UncleanBrokersAsync(topic);
         if (await CarrierAsync(topic, unclean, cancellationToken) is null)
             await CreateHelperAsync(input, ownership, unclean, TopicDelivery.NonReliable, cancellationToken);
+        // Written down before it is deleted: from here on every try creates it first when it is not there.
+        await actors.Topic(topic).BeginUnloadAsync(input.Move.MoveId(input.PlanId));
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted and created again.")]);
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
         if (deleted.Outcome != DeleteTopicOutcome.Deleted)
             throw new RepairException(ReasonCode.Refused, $"Danube refused to delete it ({deleted.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
-        await RemoveHelperAsync(topic, await danube.GetOwnershipAsync(cancellationToken), cancellationToken);
+        await CreateAgainAsync(input, cancellationToken);
+        return await OwnedAsync(topic, cancellationToken);
+    }
+
+    private async Task<string?> WhyNotThereAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CreateAgainAsync(input, cancellationToken);
+            return null;
+        }
+        catch (RepairException surprise)
+        {
+            return surprise.Message;
+        }
+    }
+
+    /// <summary>Creates a NonReliable topic that was deleted; false when it is there. The helper goes first: Danube refuses a name with which another begins.</summary>
+    private async Task<bool> CreateAgainAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        var topic = input.Move.Topic;
+        var ownership = await danube.GetOwnershipAsync(cancellationToken);
+        if (ownership.Topics.Any(t => t.Name == topic))
+            return false;
+        await RemoveHelperAsync(topic, ownership, cancellationToken);
         var created = await danube.CreateTopicAsync(topic, TopicDelivery.NonReliable, cancellationToken);
         if (created.Outcome is not (CreateTopicOutcome.Accepted or CreateTopicOutcome.AlreadyExists))
             throw new RepairException(ReasonCode.Refused, $"It is deleted, but Danube refused to create it again ({created.Detail}). Left to do: create {topic} (NonReliable).");
-        return await OwnedAsync(topic, cancellationToken);
+        return true;
     }
+
+    /// <summary>A topic that was given to a broker which is gone has an assignment that nobody serves: it is taken away first, so that the topic can be loaded elsewhere.</summary>
+    private async Task LetGoOfGhostAsync(string topic, CancellationToken cancellationToken)
+    {
+        if (await GoneOwnerAsync(topic, cancellationToken) is null)
+            return;
+        await danube.UnloadTopicAsync(topic, cancellationToken);
+        if (await GoneOwnerAsync(topic, cancellationToken) is { } gone)
+        {
+            throw new RepairException(ReasonCode.NameCollision,
+                $"Danube finds broker {gone}, which is gone, for its name: a topic whose name begins with it was given to that broker. Left to do: repair that one first.");
+        }
+    }
+
+    /// <summary>The broker that Danube finds for the name, when it is not registered; null otherwise.</summary>
+    private async Task<string?> GoneOwnerAsync(string topic, CancellationToken cancellationToken) =>
+        (await danube.DescribeTopicAsync(topic, cancellationToken)).ResolvedOwner is { } owner && (await danube.GetTopologyAsync(cancellationToken)).Find(owner) is null ? owner : null;
 
     /// <summary>The broker that Danube finds for the name already, by a topic whose name begins with it; null when there is none.</summary>
     private async Task<string?> CarrierAsync(string topic, HashSet<string> unclean, CancellationToken cancellationToken)
@@ -133,6 +188,8 @@ internal sealed class TopicRepairer(
             return null;
         if (unclean.Contains(carrier))
             throw new RepairException(ReasonCode.DeadCopy, $"Danube resolves its name to broker {carrier}, which may hold a dead copy of it.");
+        if (!await Liveness.IsAliveAsync(danube, carrier, cancellationToken))
+            throw new RepairException(ReasonCode.BrokerUnreachable, $"Danube resolves its name to broker {carrier}, which does not answer. Left to do: wait until Danube has dropped that broker, then repair it again.");
         return carrier;
     }
 

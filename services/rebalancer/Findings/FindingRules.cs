@@ -25,12 +25,13 @@ internal static class FindingRules
         var findings = new List<Finding>();
         findings.AddRange(Stranded(snapshot, unowned));
         findings.AddRange(Twice(snapshot, state));
-        findings.AddRange(state.Banned.Select(DeadCopy));
+        findings.AddRange(DeadCopies(snapshot, state));
         findings.AddRange(state.StuckBrokers.Select(Stuck));
         findings.AddRange(Collisions(snapshot));
         findings.AddRange(Stalled(snapshot, state, options, now));
         findings.AddRange(Brokers(snapshot, state));
         findings.AddRange(Replaced(snapshot, state, now));
+        findings.AddRange(state.Ghosts.Select(g => Ghost(g, options)));
         if (state.BuiltIn is { SeenAt: { } seen } builtIn && now - seen < BuiltInShown)
             findings.Add(BuiltIn(builtIn, seen));
         if (state.LastCycle is { } cycle)
@@ -199,14 +200,40 @@ internal static class FindingRules
         }
     }
 
-    private static Finding DeadCopy(TopicPin pin) => new()
+    private static IEnumerable<Finding> DeadCopies(ClusterSnapshot snapshot, ControlState state)
     {
-        Kind = FindingKind.DeadCopy,
+        if (state.Banned.Count == 0)
+            yield break;
+        var owners = snapshot.Topics.ToDictionary(t => t.Name, t => t.BrokerId, StringComparer.Ordinal);
+        foreach (var pin in state.Banned)
+        {
+            var owns = owners.GetValueOrDefault(pin.Topic) == pin.BrokerId;
+            yield return new Finding
+            {
+                Kind = FindingKind.DeadCopy,
+                Severity = owns ? FindingSeverity.Critical : FindingSeverity.Warning,
+                About = SubjectKind.Topic,
+                Subject = pin.Topic,
+                Evidence = owns
+                    ? $"Broker {pin.BrokerId} owns it and holds a dead copy of it, or may: it looks served, but a dead copy refuses every publish and every unload."
+                    : $"An unload of it from broker {pin.BrokerId} did not finish: that broker may hold a dead copy that refuses every publish.",
+                Advice = owns
+                    ? $"When its producers are refused, replace broker {pin.BrokerId}: Danube then gives the topic to another, with all that was stored."
+                    : $"It is never sent to {pin.BrokerId} again by this service. Restarting (replacing) that broker removes the copy.",
+            };
+        }
+    }
+
+    private static Finding Ghost(string broker, RebalancerOptions options) => new()
+    {
+        Kind = FindingKind.GhostBroker,
         Severity = FindingSeverity.Warning,
-        About = SubjectKind.Topic,
-        Subject = pin.Topic,
-        Evidence = $"An unload of it from broker {pin.BrokerId} did not finish: that broker may hold a dead copy that refuses every publish.",
-        Advice = $"It is never sent to {pin.BrokerId} again by this service. Restarting (replacing) that broker removes the copy.",
+        About = SubjectKind.Broker,
+        Subject = broker,
+        Evidence = "It is gone, but Danube's leader still ranks it: new and moved topics could be given to it, and nobody would serve them.",
+        Advice = options.ModeValue == RebalancerMode.Observe
+            ? "Drain it with Danube's own tool, so that it gets none (the mode is observe, so nothing was done here), and repair topics that it got before."
+            : "It was drained here, so that it gets none. Repair topics that it got before. A change of Danube's leader to a broker that saw it go ends this.",
     };
 
     private static Finding Stuck(string broker) => new()
@@ -215,7 +242,7 @@ internal static class FindingRules
         Severity = FindingSeverity.Critical,
         About = SubjectKind.Broker,
         Subject = broker,
-        Evidence = "An unload from it did not finish in time: its watcher may hang, and then it handles no assignment either.",
+        Evidence = "It did not let a topic go, or did not load one that it was given, in time: its watcher may hang, and then it handles no assignment either.",
         Advice = "It is in no plan until the circuit breaker is closed. Look at its log; replace it when other unloads hang too.",
     };
 

@@ -21,6 +21,8 @@ internal sealed class RebalancerMetrics
     private readonly Gauge<double> _imbalance;
     private readonly Gauge<int> _pace;
     private readonly Gauge<double> _rest;
+    private readonly Counter<long> _assignments;
+    private readonly Histogram<double> _assignmentLatency;
 
     public RebalancerMetrics(IMeterFactory meters)
     {
@@ -39,6 +41,20 @@ internal sealed class RebalancerMetrics
         _pace = meter.CreateGauge<int>("danube.rebalancing.pace.moves", description: "Moves of one mask window, as fast as the clients bear it.");
         _rest = meter.CreateGauge<double>("danube.rebalancing.pace.rest", "s", "Rest between two mask windows.");
         _imbalance = meter.CreateGauge<double>("danube.rebalancing.imbalance.cv", description: "Coefficient of variation that the last cycle saw.");
+        _assignments = meter.CreateCounter<long>("danube_load_manager_assignments", description: "Topics that got a new owner through this service, by cause.");
+        _assignmentLatency = meter.CreateHistogram<double>("danube_load_manager_assignment_latency_ms", description: "Time until the new owner serves, in milliseconds.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000] });
+        // A counter is exported from its first addition on; without a zero before it, rate() and increase() do not see the first failure.
+        foreach (var cause in Enum.GetValues<MoveCause>())
+        {
+            _moves.Add(0, new KeyValuePair<string, object?>("reason", cause.ToString()));
+            _assignments.Add(0, new KeyValuePair<string, object?>("cause", cause.ToString()));
+        }
+        _failures.Add(0, new KeyValuePair<string, object?>("reason", "none"));
+        _refusals.Add(0, new KeyValuePair<string, object?>("reason", "none"));
+        _plans.Add(0, new("end", "finished"), new("reason", "none"));
+        _repairs.Add(0, new KeyValuePair<string, object?>("end", "repaired"));
+        _repairs.Add(0, new KeyValuePair<string, object?>("end", "failed"));
     }
 
     public void Cycle(CycleRecord cycle)
@@ -55,8 +71,13 @@ internal sealed class RebalancerMetrics
         {
             case MoveState.Done:
                 _moves.Add(1, new KeyValuePair<string, object?>("reason", move.Cause.ToString()));
+                _assignments.Add(1, new KeyValuePair<string, object?>("cause", move.Cause.ToString()));
                 if (move.DurationMs is { } ms)
+                {
                     _latency.Record(ms / 1000);
+                    _assignmentLatency.Record(ms);
+                }
+
                 break;
             case MoveState.Skipped or MoveState.Cancelled:
                 _refusals.Add(1, new KeyValuePair<string, object?>("reason", move.Reason?.ToString() ?? "none"));

@@ -17,6 +17,9 @@ public sealed class Snapshot
     private readonly double[] _baseline;
     private readonly double[] _load;
     private readonly int[] _topicsOn;
+    private readonly double[] _bytesIn;
+    private readonly long[] _clients;
+    private readonly double[] _backlog;
     private readonly bool[] _hasCapacity;
     private string? _hash;
 
@@ -32,10 +35,16 @@ public sealed class Snapshot
         (_brokerIndex, _topicIndex, _owner, _topicLoad, _baseline) = (brokerIndex, topicIndex, owner, topicLoad, baseline);
         _load = (double[])baseline.Clone();
         _topicsOn = new int[brokers.Length];
+        _bytesIn = new double[brokers.Length];
+        _clients = new long[brokers.Length];
+        _backlog = new double[brokers.Length];
         for (var t = 0; t < owner.Length; t++)
         {
             if (owner[t] < 0) continue;
             _topicsOn[owner[t]]++;
+            _bytesIn[owner[t]] += topics[t].BytesInPerSecond;
+            _clients[owner[t]] += topics[t].Clients;
+            _backlog[owner[t]] += topics[t].BacklogMessages;
             for (var r = 0; r < ResourceVector.Length; r++) _load[(owner[t] * ResourceVector.Length) + r] += topicLoad[(t * ResourceVector.Length) + r];
         }
 
@@ -76,6 +85,15 @@ public sealed class Snapshot
 
     /// <summary>Number of topics that a broker owns.</summary>
     public int TopicsOn(int broker) => _topicsOn[broker];
+
+    /// <summary>Bytes per second that are published to the topics of a broker.</summary>
+    internal double BytesInOn(int broker) => _bytesIn[broker];
+
+    /// <summary>Producers and consumers of the topics of a broker.</summary>
+    internal long ClientsOn(int broker) => _clients[broker];
+
+    /// <summary>Backlog of the topics of a broker, in messages.</summary>
+    internal double BacklogOn(int broker) => _backlog[broker];
 
     /// <summary>The load that one topic causes.</summary>
     public double TopicLoad(int topic, Resource resource) => _topicLoad[(topic * ResourceVector.Length) + (int)resource];

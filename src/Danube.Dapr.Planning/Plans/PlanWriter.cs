@@ -153,9 +153,11 @@ internal sealed class PlanWriter
         for (var b = 0; b < _p.B; b++)
         {
             var over = _explainer.WorstExcess(b);
-            if (_p.Excluded[b] is null && over < 0)
+            // A broker whose limit was raised to what cannot move off it is named with that; its topics say why they stay.
+            var held = Held(b);
+            if (_p.Excluded[b] is null && over < 0 && !held)
                 result.Add(new(SubjectKind.Broker, _p.Snapshot.Brokers[b].Id, Reason.Balanced, _explainer.WithinLimits(b)));
-            if (over < 0 && !_p.Emptied[b]) continue;
+            if (over < 0 && !held && !_p.Emptied[b]) continue;
             var unneeded = 0;
             foreach (var t in _p.HomeTopics(b))
             {
@@ -183,15 +185,17 @@ internal sealed class PlanWriter
         var counts = new SortedDictionary<Reason, int>();
         for (var b = 0; b < _p.B; b++)
         {
-            if (_explainer.WorstExcess(b) < 0 && !_p.Emptied[b] && !Above(b)) continue;
+            if (_explainer.WorstExcess(b) < 0 && !_p.Emptied[b] && !Held(b)) continue;
             foreach (var t in _p.HomeTopics(b)) if (_p.Fixed[t] is { } reason) counts[reason] = counts.GetValueOrDefault(reason) + 1;
         }
 
         return counts.Count == 0 ? "" : $" Topics that may not move: {string.Join(", ", counts.OrderByDescending(c => c.Value).Take(3).Select(c => $"{c.Value} {c.Key}"))}.";
     }
 
-    private bool Above(int b)
+    /// <summary>Whether a broker is above the target that the plan asks of the others.</summary>
+    private bool Held(int b)
     {
+        if (!_p.Triggered || _p.Options.Goal == PlanGoal.Drain || _p.Excluded[b] is not null) return false;
         for (var r = 0; r < _p.R; r++) if (_p.StartLoad[(b * _p.R) + r] > _p.Options.Policy.TargetMaxOverMean * _p.Share[(b * _p.R) + r]) return true;
         return false;
     }

@@ -8,21 +8,12 @@ internal sealed class DanubeTopicLoad
         var brokers = snapshot.Brokers.Count;
         TopicLoad = new double[brokers];
         MegabytesPerSecond = new double[brokers];
-        var clients = new double[brokers];
-        var backlog = new double[brokers];
-        for (var t = 0; t < snapshot.Topics.Count; t++)
-        {
-            var b = snapshot.OwnerOf(t);
-            if (b < 0) continue;
-            var topic = snapshot.Topics[t];
-            // Danube counts published bytes only.
-            MegabytesPerSecond[b] += topic.BytesInPerSecond / 1e6;
-            clients[b] += topic.Clients;
-            backlog[b] += topic.BacklogMessages;
-        }
-
         for (var b = 0; b < brokers; b++)
-            TopicLoad[b] = (.2 * snapshot.TopicsOn(b)) + (.3 * MegabytesPerSecond[b]) + (.3 * clients[b]) + (.2 * backlog[b] / 10_000);
+        {
+            // Danube counts published bytes only.
+            MegabytesPerSecond[b] = snapshot.BytesInOn(b) / 1e6;
+            TopicLoad[b] = (.2 * snapshot.TopicsOn(b)) + (.3 * MegabytesPerSecond[b]) + (.3 * snapshot.ClientsOn(b)) + (.2 * snapshot.BacklogOn(b) / 10_000);
+        }
     }
 
     /// <summary>0.2 topics + 0.3 MB/s + 0.3 clients + 0.2 backlog / 10,000.</summary>

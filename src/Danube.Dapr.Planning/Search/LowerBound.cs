@@ -28,6 +28,14 @@ internal sealed class LowerBound
         Cost = Math.Max(Cost, least);
     }
 
+    /// <summary>Raises the bound by what room does to it, where that is more (<see cref="RoomBound"/>).</summary>
+    public void RaiseByRoom(Problem p)
+    {
+        var (moves, cost) = RoomBound.Of(p);
+        Cost = Math.Max(Cost, cost);
+        Raise(moves, p);
+    }
+
     public static LowerBound Of(Problem p)
     {
         var result = new LowerBound { Sets = new List<int>?[p.B] };

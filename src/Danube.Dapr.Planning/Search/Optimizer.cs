@@ -36,6 +36,7 @@ internal sealed class Optimizer
     {
         if (_at.Violation <= Problem.Tolerance && _at.Hard == 0) return _at;
         Construct();
+        if (!ProvenLeast && _p.Options.WorkBudget > 0) _bound.RaiseByRoom(_p);
         if (!ProvenLeast) Improve();
         if (!ProvenLeast && _p.Options.WorkBudget > 0) Settle();
         Balance();

@@ -66,12 +66,14 @@ internal sealed class ProblemBuilder
         for (var t = 0; t < _t; t++) cost[t] = _options.Cost.Of(_snapshot.Topics[t]);
         var (byHome, start) = SortByHome(home, w, r);
         var (group, groups) = rules.Groups();
+        var zones = Zones();
+        rules.FindUnspreadable(group, groups, zones);
         return new Problem
         {
             Snapshot = _snapshot, Options = _options, Resources = resources, Scale = scale, B = _b, T = _t, W = w, Home = home, Fixed = _fixed,
             MustLeave = _mustLeave, Cost = cost, StartLoad = startLoad, Limit = limit, Low = low, Share = shares, Excluded = _excluded, CanReceive = _canReceive,
             Emptied = _emptied, Allowed = _allowed, Group = group, Groups = groups, PerBroker = _options.Rules.MaxPartitionsPerBroker ?? int.MaxValue,
-            PerZone = _options.Rules.MaxPartitionsPerZone ?? int.MaxValue, Zone = Zones(), ByHome = byHome, Start = start, Notes = _notes,
+            PerZone = _options.Rules.MaxPartitionsPerZone ?? int.MaxValue, Zone = zones, ByHome = byHome, Start = start, Notes = _notes,
             Conflicts = _conflicts, Triggered = triggered, Before = before, Participants = _participants,
         };
     }
@@ -92,6 +94,7 @@ internal sealed class ProblemBuilder
                 { Suspect: true } => (Reason.BrokerStuck, "has an unload that does not finish."),
                 _ when excluded.Contains(broker.Id) => (Reason.BrokerExcluded, "is excluded by the rules."),
                 _ when _emptied[b] => (Reason.BrokerNotActive, "is to be emptied and receives nothing."),
+                _ when broker.ReportedAt == DateTimeOffset.MinValue => (Reason.StaleReports, "has not reported yet."),
                 _ when age > _options.Limits.MaxReportAge => (Reason.StaleReports, string.Create(CultureInfo.InvariantCulture, $"reported {Math.Round(age.TotalSeconds)} s ago; at most {_options.Limits.MaxReportAge.TotalSeconds} s are allowed.")),
                 _ => ((Reason?)null, ""),
             };

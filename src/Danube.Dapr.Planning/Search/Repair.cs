@@ -162,7 +162,8 @@ internal sealed class Repair(Problem p, Placement at, Preferences preferences)
         return best;
     }
 
-    private bool RelieveOnce(int b, ref DeterministicRandom random, bool noisy, List<int>? brokers)
+    /// <summary>One step that relieves a broker: the topic that relieves it most per cost, and where it goes; false when none helps.</summary>
+    public bool RelieveOnce(int b, ref DeterministicRandom random, bool noisy, List<int>? brokers)
     {
         Rank(b, ref random, noisy);
         var tries = 0;

@@ -154,6 +154,19 @@ internal sealed class RuleReader(
 
     private List<string> SmallestSet(int topic)
     {
+        var sets = RulesOn(topic);
+        sets.Add(BrokersRule);
+        return ConflictSet.Smallest(sets.Select(s => s.Rule), left =>
+        {
+            for (var b = 0; b < canReceive.Length; b++)
+                if (b != snapshot.OwnerOf(topic) && sets.All(s => !left.Contains(s.Rule) || s.Permits(b))) return true;
+            return false;
+        });
+    }
+
+    /// <summary>Affinity, bans and requirements of one topic, and which brokers each of them permits.</summary>
+    private List<(string Rule, Func<int, bool> Permits)> RulesOn(int topic)
+    {
         var sets = new List<(string Rule, Func<int, bool> Permits)>();
         var name = snapshot.Topics[topic].Name;
         foreach (var rule in rules.Affinity.Where(a => a.Required && a.Topics.Any(p => Glob.Matches(p, name))))
@@ -172,17 +185,50 @@ internal sealed class RuleReader(
             sets.Add(($"requirement of {rule.Topic}", b => fits[b]));
         }
 
-        sets.Add(("state and reports of the brokers", b => canReceive[b]));
-        // Deletion filter: a rule without which there is still no place is not part of the conflict.
-        for (var i = sets.Count - 1; i >= 0; i--)
+        return sets;
+    }
+
+    private (string Rule, Func<int, bool> Permits) BrokersRule => ("state and reports of the brokers", b => canReceive[b]);
+
+    /// <summary>Groups that no placement spreads as the rules ask: each with the smallest set of rules found that cannot be kept together.</summary>
+    public void FindUnspreadable(int[] group, int groups, int[] zone)
+    {
+        var members = new List<int>[groups];
+        for (var g = 0; g < groups; g++) members[g] = [];
+        for (var t = 0; t < group.Length; t++) if (group[t] >= 0 && snapshot.OwnerOf(t) >= 0) members[group[t]].Add(t);
+        var most = (Broker: rules.MaxPartitionsPerBroker ?? int.MaxValue, Zone: rules.MaxPartitionsPerZone ?? int.MaxValue);
+        foreach (var topics in members)
         {
-            var without = sets.Where((_, j) => j != i).ToList();
-            var place = false;
-            for (var b = 0; b < canReceive.Length && !place; b++) place = b != snapshot.OwnerOf(topic) && without.All(s => s.Permits(b));
-            if (!place) sets.RemoveAt(i);
+            // Where it is spread now and nobody must leave, the rules can be kept.
+            var crowded = topics.CountBy(snapshot.OwnerOf).Any(c => c.Value > most.Broker) || topics.CountBy(t => zone[snapshot.OwnerOf(t)]).Any(c => c.Value > most.Zone);
+            if (!crowded && !topics.Any(t => mustLeave[t])) continue;
+            var set = SpreadConflict(topics, zone, most);
+            if (set.Count == 0) continue;
+            var name = snapshot.Topics[topics[0]].PartitionGroup;
+            conflicts.Add(new(set, $"The {topics.Count} partitions of {name} cannot be spread as the rules ask."));
+            notes.Add(new(SubjectKind.Cluster, "", Reason.Infeasible, $"The {topics.Count} partitions of {name} cannot be spread as the rules ask: {string.Join("; ", set)}."));
+        }
+    }
+
+    private List<string> SpreadConflict(List<int> topics, int[] zone, (int Broker, int Zone) most)
+    {
+        var perBroker = $"at most {most.Broker} partition(s) of a group per broker";
+        var perZone = $"at most {most.Zone} partition(s) of a group per zone";
+        var ruled = new List<(string Rule, Func<int, bool> Permits)>[topics.Count];
+        for (var i = 0; i < ruled.Length; i++)
+        {
+            var (t, home) = (topics[i], snapshot.OwnerOf(topics[i]));
+            // At home a topic may also be against bans and requirements, which are about where it is put.
+            ruled[i] = [.. RulesOn(t).Select(r => (r.Rule, (Func<int, bool>)(b => (b == home && !mustLeave[t]) || r.Permits(b))))];
+            ruled[i].Add((BrokersRule.Rule, b => (b == home && !mustLeave[t]) || canReceive[b]));
+            var name = snapshot.Topics[t].Name;
+            if (rules.Pins.FirstOrDefault(p => Glob.Matches(p.Topic, name)) is { } pin) ruled[i].Add((Text(pin), b => snapshot.Brokers[b].Id == pin.BrokerId));
+            if (rules.DeniedTopics.FirstOrDefault(p => Glob.Matches(p, name)) is { } denied) ruled[i].Add(($"deny list: {denied}", b => b == home));
         }
 
-        return [.. sets.Select(s => s.Rule)];
+        var all = ruled.SelectMany(r => r.Select(x => x.Rule)).Distinct().Prepend(perZone).Prepend(perBroker);
+        return ConflictSet.Smallest(all, left => SpreadCheck.IsPossible(
+            ruled.Length, zone, (i, b) => ruled[i].All(r => !left.Contains(r.Rule) || r.Permits(b)), left.Contains(perBroker) ? most.Broker : int.MaxValue, left.Contains(perZone) ? most.Zone : int.MaxValue));
     }
 
     private IEnumerable<string> RulesAgainst(int topic, int broker)

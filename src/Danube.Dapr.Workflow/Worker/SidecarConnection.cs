@@ -66,7 +66,8 @@ internal sealed class SidecarConnection : IDisposable
         MaxSendMessageSize = options.MaxSendMessageSize,
         DisposeHttpClient = true,
         InitialReconnectBackoff = TimeSpan.FromMilliseconds(200),
-        MaxReconnectBackoff = TimeSpan.FromSeconds(5),
+        // The sidecar is on the same machine: to knock often costs little, and work that was begun waits for it.
+        MaxReconnectBackoff = TimeSpan.FromSeconds(1),
         HttpHandler = new SocketsHttpHandler
         {
             EnableMultipleHttp2Connections = true,

@@ -15,7 +15,7 @@ internal sealed partial class WorkflowWorker(
     ILogger<WorkflowWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
     private readonly WorkItemRunner _runner = new(connection.TaskHub, environment, options, time);
 

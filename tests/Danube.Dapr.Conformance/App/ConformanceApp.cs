@@ -12,6 +12,7 @@ internal sealed class ConformanceApp : IAsyncDisposable
     private static readonly string[] Verbs = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "QUERY"];
 
     private readonly WebApplication _web;
+    private bool _isKilled;
 
     private ConformanceApp(WebApplication web, Inbox inbox, string appId)
     {
@@ -80,15 +81,31 @@ internal sealed class ConformanceApp : IAsyncDisposable
         app.UseRouting();
         app.MapSubscribeHandler();
         app.MapActorsHandlers();
-        Topics.Map(app, inbox, options.PubSub);
+        Topics.Map(app, inbox, options.PubSub, options.AllTopics);
         MapInvocation(app);
         await app.StartAsync();
         return new ConformanceApp(app, inbox, options.AppId);
     }
 
+    /// <summary>Ends without a word to anybody.</summary>
+    public async Task KillAsync()
+    {
+        _isKilled = true;
+        await StopAsync(TimeSpan.Zero);
+        await _web.DisposeAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
-        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+        if (_isKilled)
+            return;
+        await StopAsync(TimeSpan.FromSeconds(3));
+        await _web.DisposeAsync();
+    }
+
+    private async Task StopAsync(TimeSpan patience)
+    {
+        using var soon = new CancellationTokenSource(patience);
         try
         {
             await _web.StopAsync(soon.Token);
@@ -97,7 +114,6 @@ internal sealed class ConformanceApp : IAsyncDisposable
         {
             // What still hangs shall not keep the suite.
         }
-        await _web.DisposeAsync();
     }
 
     // Types are the app's own: a placement service spreads the actors of a type over all apps that have it.

@@ -11,9 +11,14 @@ internal static class Topics
         FailDead = "conf-fail-dead", DropDead = "conf-drop-dead", NotFoundDead = "conf-404-dead", Dead = "conf-dead", Raw = "conf-raw", Bulk = "conf-bulk",
         Order = "conf-order", Routed = "conf-routed", Declared = "conf-declared", Success = "conf-success", Text = "conf-text";
 
-    public static void Map(WebApplication app, Inbox inbox, string pubSub)
+    /// <summary>Maps the routes and subscribes them. Without <paramref name="all"/> only what every app has: where apps share a broker, each that has a topic makes dead letters of its own.</summary>
+    public static void Map(WebApplication app, Inbox inbox, string pubSub, bool all)
     {
         app.MapPost("/events/normal", () => Results.Ok()).WithMetadata(new TopicAttribute(pubSub, Normal));
+        // No attribute: a Subscription in the resources folder names this route.
+        app.MapPost("/events/declared", () => Results.Ok());
+        if (!all)
+            return;
         app.MapPost("/events/success", () => Status("SUCCESS")).WithTopic(pubSub, Success);
         app.MapPost("/events/text", () => Results.Text("thank you")).WithTopic(pubSub, Text);
         app.MapPost("/events/order", async () =>
@@ -43,9 +48,6 @@ internal static class Topics
             return Results.Json(new BulkSubscribeAppResponse(
                 [.. body["entries"]!.AsArray().Select(e => new BulkSubscribeAppResponseEntry((string)e!["entryId"]!, BulkSubscribeAppResponseStatus.SUCCESS))]));
         }).WithTopic(pubSub, Bulk).WithBulkSubscribe(new BulkSubscribeTopicOptions { TopicName = Bulk, MaxMessagesCount = 20, MaxAwaitDurationMs = 100 });
-
-        // No attribute: a Subscription in the resources folder names this route.
-        app.MapPost("/events/declared", () => Results.Ok());
 
         TopicOptions Dying(string topic) => new() { PubsubName = pubSub, Name = topic, DeadLetterTopic = Dead };
     }

@@ -140,7 +140,7 @@ internal static class StateBehaviours
         new(Area, "ttlInSeconds: there at once, gone later", async c =>
         {
             var key = Stage.Id("ttl");
-            await c.Dapr.SaveStateAsync(c.Store, key, "short", metadata: Ttl("2"));
+            await c.Dapr.SaveStateAsync(c.Store, key, "short", metadata: Ttl("6"));
             Check.Equal("short", await c.Dapr.GetStateAsync<string>(c.Store, key));
             await Stage.UntilAsync(async () => await c.Dapr.GetStateAsync<string?>(c.Store, key) is null, () => "the key to expire");
         }) { Waits = true },
@@ -163,7 +163,7 @@ internal static class StateBehaviours
         }) { Waits = true }.ExceptDaprdOnEtcd("the key vanishes"),
         new Behaviour(Area, "a ttlInSeconds that is no number is Internal", c => Check.Rpc(
             StatusCode.Internal,
-            $"failed saving state in state store {c.Store}: {(c.IsEtcd ? "" : "error parsing TTL: ")}incorrect value for metadata 'ttlInSeconds': strconv.ParseInt: parsing \"soon\": invalid syntax",
+            $"failed saving state in state store {c.Store}: {c.Kind switch { StoreKind.InMemory => "strconv.Atoi", StoreKind.Sqlite => "error parsing TTL: incorrect value for metadata 'ttlInSeconds': strconv.ParseInt", _ => "incorrect value for metadata 'ttlInSeconds': strconv.ParseInt" }}: parsing \"soon\": invalid syntax",
             () => c.Dapr.SaveStateAsync(c.Store, Stage.Id("ttl"), 1, metadata: Ttl("soon")))).Except("worded otherwise by this store", StoreKind.Redis),
         new(Area, "an unknown store is InvalidArgument on get", c => Check.Rpc(StatusCode.InvalidArgument, "state store no-such-store is not found", () => c.Dapr.GetStateAsync<string>("no-such-store", "k"))),
         new(Area, "an unknown store is InvalidArgument on save", c => Check.Rpc(StatusCode.InvalidArgument, "state store no-such-store is not found", () => c.Dapr.SaveStateAsync("no-such-store", "k", 1))),

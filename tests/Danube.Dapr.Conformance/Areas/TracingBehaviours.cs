@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Danube.Dapr.Conformance.App;
 using Grpc.Core;
 using Rpc = Dapr.Client.Autogen.Grpc.v1;
@@ -66,8 +67,15 @@ internal static class TracingBehaviours
         }),
         new(Area, "an activity runs in the trace that scheduled its workflow", async c =>
         {
-            using var activity = new System.Diagnostics.Activity("conformance").SetIdFormat(System.Diagnostics.ActivityIdFormat.W3C);
-            activity.ActivityTraceFlags = System.Diagnostics.ActivityTraceFlags.Recorded;
+            // The library makes spans only for those who listen.
+            using var listener = new ActivityListener
+            {
+                ShouldListenTo = static source => source.Name == "Danube.Dapr.Workflow",
+                Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            };
+            ActivitySource.AddActivityListener(listener);
+            using var activity = new Activity("conformance").SetIdFormat(ActivityIdFormat.W3C);
+            activity.ActivityTraceFlags = ActivityTraceFlags.Recorded;
             activity.Start();
             Check.Equal(activity.TraceId.ToString(), (await WorkflowBehaviours.RunAsync(c, "Traced", "x")).ReadOutputAs<string>());
         }),

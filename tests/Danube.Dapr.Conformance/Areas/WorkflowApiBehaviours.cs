@@ -65,13 +65,13 @@ internal static class WorkflowApiBehaviours
         new(Area, "gRPC beta1: start, get, pause, resume, raise, purge", async c =>
         {
             var id = Stage.Id("grpc");
-            Check.Equal(id, (await c.Grpc.StartWorkflowBeta1Async(new Rpc.StartWorkflowRequest { InstanceId = id, WorkflowComponent = "dapr", WorkflowName = "WaitEvent", Input = ByteString.CopyFromUtf8("""{"a":1}""") })).InstanceId);
+            Check.Equal(id, (await c.Grpc.StartWorkflowBeta1Async(new Rpc.StartWorkflowRequest { InstanceId = id, WorkflowComponent = "dapr", WorkflowName = "WaitEvent", Input = ByteString.CopyFromUtf8("\"in\"") })).InstanceId);
             await c.Grpc.PauseWorkflowBeta1Async(new Rpc.PauseWorkflowRequest { InstanceId = id, WorkflowComponent = "dapr" });
             await RpcStatusAsync(c, id, "SUSPENDED");
             await c.Grpc.ResumeWorkflowBeta1Async(new Rpc.ResumeWorkflowRequest { InstanceId = id, WorkflowComponent = "dapr" });
             await c.Grpc.RaiseEventWorkflowBeta1Async(new Rpc.RaiseEventWorkflowRequest { InstanceId = id, WorkflowComponent = "dapr", EventName = "go", EventData = ByteString.CopyFromUtf8("\"by grpc\"") });
             var done = await RpcStatusAsync(c, id, "COMPLETED");
-            Check.Equal(("WaitEvent", """{"a":1}""", "\"by grpc\""), (done.WorkflowName, done.Properties["dapr.workflow.input"], done.Properties["dapr.workflow.output"]));
+            Check.Equal(("WaitEvent", "\"in\"", "\"by grpc\""), (done.WorkflowName, done.Properties["dapr.workflow.input"], done.Properties["dapr.workflow.output"]));
             await c.Grpc.PurgeWorkflowBeta1Async(new Rpc.PurgeWorkflowRequest { InstanceId = id, WorkflowComponent = "dapr" });
             var gone = await c.Grpc.GetWorkflowBeta1Async(new Rpc.GetWorkflowRequest { InstanceId = id, WorkflowComponent = "dapr" });
             Check.Equal((id, ""), (gone.InstanceId, gone.RuntimeStatus), "after the purge only the id:");

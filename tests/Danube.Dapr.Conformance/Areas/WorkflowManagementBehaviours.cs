@@ -1,6 +1,5 @@
 using Danube.Dapr.Workflow;
 using Danube.Dapr.Workflow.Client;
-using Grpc.Core;
 
 namespace Danube.Dapr.Conformance.Areas;
 
@@ -24,12 +23,12 @@ internal static class WorkflowManagementBehaviours
             var id = await c.Workflows.ScheduleNewWorkflowAsync("Nothing", null, "x");
             Check.Equal("nothing: x", (await WorkflowBehaviours.DoneAsync(c, id)).ReadOutputAs<string>());
         }),
-        new(Area, "the id of an instance that runs is refused: AlreadyExists", async c =>
+        new(Area, "the id of an instance that runs: it goes on with its first input", async c =>
         {
             var id = await WorkflowBehaviours.StartedAsync(c, "WaitEvent", null);
-            await Check.Rpc(StatusCode.AlreadyExists, $"failed to create workflow instance: rpc error: code = AlreadyExists desc = an active workflow with ID '{id}' already exists",
-                () => c.Workflows.ScheduleNewWorkflowAsync("WaitEvent", id));
-            await c.Workflows.TerminateWorkflowAsync(id);
+            Check.Equal(id, await c.Workflows.ScheduleNewWorkflowAsync("Nothing", id, "other"));
+            await c.Workflows.RaiseEventAsync(id, "go", "first");
+            Check.Equal("first", (await WorkflowBehaviours.DoneAsync(c, id)).ReadOutputAs<string>());
         }),
         new(Area, "the id of a finished instance may be used again", async c =>
         {

@@ -17,11 +17,19 @@ internal sealed class EtcdServer : IAsyncDisposable
 
     public string Endpoint { get; }
 
-    public static async Task<EtcdServer> StartAsync()
+    /// <summary>Starts it and waits until it is healthy.</summary>
+    /// <param name="certificates">For a server that speaks TLS only, to clients with a certificate.</param>
+    public static async Task<EtcdServer> StartAsync(TestCertificates? certificates = null)
     {
         var (folder, port, peer) = (new TempFolder(), TestApp.FreePort(), TestApp.FreePort());
         var start = new ProcessStartInfo(Program!) { RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in (string[])["--data-dir", folder.Path, "--log-level", "error", "--listen-client-urls", $"http://127.0.0.1:{port}", "--advertise-client-urls", $"http://127.0.0.1:{port}",
+        var clients = $"{(certificates is null ? "http" : "https")}://127.0.0.1:{port}";
+        if (certificates is not null)
+        {
+            foreach (var argument in (string[])["--client-cert-auth", "--cert-file", folder.Write("server.crt", certificates.Server), "--key-file", folder.Write("server.key", certificates.ServerKey),
+                "--trusted-ca-file", folder.Write("ca.crt", certificates.Authority)]) start.ArgumentList.Add(argument);
+        }
+        foreach (var argument in (string[])["--data-dir", Path.Combine(folder.Path, "data"), "--log-level", "error", "--listen-client-urls", clients, "--advertise-client-urls", clients,
             "--listen-peer-urls", $"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{peer}", "--initial-cluster", $"default=http://127.0.0.1:{peer}"]) start.ArgumentList.Add(argument);
         var process = Process.Start(start)!;
         process.OutputDataReceived += static (_, _) => { };
@@ -29,12 +37,12 @@ internal sealed class EtcdServer : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         var server = new EtcdServer(process, folder, port);
-        using var client = new HttpClient();
+        using var client = certificates?.CreateClient() ?? new HttpClient();
         await Workflows.Eventually.TrueAsync(async () =>
         {
             try
             {
-                return (await client.GetAsync(new Uri($"http://127.0.0.1:{port}/health"))).StatusCode == HttpStatusCode.OK;
+                return (await client.GetAsync(new Uri($"{clients}/health"))).StatusCode == HttpStatusCode.OK;
             }
             catch (HttpRequestException)
             {

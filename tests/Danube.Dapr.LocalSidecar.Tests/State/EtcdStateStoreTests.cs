@@ -18,6 +18,22 @@ public sealed class EtcdStateStoreTests : IAsyncLifetime
     }
 
     [EtcdFact]
+    public async Task Component_WithTls_IsServedByAnEtcdThatAsksForACertificate()
+    {
+        var certificates = new TestCertificates();
+        await using var etcd = await EtcdServer.StartAsync(certificates);
+        using var folder = new TempFolder();
+        static string Indented(string pem) => "|\n      " + pem.ReplaceLineEndings("\n      ");
+        folder.Write("statestore.yaml",
+            $"kind: Component\nmetadata: {{ name: statestore }}\nspec:\n  type: state.etcd\n  version: v1\n  metadata:\n  - {{ name: endpoints, value: '{etcd.Endpoint}' }}\n  - {{ name: tlsEnable, value: 'true' }}\n"
+            + $"  - name: ca\n    value: {Indented(certificates.Authority)}\n  - name: cert\n    value: {Indented(certificates.Client)}\n  - name: key\n    value: {Indented(certificates.ClientKey)}\n");
+        await using var sidecar = await TestSidecar.StartAsync(folder, false, static o => o, ("a", null));
+
+        Assert.Equal((204, ""), await sidecar.SendAsync("POST", "/v1.0/state/statestore", """[{"key":"k","value":"over tls"}]"""));
+        Assert.Equal((200, "\"over tls\""), await sidecar.SendAsync("GET", "/v1.0/state/statestore/k"));
+    }
+
+    [EtcdFact]
     public async Task Store_EtagsBatchesListsAndExpiry_AreEtcds()
     {
         await using var store = Create();

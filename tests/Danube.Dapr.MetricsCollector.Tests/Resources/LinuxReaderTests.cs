@@ -126,10 +126,92 @@ public sealed class LinuxReaderTests
     {
         using var tree = new KernelTree("host-process");
 
-        var target = new LinuxTargetResolver(tree.Files, _ => false).Resolve(Broker, new TargetOptions());
+        var target = new LinuxTargetResolver(tree.Files, _ => false, _ => []).Resolve(Broker, new TargetOptions());
 
         Assert.Null(target.Reader);
         Assert.Contains("another machine", target.Evidence, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("10.1.2.3", true)]
+    [InlineData("10.1.2.30", false)]
+    [InlineData("10.1.2.255", false)]
+    [InlineData("fd00::7", true)]
+    [InlineData("fd00::8", false)]
+    public void Auto_BrokerInAPodOfThisMachine_IsFoundByItsAddress(string address, bool found)
+    {
+        using var tree = new KernelTree("v2-kubernetes-nested");
+        PutInPod(tree);
+        var resolver = new LinuxTargetResolver(tree.Files, _ => false, _ => [System.Net.IPAddress.Parse(address)]);
+        var pod = Broker with { ClientAddress = new UriBuilder("http", address, 6650).Uri };
+
+        var target = resolver.Resolve(pod, new TargetOptions());
+
+        Assert.Equal((found, found ? "cgroup-v2" : null), (resolver.IsHere(pod), target.Reader?.Source));
+        Assert.Contains(found ? "Kubernetes" : "another machine", target.Evidence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Auto_PortPublishedByDocker_IsFollowedIntoTheContainer()
+    {
+        using var tree = new KernelTree("v2-docker");
+        PutInPod(tree);
+        tree.Write("/proc/net/tcp", "  sl  local_address\n   0: 00000000:19FA 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 500 1 0 100 0 0 10 0\n");
+        tree.Write("/proc/900/comm", "docker-proxy\n");
+        tree.Write("/proc/900/cmdline", "/usr/bin/docker-proxy\0-proto\0tcp\0-host-ip\00.0.0.0\0-host-port\06650\0-container-ip\010.1.2.3\0-container-port\06651\0");
+        tree.Link("/proc/900/fd/4", "socket:[500]");
+        tree.Link("/proc/900/ns/net", "net:[4026531840]");
+
+        var (target, reading) = Resolve(tree, new TargetOptions());
+
+        Assert.Equal(("cgroup-v2", false, 0.5), (target.Reader!.Source, target.Fallback, reading.CpuCores));
+        Assert.Contains("docker-proxy", target.Evidence, StringComparison.Ordinal);
+        Assert.Contains("process 4242", target.Evidence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Process_InALimitedGroup_IsMeasuredAgainstTheGroupsLimits()
+    {
+        using var tree = new KernelTree("v2-docker");
+
+        var reading = Resolve(tree, new TargetOptions { Kind = "process", Pid = 4242 }).Reading;
+
+        Assert.Equal((0.5, 1024 * MiB, 100, 25), (reading.CpuCores, reading.MemoryLimitBytes, reading.CpuPeriods, reading.CpuThrottledPeriods));
+    }
+
+    [Fact]
+    public void Cgroup_GroupWhoseProcessesAreInGroupsBelow_HasTheirNetwork()
+    {
+        using var tree = new KernelTree("v2-kubernetes-nested");
+        const string Pod = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod7d3f.slice";
+        tree.Write("/sys/fs/cgroup" + Pod + "/memory.current", "545259520");
+
+        var (target, reading) = Resolve(tree, new TargetOptions { Kind = "cgroup", CgroupPath = Pod });
+
+        Assert.Equal((false, 5.0, 1.5), (target.Fallback, reading.CpuSeconds, reading.CpuCores));
+        Assert.Equal((1000, 2000), (reading.NetworkInBytes, reading.NetworkOutBytes));
+    }
+
+    [Fact]
+    public void Cgroup_Disks_AreBusyAsTheMachinesDisksAre()
+    {
+        using var tree = new KernelTree("v2-docker");
+
+        Assert.Equal([("vda", 0.5), ("sdb", 0.9)], Resolve(tree, new TargetOptions()).Reading.DiskBusySeconds);
+    }
+
+    [Fact]
+    public void StoragePath_OfABrokerInAContainer_IsLookedForInItsFileSystem()
+    {
+        using var tree = new KernelTree("v2-docker");
+        tree.Write("/proc/4242/root/var/lib/danube/x", "");
+        tree.Write("/var/lib/danube/x", "");
+
+        var inContainer = Resolve(tree, new TargetOptions { StoragePath = "/var/lib/danube" }).Target.StoragePath;
+        var onHost = Resolve(tree, new TargetOptions { Kind = "host", StoragePath = "/var/lib/danube" }).Target.StoragePath;
+
+        Assert.EndsWith("/proc/4242/root/var/lib/danube", inContainer, StringComparison.Ordinal);
+        Assert.DoesNotContain("/proc/", onHost, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -206,9 +288,32 @@ public sealed class LinuxReaderTests
     [InlineData("x", null)]
     public void CpuListCount_List_IsCounted(string list, int? expected) => Assert.Equal(expected, Kernel.CpuListCount(list));
 
+    /// <summary>The broker listens on 6650 and 6651 in a network namespace with the addresses 10.1.2.3 and fd00::7, of which the machine's own namespace shows nothing.</summary>
+    private static void PutInPod(KernelTree tree)
+    {
+        tree.Delete("/proc/net/tcp");
+        tree.Write("/proc/4242/net/tcp",
+            "  sl  local_address\n   0: 00000000:19FA 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 777 1 0 100 0 0 10 0\n   1: 00000000:19FB 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 777 1 0 100 0 0 10 0\n");
+        tree.Write("/proc/4242/net/fib_trie", """
+            Main:
+              +-- 0.0.0.0/0 3 0 5
+                 |-- 127.0.0.1
+                    /32 host LOCAL
+                 +-- 10.1.2.0/24 2 0 2
+                    |-- 10.1.2.0
+                       /24 link UNICAST
+                    |-- 10.1.2.3
+                       /32 host LOCAL
+                    |-- 10.1.2.255
+                       /32 link BROADCAST
+
+            """);
+        tree.Write("/proc/4242/net/if_inet6", "fd000000000000000000000000000007 02 40 00 80     eth0\n");
+    }
+
     private static (ResolvedTarget Target, ResourceReading Reading) Resolve(KernelTree tree, TargetOptions options)
     {
-        var target = new LinuxTargetResolver(tree.Files, _ => true).Resolve(Broker, options);
+        var target = new LinuxTargetResolver(tree.Files, _ => true, _ => []).Resolve(Broker, options);
         return (target, target.Reader!.Read());
     }
 }

@@ -3,11 +3,13 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Apis;
+using Danube.Dapr.ServiceDefaults;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace Danube.Dapr.Rebalancer.Tests.Bench;
 
@@ -31,10 +33,13 @@ internal sealed class ApiBench : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.AddServiceDefaults(DaprNames.Apps.Rebalancer);
+        builder.Logging.ClearProviders();
         moves.Configure(builder.Services);
         builder.Services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
         builder.Services.AddRebalancerValidators();
         var app = builder.Build();
+        app.MapServiceDefaults();
         app.MapRebalancerApi();
         await app.StartAsync();
         return new ApiBench(moves, app);

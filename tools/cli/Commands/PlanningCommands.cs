@@ -104,7 +104,7 @@ internal static class PlanningCommands
         }
         catch (SnapshotException e)
         {
-            throw new CliException($"{path} has {e.Faults.Count} fault(s):\n" + string.Join('\n', e.Faults.Select(f => $"{f.Path}: {f.Message}")), ExitCodes.No);
+            throw Faulty(path, e);
         }
     }
 
@@ -130,11 +130,12 @@ internal static class PlanningCommands
         {
             return make();
         }
-        catch (ArgumentException e)
+        catch (SnapshotException e)
         {
-            // The framework appends the parameter's name, which means nothing here.
-            var end = e.Message.IndexOf(" (Parameter '", StringComparison.Ordinal);
-            throw new CliException($"{path ?? "The options"}: {(end < 0 ? e.Message : e.Message[..end])}", ExitCodes.No);
+            throw Faulty(path ?? "The options", e);
         }
     }
+
+    private static CliException Faulty(string what, SnapshotException e) =>
+        new($"{what} has {e.Faults.Count} fault(s):\n" + string.Join('\n', e.Faults.Select(f => $"{f.Path}: {f.Message}")), ExitCodes.No);
 }

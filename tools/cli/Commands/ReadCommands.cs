@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Danube.Dapr.Cli.Services;
 using Danube.Dapr.Contracts;
 using Spectre.Console;
 
@@ -49,29 +50,41 @@ internal static class ReadCommands
     public static Command PlanList()
     {
         var limit = ServiceCommand.Number("--limit", "How many at most.", 20, 1, 500);
+        var offset = ServiceCommand.Number("--offset", "How many to leave out.", 0, 0, 10_000_000);
         return ServiceCommand.Calling<Page<PlanRun>>("list", "Plans and what became of them, newest first.",
-            (c, p, ct) => c.GetAsync<Page<PlanRun>>(DaprNames.Apps.Rebalancer, "/plans" + Query(("limit", $"{p.GetValue(limit)}")), ct), Tables.Plans, limit);
+            (c, p, ct) => c.GetAsync<Page<PlanRun>>(DaprNames.Apps.Rebalancer, "/plans" + Query(("limit", $"{p.GetValue(limit)}"), ("offset", $"{p.GetValue(offset)}")), ct), Tables.Plans, limit, offset);
     }
 
     /// <summary><c>plans show</c>.</summary>
     public static Command PlanShow()
     {
         var id = new Argument<string>("plan") { Description = "Id of the plan." };
-        return ServiceCommand.Calling<PlanRun>("show", "One plan with its reasons.",
-            (c, p, ct) => c.GetAsync<PlanRun>(DaprNames.Apps.Rebalancer, $"/plans/{Uri.EscapeDataString(p.GetValue(id)!)}", ct),
-            (run, console) =>
-            {
-                console.WriteLine($"{run.State}{(run.Reason is { } r ? $" ({r})" : "")}: {run.Done} done, {run.Failed} failed, {run.Skipped} skipped.");
-                Tables.Plan(run.Plan, console);
-            }, id);
+        return ServiceCommand.Calling<PlanStory>("show", "One plan: its reasons, what became of it and what it did.",
+            (c, p, ct) => PlanStoryAsync(c, p.GetValue(id)!, ct), Tables.Story, id);
     }
 
     /// <summary><c>moves list</c>.</summary>
     public static Command MoveList()
     {
+        var plan = new Option<string?>("--plan") { Description = "Only moves of this plan, in its order." };
         var limit = ServiceCommand.Number("--limit", "How many at most.", 50, 1, 500);
+        var offset = ServiceCommand.Number("--offset", "How many to leave out.", 0, 0, 10_000_000);
         return ServiceCommand.Calling<Page<MoveRecord>>("list", "Moves with the step they reached, newest first.",
-            (c, p, ct) => c.GetAsync<Page<MoveRecord>>(DaprNames.Apps.Rebalancer, "/moves" + Query(("limit", $"{p.GetValue(limit)}")), ct), Tables.Moves, limit);
+            (c, p, ct) => c.GetAsync<Page<MoveRecord>>(DaprNames.Apps.Rebalancer,
+                "/moves" + Query(("plan", p.GetValue(plan)), ("limit", $"{p.GetValue(limit)}"), ("offset", $"{p.GetValue(offset)}")), ct), Tables.Moves, plan, limit, offset);
+    }
+
+    /// <summary>A plan, and how those of its moves ended that were not done.</summary>
+    private static async Task<ServiceAnswer<PlanStory>> PlanStoryAsync(ServiceClient client, string id, CancellationToken cancellation)
+    {
+        const int most = 1000;
+        var run = await client.GetAsync<PlanRun>(DaprNames.Apps.Rebalancer, $"/plans/{Uri.EscapeDataString(id)}", cancellation);
+        if (run.Value is not { } value)
+            return new ServiceAnswer<PlanStory>(null, run.Json);
+        var moves = value.Failed + value.Skipped == 0
+            ? null
+            : (await client.GetAsync<Page<MoveRecord>>(DaprNames.Apps.Rebalancer, "/moves" + Query(("plan", id), ("limit", $"{most}")), cancellation)).Value;
+        return new ServiceAnswer<PlanStory>(new PlanStory(value, [.. moves?.Items.Where(m => m.State > MoveState.Done) ?? []]), run.Json);
     }
 
     /// <summary>Path of a topic: its name with the slashes kept.</summary>
@@ -115,3 +128,8 @@ internal static class ReadCommands
             (c, p, ct) => c.GetAsync<HistoryStatistics>(DaprNames.Apps.History, "/history/statistics" + Query(("hours", $"{p.GetValue(hours)}")), ct), Tables.Statistics, hours);
     }
 }
+
+/// <summary>What <c>plans show</c> shows.</summary>
+/// <param name="Run">The plan and what became of it.</param>
+/// <param name="NotDone">Moves that ended otherwise than done.</param>
+internal sealed record PlanStory(PlanRun Run, IReadOnlyList<MoveRecord> NotDone);

@@ -31,6 +31,7 @@ internal static class ServiceCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             using var http = new HttpClient { Timeout = CallTimeout };
+            ApiToken.AddTo(http);
             var answer = await call(new ServiceClient(http, ServiceAddresses.From(parsed)), parsed, cancellation);
             if (parsed.GetValue(JsonOption))
                 await Console.Out.WriteLineAsync(answer.Json);

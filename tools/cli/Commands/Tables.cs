@@ -7,9 +7,9 @@ namespace Danube.Dapr.Cli.Commands;
 /// <summary>How answers look as text.</summary>
 internal static class Tables
 {
-    private const int Width = 320;
+    private const int Width = 10_000;
 
-    /// <summary>Standard output, wide enough that no row is folded here; a terminal that is narrower folds it without losing a letter.</summary>
+    /// <summary>Standard output, wide enough that nothing is folded here: a terminal folds a long line without losing a letter.</summary>
     public static IAnsiConsole Console()
     {
         var console = AnsiConsole.Console;
@@ -24,9 +24,9 @@ internal static class Tables
         {
             table.AddRow(
                 b.Rank == 0 ? "-" : Text(b.Rank),
-                Escape(b.Id),
-                Escape(b.Address),
-                Escape(StateOf(b)),
+                b.Id,
+                b.Address,
+                StateOf(b),
                 Text(b.Topics),
                 Text(b.MessagesPerSecond, "#,0"),
                 Text(b.BytesPerSecond / 1e6, "0.00"),
@@ -35,7 +35,7 @@ internal static class Tables
                 Text(b.Score, "0.000"),
                 Text(b.ReportAgeSeconds, "0.0"));
         }
-        console.Write(table);
+        table.Write(console);
     }
 
     public static void Balance(BalanceReport balance, IAnsiConsole console)
@@ -43,8 +43,8 @@ internal static class Tables
         console.WriteLine($"{balance.Brokers} brokers. Worst: {balance.Cause}, CV {Text(balance.CoefficientOfVariation, "0.000")}, max/mean {Text(balance.MaxOverMean, "0.00")}, min/mean {Text(balance.MinOverMean, "0.00")}.");
         var table = New("Resource", "Mean", "CV", "Max/mean", "Min/mean", "Highest");
         foreach (var r in balance.Resources)
-            table.AddRow(r.Resource, Text(r.Mean, "#,0.##"), Text(r.CoefficientOfVariation, "0.000"), Text(r.MaxOverMean, "0.00"), Text(r.MinOverMean, "0.00"), Escape(r.MaxBroker));
-        console.Write(table);
+            table.AddRow(r.Resource, Text(r.Mean, "#,0.##"), Text(r.CoefficientOfVariation, "0.000"), Text(r.MaxOverMean, "0.00"), Text(r.MinOverMean, "0.00"), r.MaxBroker);
+        table.Write(console);
     }
 
     public static void Rankings(RankingReport ranking, IAnsiConsole console)
@@ -52,8 +52,8 @@ internal static class Tables
         console.WriteLine($"Strategy {ranking.Strategy}, least loaded first.");
         var table = New("Rank", "Broker", "State", "Score", "Factors");
         foreach (var b in ranking.Brokers)
-            table.AddRow(Text(b.Rank), Escape(b.BrokerId), b.State.ToString(), Text(b.Score, "0.000"), Escape(string.Join(", ", b.Factors.Select(f => $"{f.Key} {Text(f.Value, "0.000")}"))));
-        console.Write(table);
+            table.AddRow(Text(b.Rank), b.BrokerId, b.State.ToString(), Text(b.Score, "0.000"), string.Join(", ", b.Factors.Select(f => $"{f.Key} {Text(f.Value, "0.000")}")));
+        table.Write(console);
     }
 
     public static void Topics(Page<TopicSnapshot> page, IAnsiConsole console)
@@ -62,8 +62,8 @@ internal static class Tables
         foreach (var t in page.Items)
         {
             table.AddRow(
-                Escape(t.Name),
-                Escape(t.BrokerId ?? "nobody"),
+                t.Name,
+                t.BrokerId ?? "nobody",
                 t.Reliable switch { true => "Reliable", false => "NonReliable", null => "unknown" },
                 Text(t.MessagesInPerSecond, "#,0.#"),
                 Text(t.MessagesOutPerSecond, "#,0.#"),
@@ -72,11 +72,61 @@ internal static class Tables
                 Text(t.Producers + t.Consumers),
                 t.BacklogMessages is { } backlog ? Text(backlog, "#,0") : "-");
         }
-        console.Write(table);
+        table.Write(console);
         Shown(page, console);
     }
 
     public static void Topic(TopicSnapshot topic, IAnsiConsole console) => Topics(new Page<TopicSnapshot>(1, 0, [topic]), console);
+
+    public static void Story(PlanStory story, IAnsiConsole console)
+    {
+        const int Shown = 20;
+        var run = story.Run;
+        console.WriteLine($"{run.State}{(run.Reason is { } r ? $" ({r})" : "")}: {run.Done} done, {run.Failed} failed, {run.Skipped} skipped.{(run.FinishedAt is { } ended ? $" Ended {Time(ended)}." : "")}");
+        if (run is { State: PlanRunState.Proposed, ApprovedBy: null, ApprovalDeadline: { } deadline })
+        {
+            console.WriteLine($"It waits for approval until {Time(deadline)}:");
+            console.WriteLine($"  danube-lb plans approve {run.Plan.Id} --hash {run.Plan.Hash}");
+            console.WriteLine($"  danube-lb plans cancel {run.Plan.Id}");
+        }
+        else if (run.ApprovedBy is { } by)
+        {
+            console.WriteLine($"{(run.ApprovalDeadline is null ? "Asked for" : "Approved")} by: {by}.");
+        }
+
+        if (story.NotDone.Count > 0)
+        {
+            var table = New("Not done", "End", "Reason", "Detail");
+            foreach (var m in story.NotDone.OrderBy(m => m.State is MoveState.Skipped or MoveState.Cancelled).Take(Shown))
+                table.AddRow(m.Topic, m.State.ToString(), m.Reason?.ToString() ?? "", m.Detail);
+            table.Write(console);
+            if (story.NotDone.Count > Shown)
+                console.WriteLine($"… and {story.NotDone.Count - Shown} more: 'danube-lb moves list --plan {run.Plan.Id}' has all.");
+        }
+
+        Plan(run.Plan, console);
+        if (run.Effect is { } effect)
+            Effect(effect, console);
+        else if (run is { State: PlanRunState.Finished or PlanRunState.Stopped, Done: > 0 } && run.Plan.Trigger != PlanTrigger.Repair)
+            console.WriteLine("Its effect is not measured yet: that takes load reports of some time after its end.");
+    }
+
+    private static void Effect(PlanEffect effect, IAnsiConsole console)
+    {
+        console.WriteLine($"Measured {Time(effect.Time)}: CV {Text(effect.MeasuredCoefficientOfVariation, "0.000")} (expected {Text(effect.PredictedCoefficientOfVariation, "0.000")}), "
+            + $"max/mean {Text(effect.MeasuredMaxOverMean, "0.00")} (expected {Text(effect.PredictedMaxOverMean, "0.00")}).");
+        var odd = effect.Moves.Where(m => !m.CameBack || m.BacklogMessages > (m.BacklogMessagesBefore ?? long.MaxValue)).ToList();
+        if (odd.Count == 0)
+        {
+            console.WriteLine("The traffic of its topics came back, and no backlog has grown.");
+            return;
+        }
+
+        var table = New("Look at", "Broker", "Msg/s", "Before", "Backlog", "Before");
+        foreach (var m in odd)
+            table.AddRow(m.Topic, m.BrokerId ?? "nobody", Text(m.MessagesPerSecondAfter, "#,0.#"), Text(m.MessagesPerSecondBefore, "#,0.#"), Text(m.BacklogMessages, "#,0"), Text(m.BacklogMessagesBefore, "#,0"));
+        table.Write(console);
+    }
 
     public static void Plan(RebalancePlan plan, IAnsiConsole console)
     {
@@ -88,8 +138,8 @@ internal static class Tables
         {
             var moves = New("#", "Topic", "From", "To", "MB/s", "Clients", "Why");
             foreach (var (move, i) in plan.Moves.Select((m, i) => (m, i + 1)))
-                moves.AddRow(Text(i), Escape(move.Topic), Escape(move.From), Escape(move.To), Text(move.BytesPerSecond / 1e6, "0.000"), Text(move.Clients), Escape($"{move.Cause}: {move.Reason}"));
-            console.Write(moves);
+                moves.AddRow(Text(i), move.Topic, move.From, move.To, Text(move.BytesPerSecond / 1e6, "0.000"), Text(move.Clients), $"{move.Cause}: {move.Reason}");
+            moves.Write(console);
         }
         Refusals(plan.Refusals, console);
     }
@@ -101,8 +151,8 @@ internal static class Tables
         const int Shown = 20;
         var table = New("Left alone", "Reason", "Detail");
         foreach (var r in refusals.Take(Shown))
-            table.AddRow(Escape($"{r.Kind} {r.Subject}".TrimEnd()), r.Reason.ToString(), Escape(r.Detail));
-        console.Write(table);
+            table.AddRow($"{r.Kind} {r.Subject}".TrimEnd(), r.Reason.ToString(), r.Detail);
+        table.Write(console);
         if (refusals.Count > Shown)
             console.WriteLine($"… and {refusals.Count - Shown} more (--json has all).");
     }
@@ -119,7 +169,7 @@ internal static class Tables
         var table = New("Plan", "Created", "State", "Trigger", "Moves", "Done", "Failed", "Skipped", "Bound", "Reason");
         foreach (var p in page.Items)
             table.AddRow(p.Plan.Id, Time(p.Plan.CreatedAt), p.State.ToString(), p.Plan.Trigger.ToString(), Text(p.Plan.Moves.Count), Text(p.Done), Text(p.Failed), Text(p.Skipped), Text(p.Plan.LowerBoundMoves), p.Reason?.ToString() ?? "");
-        console.Write(table);
+        table.Write(console);
         Shown(page, console);
     }
 
@@ -127,8 +177,8 @@ internal static class Tables
     {
         var table = New("Time", "Topic", "From", "To", "Step", "ms", "Reason", "Detail");
         foreach (var m in page.Items)
-            table.AddRow(Time(m.Time), Escape(m.Topic), Escape(m.From), Escape(m.To), m.State.ToString(), Text(m.DurationMs, "0"), m.Reason?.ToString() ?? "", Escape(m.Detail));
-        console.Write(table);
+            table.AddRow(Time(m.Time), m.Topic, m.From, m.To, m.State.ToString(), Text(m.DurationMs, "0"), m.Reason?.ToString() ?? "", m.Detail);
+        table.Write(console);
         Shown(page, console);
     }
 
@@ -138,15 +188,21 @@ internal static class Tables
         if (s.Paused)
             console.WriteLine($"Paused {(s.PausedUntil is { } until ? $"until {Time(until)}" : "until resumed")}{(s.PauseReason is { } why ? $": {why}" : "")}.");
         if (s.CircuitOpen)
-            console.WriteLine($"The circuit breaker is open: {s.CircuitReason}");
+            console.WriteLine($"The circuit breaker is open: {s.CircuitReason} Look at 'danube-lb findings', then 'danube-lb circuit close'.");
         if (s.KillSwitch)
-            console.WriteLine("The kill switch is on: nothing moves.");
+            console.WriteLine("The kill switch is on: nothing moves until 'danube-lb kill-switch off'.");
         if (s.RunningPlanId is { } plan)
             console.WriteLine($"Running plan {plan}.");
         if (s.PendingPlanId is { } pending)
             console.WriteLine($"Plan {pending} waits for approval: 'danube-lb plans show {pending}', then 'plans approve' or 'plans cancel'.");
+        if (s.MaskedBrokers.Count > 0)
+            console.WriteLine($"Masked at this moment, so that a topic lands where it should: {string.Join(", ", s.MaskedBrokers)}.");
+        if (s.RestSeconds > 0)
+            console.WriteLine($"Clients noticed moves: {s.MovesPerWindow} in one go, {Text(s.RestSeconds, "0")} s of rest between.");
+        if (s.OutOfBandSince is { } since)
+            console.WriteLine($"Out of balance since {Time(since)}.");
         if (s.StuckBrokers.Count > 0)
-            console.WriteLine($"Left out of plans because an unload stuck there: {string.Join(", ", s.StuckBrokers)}.");
+            console.WriteLine($"Left out of plans because a move stuck there, until 'danube-lb circuit close': {string.Join(", ", s.StuckBrokers)}.");
         if (s.DrainedBrokers.Count > 0)
             console.WriteLine($"Drained by an operator: {string.Join(", ", s.DrainedBrokers)}.");
         if (s.LastCycle is { } cycle)
@@ -161,16 +217,16 @@ internal static class Tables
         var table = New("Time", "Kind", "What");
         foreach (var e in page.Items)
         {
-            table.AddRow(Time(e.Time), e.Kind, Escape(e switch
+            table.AddRow(Time(e.Time), e.Kind, e switch
             {
                 { Cycle: { } c } => $"{c.Outcome}{(c.Reason is { } r ? $" ({r})" : "")}: {c.Detail}",
                 { Plan: { } p } => $"{p.Id}: {p.Summary}",
                 { Move: { } m } => $"{m.Topic} {m.From} → {m.To}: {m.State}{(m.Reason is { } r ? $" ({r})" : "")} {m.Detail}",
                 { BrokerEvent: { } b } => $"{b.Kind} {b.BrokerId} {b.Topic} {b.Detail}",
                 _ => "",
-            }));
+            });
         }
-        console.Write(table);
+        table.Write(console);
         Shown(page, console);
     }
 
@@ -188,7 +244,7 @@ internal static class Tables
         foreach (var r in reports)
         {
             table.AddRow(
-                Escape(r.BrokerId),
+                r.BrokerId,
                 Text(r.Sequence),
                 Text(r.Topics.Count),
                 Text(r.Resources.CpuPercent?.Mean, "0.0"),
@@ -196,10 +252,10 @@ internal static class Tables
                 Text(r.TotalBytesPerSecond() / 1e6, "0.00"),
                 Text(r.TotalMessagesPerSecond(), "#,0"),
                 Text(r.Resources.DiskFreeBytes / 1e9, "0.0"),
-                Escape($"{r.Resources.Source}{(r.Resources.Fallback ? " (fallback)" : "")}{(r.Resources.SharedByBrokers > 1 ? $", shared by {r.Resources.SharedByBrokers}" : "")}"),
-                Escape(string.Join(", ", r.Gaps.Select(g => g.Part))));
+                $"{r.Resources.Source}{(r.Resources.Fallback ? " (fallback)" : "")}{(r.Resources.SharedByBrokers > 1 ? $", shared by {r.Resources.SharedByBrokers}" : "")}",
+                string.Join(", ", r.Gaps.Select(g => g.Part)));
         }
-        console.Write(table);
+        table.Write(console);
     }
 
     public static void Command(CommandResponse answer, IAnsiConsole console)
@@ -275,14 +331,7 @@ internal static class Tables
         Refusals(drain.Refusals, console);
     }
 
-    /// <summary>One line a row whatever the terminal's width: a broker id cut in four pieces can be neither read nor copied.</summary>
-    private static Table New(params string[] columns)
-    {
-        var table = new Table().NoBorder();
-        foreach (var column in columns)
-            table.AddColumn(new TableColumn($"[bold]{Escape(column)}[/]").NoWrap().Padding(0, 0, 2, 0));
-        return table;
-    }
+    private static TextTable New(params string[] columns) => new(columns);
 
     private static void Shown<T>(Page<T> page, IAnsiConsole console)
     {
@@ -297,6 +346,4 @@ internal static class Tables
     private static string Text(double? value, string format) => value is { } v ? v.ToString(format, CultureInfo.InvariantCulture) : "-";
 
     private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
-
-    private static string Escape(string text) => Markup.Escape(text);
 }

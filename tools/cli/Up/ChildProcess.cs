@@ -40,6 +40,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
     /// <exception cref="CliException">The system could not start it.</exception>
     public static ChildProcess Start(string name, ProcessStartInfo start, string logFile)
     {
+        IgnoreInterrupt(start);
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
         start.RedirectStandardInput = true;
@@ -131,7 +132,9 @@ internal sealed partial class ChildProcess : IAsyncDisposable
         }
         lock (_lock)
         {
-            _lastLines.Enqueue(line);
+            // Of an exception the message tells what is wrong; its frames would push it out. They are in the log.
+            if (!line.StartsWith("   at ", StringComparison.Ordinal))
+                _lastLines.Enqueue(line);
             if (_lastLines.Count > KeptLines)
                 _lastLines.Dequeue();
             if (_log.BaseStream?.CanWrite == true)
@@ -139,6 +142,22 @@ internal sealed partial class ChildProcess : IAsyncDisposable
         }
         if (output)
             _output.Writer.TryWrite(line);
+    }
+
+    /// <summary>
+    /// Ctrl-C in a terminal reaches every process of the group. The children are to end in order, when they are told: they are started with the signal
+    /// ignored, which a process hands on to the program that it becomes.
+    /// </summary>
+    private static void IgnoreInterrupt(ProcessStartInfo start)
+    {
+        const string Shell = "/bin/sh";
+        if (OperatingSystem.IsWindows() || !File.Exists(Shell))
+            return;
+        string[] arguments = ["-c", "trap '' INT; exec \"$0\" \"$@\"", start.FileName, .. start.ArgumentList];
+        start.FileName = Shell;
+        start.ArgumentList.Clear();
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

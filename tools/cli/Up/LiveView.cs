@@ -6,12 +6,18 @@ using Spectre.Console.Rendering;
 namespace Danube.Dapr.Cli.Up;
 
 /// <summary>Draws the state of a run: brokers, balance over time, decisions, moves, addresses.</summary>
-internal sealed class LiveView(Started started, string logs)
+/// <param name="started">What runs.</param>
+/// <param name="logs">Folder of the logs.</param>
+/// <param name="height">Lines of the terminal: with few of them fewer moves and decisions are shown, so that the addresses stay in sight.</param>
+internal sealed class LiveView(Started started, string logs, int height = 60)
 {
     private const int BarWidth = 24;
     private const int SparkWidth = 60;
-    private const int ShownMoves = 10;
-    private const int ShownCycles = 4;
+    private const int MostMoves = 12;
+    private const int MostCycles = 6;
+
+    /// <summary>Lines of all else: head, brokers' heading, balance, moves' heading, addresses.</summary>
+    private const int OtherLines = 16;
 
     public IRenderable Render(RunState state) => new Rows(
         Head(state),
@@ -43,7 +49,7 @@ internal sealed class LiveView(Started started, string logs)
                 Number(broker.Topics, "0"),
                 Number(broker.MessagesPerSecond, "#,0"),
                 Number(broker.BytesPerSecond / 1e6, "0.00"),
-                broker.Resources?.CpuPercent is { } cpu ? $"{Number(cpu.Mean, "0")}{(broker.Resources.SharedByBrokers > 1 ? "[grey] shared[/]" : "")}" : "-",
+                broker.Resources?.CpuPercent is { } cpu ? $"{Number(cpu.Mean, "0")}{(broker.Resources.SharedByBrokers > 1 ? "[grey]*[/]" : "")}" : "-",
                 Number(broker.Score, "0.000"),
                 Bar(broker.BytesPerSecond, mean, top));
         }
@@ -54,25 +60,31 @@ internal sealed class LiveView(Started started, string logs)
     {
         if (state.Balance is not { } balance)
             return new Markup("[grey]waiting for the first load reports[/]");
+        var shared = state.Brokers.Any(b => b.Resources?.SharedByBrokers > 1) ? "[grey]* the whole machine, which several brokers share: no part of the score[/]\n" : "";
         var colour = state.WithinTargets ? "green" : "yellow";
         return new Markup(
-            $"Imbalance ({Markup.Escape(balance.Cause)})  CV [{colour}]{Number(balance.CoefficientOfVariation, "0.000")}[/]  max/mean [{colour}]{Number(balance.MaxOverMean, "0.00")}[/]  "
+            $"{shared}Imbalance ({Markup.Escape(balance.Cause)})  CV [{colour}]{Number(balance.CoefficientOfVariation, "0.000")}[/]  max/mean [{colour}]{Number(balance.MaxOverMean, "0.00")}[/]  "
             + $"[aqua]{Spark(state.Samples.Select(s => s.CoefficientOfVariation))}[/]\n"
-            + $"Moves done {state.MovesDone}, failed {state.MovesFailed}, at least {state.LowerBound} needed{(state.UnownedNow > 0 ? $", [red]{state.UnownedNow} topics without owner[/]" : "")}"
+            + $"Moves done {state.MovesDone}, failed {state.MovesFailed}{(state.LowerBound > 0 ? $", at least {state.LowerBound} were needed" : "")}{(state.UnownedNow > 0 ? $", [red]{state.UnownedNow} topics without owner[/]" : "")}"
             + (state.Unsplittable.Count > 0 ? $"\n[yellow]Too heavy for any broker: {Markup.Escape(string.Join(", ", state.Unsplittable))}[/]" : ""));
     }
 
-    private static Rows Cycles(RunState state) => new(
-        state.Cycles.TakeLast(ShownCycles).Select(c => new Markup(
-            $"[grey]{c.Time.ToLocalTime():HH:mm:ss}[/] {(c.Outcome == CycleOutcome.Started ? "[green]started[/]" : c.Outcome.ToString())}{(c.Reason is { } r ? $" [yellow]{r}[/]" : "")} {Markup.Escape(c.Detail)}")));
+    private Rows Cycles(RunState state) => new(
+        state.Cycles.TakeLast(Math.Clamp(Room(state) / 3, 1, MostCycles)).Select(c => new Markup(
+            $"[grey]{c.Time.ToLocalTime():HH:mm:ss}[/] {(c.Outcome == CycleOutcome.Started ? "[green]Started[/]" : c.Outcome.ToString())}{(c.Reason is { } r ? $" [yellow]{r}[/]" : "")} {Markup.Escape(c.Detail)}")
+        { Overflow = Overflow.Ellipsis }));
 
-    private static IRenderable Moves(RunState state)
+    /// <summary>Lines that are left for decisions and moves.</summary>
+    private int Room(RunState state) => height - OtherLines - state.Brokers.Count;
+
+    private IRenderable Moves(RunState state)
     {
-        var moves = state.Moves.Take(ShownMoves).ToArray();
+        var moves = state.Moves.Take(Math.Clamp(Room(state) * 2 / 3, 1, MostMoves)).ToArray();
         if (moves.Length == 0)
             return new Text("");
         var names = state.Brokers.ToDictionary(b => b.Id, Name);
-        var table = new Table().Border(TableBorder.None).AddColumns("Topic", "From", "To", "Step", "ms", "Why");
+        var table = new Table().Border(TableBorder.None).AddColumns("[grey]Move of[/]", "[grey]From[/]", "[grey]To[/]", "[grey]Step[/]", "[grey]ms[/]", "[grey]Why[/]");
+        table.Columns[4].RightAligned();
         foreach (var move in moves)
         {
             table.AddRow(
@@ -81,13 +93,17 @@ internal sealed class LiveView(Started started, string logs)
                 Markup.Escape(names.GetValueOrDefault(move.To, move.To)),
                 Step(move.State),
                 move.DurationMs is { } ms ? Number(ms, "0") : "",
-                Markup.Escape(move.Reason is { } reason ? $"{reason}: {move.Detail}" : move.Detail.Length > 0 ? move.Detail : move.Cause.ToString()));
+                Markup.Escape(Why(move)));
         }
         return table;
     }
 
+    /// <summary>What made it necessary, and what happened if it did not simply work.</summary>
+    private static string Why(MoveRecord move) => move.Reason is { } reason ? $"{move.Cause}; {reason}: {move.Detail}" : move.Cause.ToString();
+
     private Markup Foot() => new(
-        $"[grey]{string.Join("  ", started.Topology.Services.Select(s => $"{s.AppId} {s.Address}"))}\nLogs: {Markup.Escape(logs)}   Ctrl-C stops everything.[/]");
+        $"\nConsole [link]{started.Topology[DaprNames.Apps.Console].Address}[/]   Ctrl-C stops everything.\n"
+        + $"[grey]{string.Join("  ", started.Topology.Services.Where(s => s.AppId != DaprNames.Apps.Console).Select(s => $"{s.AppId} {s.Address.Authority}"))}\nLogs {Markup.Escape(logs)}[/]");
 
     private static string Step(MoveState state) => state switch
     {

@@ -6,6 +6,10 @@ namespace Danube.Dapr.Cli.Up;
 /// <summary>Hands out loopback ports: fixed ones from a base, which must be free, or any free ones.</summary>
 internal sealed class Ports(int portBase)
 {
+    /// <summary>Free ports are taken below those that systems give to outgoing connections: one of these could get a port between its choice and its use.</summary>
+    private const int FreeLow = 10_000;
+    private const int FreeHigh = 32_000;
+
     private readonly HashSet<int> _given = [];
 
     /// <summary>The port at <paramref name="offset"/> above the base, or any free one when the base is 0.</summary>
@@ -26,10 +30,8 @@ internal sealed class Ports(int portBase)
     {
         while (true)
         {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            if (_given.Add(port))
+            var port = Random.Shared.Next(FreeLow, FreeHigh);
+            if (_given.Add(port) && IsFree(port))
                 return port;
         }
     }

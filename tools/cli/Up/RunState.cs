@@ -21,6 +21,7 @@ internal sealed class RunState
     private readonly List<BalanceSample> _samples = [];
     private readonly SortedSet<string> _unsplittable = new(StringComparer.Ordinal);
     private readonly HashSet<string> _stranded = [];
+    private BalanceSample? _before;
 
     public IReadOnlyList<BrokerView> Brokers { get; private set; } = [];
 
@@ -30,7 +31,7 @@ internal sealed class RunState
 
     public IReadOnlyList<BalanceSample> Samples => _samples;
 
-    /// <summary>Newest last.</summary>
+    /// <summary>Newest last; of several in a row with the same outcome and reason only the last.</summary>
     public IReadOnlyList<CycleRecord> Cycles => _cycles;
 
     /// <summary>The newest record of each move, newest first.</summary>
@@ -47,7 +48,7 @@ internal sealed class RunState
     public int UnownedNow { get; private set; }
 
     /// <summary>The worst balance before the first move, or of the whole run when nothing moved.</summary>
-    public BalanceSample? Before { get; private set; }
+    public BalanceSample? Before => _before ?? _samples.FirstOrDefault();
 
     public int MovesDone => _moves.Values.Count(m => m.State == MoveState.Done);
 
@@ -63,6 +64,9 @@ internal sealed class RunState
         Status = status;
         if (status.LastCycle is { } cycle && (_cycles.Count == 0 || _cycles[^1].Id != cycle.Id))
         {
+            // The same answer again and again says no more than the last one, and would push out the decision before it.
+            if (_cycles.Count > 0 && IsSame(_cycles[^1], cycle))
+                _cycles.RemoveAt(_cycles.Count - 1);
             _cycles.Add(cycle);
             if (_cycles.Count > KeptCycles)
                 _cycles.RemoveAt(0);
@@ -83,8 +87,8 @@ internal sealed class RunState
         _samples.Add(sample);
         if (_samples.Count > KeptSamples)
             _samples.RemoveAt(0);
-        if (_moves.Count == 0 && (Before is null || sample.CoefficientOfVariation > Before.CoefficientOfVariation))
-            Before = sample;
+        if (_moves.Count == 0 && Brokers.All(IsMeasured) && sample.CoefficientOfVariation > (_before?.CoefficientOfVariation ?? -1))
+            _before = sample;
     }
 
     public void TakeMoves(IEnumerable<MoveRecord> records)
@@ -107,6 +111,11 @@ internal sealed class RunState
         UnownedNow = now;
         _stranded.UnionWith(stranded);
     }
+
+    /// <summary>False in the first seconds, when a broker has not reported, or not twice: rates come from two reports, and a balance without them is that of the others.</summary>
+    private static bool IsMeasured(BrokerView broker) => !broker.Reachable || (broker.ReportAgeSeconds is not null && (broker.Topics == 0 || broker.MessagesPerSecond > 0));
+
+    private static bool IsSame(CycleRecord a, CycleRecord b) => a.Outcome == b.Outcome && a.Reason == b.Reason && a.PlanId == b.PlanId && a.Outcome != CycleOutcome.Started;
 
     /// <summary>True when every balanced resource is within the targets at this moment and no plan runs.</summary>
     public bool WithinTargets => Balance is { Brokers: > 1 } b

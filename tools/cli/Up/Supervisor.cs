@@ -32,12 +32,12 @@ internal sealed class Supervisor(string logDirectory) : IAsyncDisposable
         return $"{child.Name} (process {child.Id}) ended with exit code {child.ExitCode}. Its last lines ({Path.Combine(logDirectory, child.Name + ".log")}):{Environment.NewLine}{lines}";
     }
 
-    /// <summary>Ends everything: first the services, which need their sidecars to end well, then the sidecars, last the cluster.</summary>
+    /// <summary>Ends everything: first the services, which need their sidecars to end well, then the sidecars, then what these stand on (etcd, placement, scheduler), last the cluster.</summary>
     public async Task StopAsync()
     {
         _stopping = true;
         var deadline = Stopwatch.StartNew();
-        foreach (var group in _children.Reverse<ChildProcess>().GroupBy(c => c.Name.StartsWith("daprd", StringComparison.Ordinal) ? "daprd" : IsService(c) ? "service" : c.Name))
+        foreach (var group in _children.GroupBy(StopPlace).OrderBy(g => g.Key))
         {
             foreach (var child in group)
                 child.Terminate();
@@ -52,7 +52,11 @@ internal sealed class Supervisor(string logDirectory) : IAsyncDisposable
             await child.DisposeAsync();
     }
 
-    private static bool IsService(ChildProcess child) => Contracts.DaprNames.Apps.All.Contains(child.Name);
+    private static int StopPlace(ChildProcess child) =>
+        Contracts.DaprNames.Apps.All.Contains(child.Name) ? 0
+        : child.Name == Programs.LocalSidecar || child.Name.StartsWith("daprd", StringComparison.Ordinal) ? 1
+        : child.Name == Programs.Simulator ? 3
+        : 2;
 
     private static TimeSpan Remaining(Stopwatch since) => since.Elapsed < StopGrace ? StopGrace - since.Elapsed : TimeSpan.Zero;
 

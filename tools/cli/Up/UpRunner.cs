@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Danube.Dapr.Cli.Services;
+using Danube.Dapr.Contracts;
 using Spectre.Console;
 
 namespace Danube.Dapr.Cli.Up;
@@ -9,6 +11,9 @@ internal sealed class UpRunner : IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>What a running plan of a real cluster gets to end its move and take its masks away.</summary>
+    private static readonly TimeSpan PlanEndGrace = TimeSpan.FromSeconds(2);
 
     /// <summary>Balanced counts when it has lasted this long.</summary>
     private static readonly TimeSpan SteadyFor = TimeSpan.FromSeconds(4);
@@ -26,6 +31,7 @@ internal sealed class UpRunner : IAsyncDisposable
         _time = time;
         _folders = RunFolders.Create(settings, time);
         _supervisor = new Supervisor(_folders.Logs);
+        ApiToken.AddTo(_http);
     }
 
     public static async Task<int> RunAsync(UpSettings settings, TimeProvider time, CancellationToken cancellation)
@@ -33,6 +39,7 @@ internal sealed class UpRunner : IAsyncDisposable
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, StopOnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, StopOnSignal);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, StopOnSignal);
         await using var runner = new UpRunner(settings, time);
         return await runner.RunAsync(stop.Token);
 
@@ -64,6 +71,9 @@ internal sealed class UpRunner : IAsyncDisposable
         }
         var observer = new RunObserver(new ControlPlaneClient(_http), started.Topology, _time);
         var verdict = await ObserveAsync(observer, started, stop);
+        if (_settings.Move && verdict.Died is null
+            && await new RunningPlan(_http, new ControlPlaneClient(_http), started.Topology[DaprNames.Apps.Rebalancer].Address).EndAsync(PlanEndGrace) is { } unfinished)
+            await Console.Error.WriteLineAsync($"danube-lb: plan {unfinished} did not end in time. Brokers may be left drained: look with Danube's own tools, or start again with the same --state-dir.");
         var use = _supervisor.Children.Where(c => c.Use() is not null).ToDictionary(c => c.Name, c => c.Use()!);
         await _supervisor.StopAsync();
         if (verdict.Died is { } dead)
@@ -171,7 +181,7 @@ internal sealed class UpRunner : IAsyncDisposable
     {
         if (!_settings.Interactive)
             return await LoopAsync(observer, started, new ProgressLines(Console.Error).Write, stop);
-        var view = new LiveView(started, _folders.Logs);
+        var view = new LiveView(started, _folders.Logs, AnsiConsole.Profile.Height);
         Verdict verdict = new(ExitCodes.Ok);
         await AnsiConsole.Live(view.Render(observer.State)).AutoClear(false).StartAsync(async context =>
             verdict = await LoopAsync(observer, started, state =>
@@ -204,7 +214,7 @@ internal sealed class UpRunner : IAsyncDisposable
                 var pause = Task.Delay(PollInterval, stop);
                 if (await Task.WhenAny(pause, _supervisor.Died) == _supervisor.Died)
                 {
-                    // Ctrl-C in a terminal reaches the children too; one that ends by it did not die.
+                    // A system that is shut down ends all at once; who is told to stop did not die.
                     await Task.Delay(200, stop);
                     return new Verdict(ExitCodes.Failed, await _supervisor.Died);
                 }

@@ -45,13 +45,13 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     /// <summary>Takes in what instances host now; actors whose place changed move when their turn is over.</summary>
     public void Place(IEnumerable<AppInstance> instances)
     {
-        var hosts = instances.Where(static i => i.IsReady).SelectMany(static i => i.Actors.Types.Select(t => (t.Key, Instance: i, Config: t.Value)))
-            .GroupBy(static t => t.Key, StringComparer.Ordinal)
-            .ToFrozenDictionary(static g => g.Key, static g => (g.Select(static t => t.Instance).ToArray(), g.First().Config), StringComparer.Ordinal);
         TaskCompletionSource changed;
         lock (_placementLock)
         {
-            _hosts = hosts;
+            // Read inside the lock: of two apps that come up at once, the one that is placed last must see the other.
+            _hosts = instances.Where(static i => i.IsReady).SelectMany(static i => i.Actors.Types.Select(t => (t.Key, Instance: i, Config: t.Value)))
+                .GroupBy(static t => t.Key, StringComparer.Ordinal)
+                .ToFrozenDictionary(static g => g.Key, static g => (g.Select(static t => t.Instance).ToArray(), g.First().Config), StringComparer.Ordinal);
             changed = _placementChanged;
             _placementChanged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }

@@ -63,7 +63,8 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
             {
                 foreach (var entry in await store.ListAsync(_prefix, cancellationToken))
                 {
-                    if (JsonSerializer.Deserialize(entry.Value, ReminderJson.Default.Reminder) is { } reminder) Schedule(reminder);
+                    if (JsonSerializer.Deserialize(entry.Value, ReminderJson.Default.Reminder) is { } reminder)
+                        Schedule(reminder with { Ticks = reminder.Ticks.AsOf(time.GetUtcNow()) });
                 }
                 return;
             }

@@ -37,7 +37,7 @@ internal sealed class ActorApi(Sidecar sidecar)
                 throw NotSaved("ttlInSeconds is not supported without the \"ActorStateTTL\" feature enabled");
             try
             {
-                operations.Add(new StateOperation(Key(app, actor, write.Key), write.Operation == "delete" ? null : write.Value ?? [], TimeToLive: StateApi.TimeToLive(write.Metadata)));
+                operations.Add(new StateOperation(Key(app, actor, write.Key), write.Operation == "delete" ? null : write.Value ?? [], TimeToLive: StateApi.TimeToLive(store, write.Metadata)));
             }
             catch (FormatException e)
             {

@@ -15,12 +15,16 @@ internal sealed record GrpcCall(AppInstance App, TraceContext Trace, ServerCallC
 }
 
 /// <summary>The service class that Kestrel's gRPC binds <c>dapr.proto.runtime.v1.Dapr</c> to; the rpcs are added by <see cref="GrpcMethods"/>.</summary>
-internal sealed class DaprGrpcService;
+internal sealed class DaprGrpcService
+{
+    /// <summary>How many bytes are read of a message before the answer is that it is too large.</summary>
+    public static int ReadLimit(long maxBodyBytes) => (int)Math.Min(int.MaxValue, maxBodyBytes * 4);
+}
 
 /// <summary>
 /// Binds rpcs of the public message types to handlers. <c>Dapr.Protos</c> has no server base class, so that methods are made by hand.
 /// </summary>
-internal sealed class GrpcBinder(ServiceMethodProviderContext<DaprGrpcService> context, Sidecar sidecar)
+internal sealed class GrpcBinder(ServiceMethodProviderContext<DaprGrpcService> context, Sidecar sidecar, long maxBodyBytes)
 {
     private const string Service = "dapr.proto.runtime.v1.Dapr";
 
@@ -34,7 +38,8 @@ internal sealed class GrpcBinder(ServiceMethodProviderContext<DaprGrpcService> c
         {
             var app = sidecar.FromPort(call.GetHttpContext().Connection.LocalPort);
             using var span = app.Tracer.Start(spanName, Parent(call));
-            if (span.Context.IsValid) await call.WriteResponseHeadersAsync(new Metadata { { "grpc-trace-bin", span.Context.ToBinary() } });
+            // Not sent yet: an rpc may have more headers to give, and a call needs one flush less.
+            if (span.Context.IsValid) call.GetHttpContext().Response.Headers["grpc-trace-bin"] = Convert.ToBase64String(span.Context.ToBinary()).TrimEnd('=');
             try
             {
                 return await handler(new GrpcCall(app, span.Context, call), request);
@@ -53,7 +58,7 @@ internal sealed class GrpcBinder(ServiceMethodProviderContext<DaprGrpcService> c
         return TraceContext.Parse(call.RequestHeaders.GetValue("traceparent"), call.RequestHeaders.GetValue("tracestate"));
     }
 
-    private static Marshaller<T> Marshaller<T>() where T : IMessage<T>, new()
+    private Marshaller<T> Marshaller<T>() where T : IMessage<T>, new()
     {
         var parser = new MessageParser<T>(static () => new T());
         return Marshallers.Create<T>((message, output) =>
@@ -61,7 +66,13 @@ internal sealed class GrpcBinder(ServiceMethodProviderContext<DaprGrpcService> c
             output.SetPayloadLength(message.CalculateSize());
             message.WriteTo(output.GetBufferWriter());
             output.Complete();
-        }, input => parser.ParseFrom(input.PayloadAsReadOnlySequence()));
+        }, input =>
+        {
+            // Kestrel's own limit, far above, answers in other words.
+            if (input.PayloadLength > maxBodyBytes)
+                throw new RpcException(new Status(StatusCode.ResourceExhausted, $"grpc: received message larger than max ({input.PayloadLength} vs. {maxBodyBytes})"));
+            return parser.ParseFrom(input.PayloadAsReadOnlySequence());
+        });
     }
 }
 

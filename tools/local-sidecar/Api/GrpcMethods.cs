@@ -9,11 +9,11 @@ using Grpc.Core;
 namespace Danube.Dapr.LocalSidecar.Api;
 
 /// <summary>The rpcs of <c>dapr.proto.runtime.v1.Dapr</c>, except those of workflows.</summary>
-internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi invoke, MetadataApi metadata, IHostApplicationLifetime lifetime) : IServiceMethodProvider<DaprGrpcService>
+internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi invoke, MetadataApi metadata, IHostApplicationLifetime lifetime, ApiSettings settings) : IServiceMethodProvider<DaprGrpcService>
 {
     public void OnServiceMethodDiscovery(ServiceMethodProviderContext<DaprGrpcService> context)
     {
-        var rpc = new GrpcBinder(context, sidecar);
+        var rpc = new GrpcBinder(context, sidecar, settings.MaxBodyBytes);
         AddState(rpc);
         AddPublish(rpc);
         AddActors(rpc);

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Danube.Dapr.LocalSidecar.Api;
 
 /// <summary>The Dapr HTTP API, except workflows: those go on to the endpoints.</summary>
-internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi invoke, MetadataApi metadata, IHostApplicationLifetime lifetime, HttpApiSettings settings)
+internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi invoke, MetadataApi metadata, IHostApplicationLifetime lifetime, ApiSettings settings)
 {
     private static readonly HashSet<string> NotFromCaller = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -29,13 +29,19 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
             await HealthAsync(new HttpCall(http, app, parts, default, settings.MaxBodyBytes));
             return;
         }
+        using var span = app.Tracer.Start(SpanName(parts), TraceContext.Parse(http.Request.Headers["traceparent"], http.Request.Headers["tracestate"]));
         if (parts is ["v1.0" or "v1.0-alpha1" or "v1.0-beta1", "workflows", ..])
         {
+            if (span.Context.IsValid)
+            {
+                http.Response.Headers["Traceparent"] = span.Context.TraceParent;
+                // What is started here is part of this call.
+                http.Request.Headers.TraceParent = span.Context.TraceParent;
+            }
             http.Request.Path = path;
             await next(http);
             return;
         }
-        using var span = app.Tracer.Start(SpanName(parts), TraceContext.Parse(http.Request.Headers["traceparent"], http.Request.Headers["tracestate"]));
         var call = new HttpCall(http, app, parts, span, settings.MaxBodyBytes);
         try
         {
@@ -140,6 +146,6 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
     }
 }
 
-/// <summary>What the HTTP API asks of requests.</summary>
+/// <summary>What the APIs ask of requests.</summary>
 /// <param name="ApiToken">The token that callers must send, or null.</param>
-internal sealed record HttpApiSettings(string? ApiToken, long MaxBodyBytes);
+internal sealed record ApiSettings(string? ApiToken, long MaxBodyBytes);

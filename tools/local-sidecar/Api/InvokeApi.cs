@@ -21,6 +21,13 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         "traceparent", "tracestate", "grpc-trace-bin", "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace", "dapr-api-token",
     };
 
+    // Headers of HTTP that must not be taken for those of the gRPC answer.
+    private static readonly HashSet<string> HttpOnly = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "Accept", "Accept-Charset", "Accept-Language", "Accept-Ranges", "Authorization", "Cache-Control", "Content-Type", "Cookie", "Date", "Expect", "From", "If-Match", "If-Modified-Since",
+        "If-None-Match", "If-Schedule-Tag-Match", "If-Unmodified-Since", "Max-Forwards", "Origin", "Pragma", "Referer", "User-Agent", "Via", "Warning",
+    };
+
     private static readonly HashSet<string> Verbs = new(StringComparer.Ordinal) { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT" };
 
     /// <summary>Passes an HTTP request on and its answer back.</summary>
@@ -47,7 +54,7 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
             foreach (var (name, values) in http.Request.Headers)
             {
                 if (HopByHop.Contains(name) || name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)) continue;
-                request.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)values);
+                request.Headers.TryAddWithoutValidation(PubSub.Subscriber.Canonical(name), (IEnumerable<string?>)values);
             }
             if (instance.App != caller.App) AddCaller(request, caller, target.Runtime.AppId);
             try
@@ -101,13 +108,14 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
             var name = header.Key.StartsWith("grpc-", StringComparison.Ordinal) ? "Dapr-" + PubSub.Subscriber.Canonical(header.Key) : PubSub.Subscriber.Canonical(header.Key);
             sent.Headers.TryAddWithoutValidation(name, header.Value);
         }
+        sent.Headers.TryAddWithoutValidation("Dapr-Authority", call.Context.Host);
         if (instance.App != call.App.App) AddCaller(sent, call.App, target.Runtime.AppId);
         try
         {
             using var response = await instance.Channel.SendAsync(sent, call.Cancelled);
             var body = await response.Content.ReadAsByteArrayAsync(call.Cancelled);
             var code = (int)response.StatusCode;
-            call.Context.ResponseTrailers.Add("dapr-http-status", code.ToString(CultureInfo.InvariantCulture));
+            await call.Context.WriteResponseHeadersAsync(ResponseHeaders(response, call.Trace));
             if (code is >= 200 and < 300)
                 return new InvokeResponse { ContentType = response.Content.Headers.ContentType?.ToString() ?? "application/json", Data = new Any { Value = UnsafeByteOperations.UnsafeWrap(body) } };
             throw Status(code, body);
@@ -117,6 +125,23 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
             if (AppChannel.WasRefused(e)) instance.Suspect();
             throw Failed(request.Id, e.Message);
         }
+    }
+
+    // The app's headers go back as metadata; those that have a meaning of their own in HTTP get a prefix, as in daprd.
+    private static Metadata ResponseHeaders(HttpResponseMessage response, TraceContext trace)
+    {
+        var headers = new Metadata();
+        foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
+        {
+            if (HopByHop.Contains(name)) continue;
+            var key = (HttpOnly.Contains(name) ? "dapr-" : "") + name.ToLowerInvariant();
+            // A binary key needs base64 values, which HTTP headers of that name need not have.
+            if (key.EndsWith("-bin", StringComparison.Ordinal)) continue;
+            foreach (var value in values) headers.Add(key, value);
+        }
+        headers.Add("dapr-http-status", ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture));
+        if (trace.IsValid) headers.Add("traceparent", trace.TraceParent);
+        return headers;
     }
 
     /// <summary>The path as daprd passes it on: unescaped, without double slashes and dots.</summary>
@@ -185,8 +210,8 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
     {
         var response = http.Response;
         response.StatusCode = (int)answer.StatusCode;
-        foreach (var (name, values) in answer.Headers.NonValidated) if (!HopByHop.Contains(name)) response.Headers[name] = values.ToArray();
-        foreach (var (name, values) in answer.Content.Headers.NonValidated) if (name != "Content-Length") response.Headers[name] = values.ToArray();
+        foreach (var (name, values) in answer.Headers.NonValidated) if (!HopByHop.Contains(name)) response.Headers[PubSub.Subscriber.Canonical(name)] = values.ToArray();
+        foreach (var (name, values) in answer.Content.Headers.NonValidated) if (name != "Content-Length") response.Headers[PubSub.Subscriber.Canonical(name)] = values.ToArray();
         if (trace.IsValid && !response.Headers.ContainsKey("traceparent")) response.Headers["Traceparent"] = trace.TraceParent;
         var hasBody = response.StatusCode is not (204 or 304) && http.Request.Method != "HEAD";
         if (!hasBody) return;

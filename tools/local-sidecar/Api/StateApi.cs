@@ -101,13 +101,21 @@ internal static class StateApi
 
     /// <summary>The time to live that an item asks for; null for none.</summary>
     /// <exception cref="FormatException">The text is no number.</exception>
-    public static TimeSpan? TimeToLive(IReadOnlyDictionary<string, string> metadata)
+    public static TimeSpan? TimeToLive(StateComponent store, IReadOnlyDictionary<string, string> metadata)
     {
         if (!metadata.TryGetValue("ttlInSeconds", out var text) || text.Length == 0) return null;
         if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds))
-            throw new FormatException($"error parsing TTL: incorrect value for metadata 'ttlInSeconds': strconv.ParseInt: parsing \"{text}\": invalid syntax");
+            throw new FormatException($"{NoNumber(store)}: parsing \"{text}\": invalid syntax");
         return seconds > 0 ? TimeSpan.FromSeconds(seconds) : null;
     }
+
+    // Each of daprd's stores has words of its own.
+    private static string NoNumber(StateComponent store) => store.Resource.Type switch
+    {
+        "state.in-memory" => "strconv.Atoi",
+        "state.etcd" => "incorrect value for metadata 'ttlInSeconds': strconv.ParseInt",
+        _ => "error parsing TTL: incorrect value for metadata 'ttlInSeconds': strconv.ParseInt",
+    };
 
     // Each item stands for itself: one that fails does not undo the others.
     private static async Task<Exception?> ApplyEachAsync(AppInstance app, StateComponent store, IReadOnlyList<StateWrite> items, CancellationToken cancellationToken)
@@ -137,7 +145,7 @@ internal static class StateApi
     }
 
     private static StateOperation Operation(AppInstance app, StateComponent store, StateWrite item) =>
-        new(Key(app, store, item.Key), item.Value, string.IsNullOrEmpty(item.ETag) ? null : item.ETag, item is { FirstWrite: true, Value: not null, ETag: null }, TimeToLive(item.Metadata));
+        new(Key(app, store, item.Key), item.Value, string.IsNullOrEmpty(item.ETag) ? null : item.ETag, item is { FirstWrite: true, Value: not null, ETag: null }, TimeToLive(store, item.Metadata));
 
     private static Task<T> RunAsync<T>(AppInstance app, StateComponent store, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {

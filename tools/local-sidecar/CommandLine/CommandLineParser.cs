@@ -12,7 +12,7 @@ public static class CommandLineParser
     // Flags of daprd that have no meaning here: accepted, so that a script written for daprd starts, and named in the log.
     private static readonly string[] IgnoredFlags =
     [
-        "mode", "app-protocol", "dapr-internal-grpc-port", "dapr-internal-grpc-listen-address", "dapr-public-port", "dapr-public-listen-address",
+        "mode", "dapr-internal-grpc-port", "dapr-internal-grpc-listen-address", "dapr-public-port", "dapr-public-listen-address",
         "placement-host-address", "scheduler-host-address", "scheduler-job-streams", "actors-disseminate-timeout", "actors-service", "reminders-service",
         "read-buffer-size", "dapr-http-read-buffer-size", "unix-domain-socket", "metrics-port", "metrics-listen-address", "profile-port", "sentry-address", "control-plane-address",
         "control-plane-trust-domain", "control-plane-namespace", "sentry-request-jwt-audiences", "allowed-origins", "dapr-block-shutdown-duration", "disable-init-endpoints",
@@ -29,6 +29,7 @@ public static class CommandLineParser
     private static readonly Option<string?> HttpPort = Single("dapr-http-port", "the port of the Dapr HTTP API (3500)");
     private static readonly Option<string?> GrpcPort = Single("dapr-grpc-port", "the port of the Dapr gRPC API (50001)");
     private static readonly Option<string?> AppAddress = Single("app-channel-address", "the address the app listens on (127.0.0.1)");
+    private static readonly Option<string?> AppProtocol = Single("app-protocol", "http, the one protocol of apps that is available here");
     private static readonly Option<string?> MaxConcurrency = Single("app-max-concurrency", "how many requests the app gets at once (no limit)");
     private static readonly Option<string?> ListenAddresses = Single("dapr-listen-addresses", "comma-separated addresses to listen on (loopback)");
     private static readonly Option<string?> MaxBodySize = Single("max-body-size", "the largest request body, such as 4Mi", "dapr-http-max-request-size");
@@ -57,7 +58,7 @@ public static class CommandLineParser
         var version = new Option<bool>("--version", "--build-info") { Description = "print the version" };
         var root = new RootCommand("local-sidecar: a stand-in for daprd on a machine without Dapr");
         foreach (var builtIn in root.Options.OfType<VersionOption>().ToList()) root.Options.Remove(builtIn);
-        foreach (var option in (Option[])[App, ResourcesPath, Config, AppId, AppPort, HttpPort, GrpcPort, AppAddress, MaxConcurrency, ListenAddresses, MaxBodySize, Level, Graceful, LogAsJson,
+        foreach (var option in (Option[])[App, ResourcesPath, Config, AppId, AppPort, HttpPort, GrpcPort, AppAddress, AppProtocol, MaxConcurrency, ListenAddresses, MaxBodySize, Level, Graceful, LogAsJson,
             EnableHealth, HealthPath, HealthInterval, HealthTimeout, HealthThreshold, version, .. ignoredOptions]) root.Options.Add(option);
 
         var result = root.Parse([.. args.Select(TwoDashes)], new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
@@ -78,6 +79,7 @@ public static class CommandLineParser
 
     private static SidecarOptions Options(ParseResult result, Func<string, string?> environment)
     {
+        if (result.GetValue(AppProtocol) is { Length: > 0 } protocol and not "http") throw new CommandLineException($"--app-protocol '{protocol}' is not available here; http is");
         var defaults = new AppOptions
         {
             AppId = "", DaprHttpPort = 3500, DaprGrpcPort = 50001,

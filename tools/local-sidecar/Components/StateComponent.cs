@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Danube.Dapr.LocalSidecar.State;
 
 namespace Danube.Dapr.LocalSidecar.Components;
@@ -78,11 +80,33 @@ internal sealed class StateComponent(ComponentResource resource, IStateStore sto
         var endpoints = Required(resource, "endpoints").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (endpoints.FirstOrDefault(static e => !Uri.TryCreate(e.Contains("://", StringComparison.Ordinal) ? e : "http://" + e, UriKind.Absolute, out _)) is { } bad)
             throw Wrong(resource, "endpoints", $"'{bad}' is not of the form host:port");
-        if (Boolean(resource, "tlsEnable") == true) throw Wrong(resource, "tlsEnable", "connections with TLS are not available here; use false");
         var most = 128;
         if (Value(resource, "maxTxnOps") is { Length: > 0 } text && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most > 0))
             throw Wrong(resource, "maxTxnOps", $"'{text}' is not a whole number above 0");
-        return new EtcdStateStore(new EtcdOptions(endpoints, Value(resource, "keyPrefixPath") ?? "", most));
+        return new EtcdStateStore(new EtcdOptions(endpoints, Value(resource, "keyPrefixPath") ?? "", most, Boolean(resource, "tlsEnable") == true ? Tls(resource) : null));
+    }
+
+    private static EtcdTls Tls(ComponentResource resource)
+    {
+        var (ca, certificate, key) = (Required(resource, "ca"), Required(resource, "cert"), Required(resource, "key"));
+        var authorities = new X509Certificate2Collection();
+        try
+        {
+            authorities.ImportFromPem(ca);
+        }
+        catch (CryptographicException e)
+        {
+            throw Wrong(resource, "ca", $"cannot be read: {e.Message}");
+        }
+        if (authorities.Count == 0) throw Wrong(resource, "ca", "holds no certificate in PEM form");
+        try
+        {
+            return new EtcdTls(authorities, X509Certificate2.CreateFromPem(certificate, key));
+        }
+        catch (CryptographicException e)
+        {
+            throw Wrong(resource, "cert", $"cannot be used with the key of spec.metadata.key, both in PEM form: {e.Message}");
+        }
     }
 
     private static string? Value(ComponentResource resource, string name) => resource.Metadata.TryGetValue(name, out var field) ? field.Value : null;

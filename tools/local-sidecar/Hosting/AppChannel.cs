@@ -54,6 +54,8 @@ internal sealed class AppChannel : IDisposable
     /// <exception cref="HttpRequestException">The app cannot be reached or broke off.</exception>
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        // What daprd calls itself; an invocation keeps its caller's.
+        if (!request.Headers.NonValidated.Contains("User-Agent")) request.Headers.TryAddWithoutValidation("User-Agent", "Go-http-client/1.1");
         if (_concurrency is null) return await _client.SendAsync(request, cancellationToken);
         await _concurrency.WaitAsync(cancellationToken);
         try
@@ -66,8 +68,8 @@ internal sealed class AppChannel : IDisposable
         }
     }
 
-    /// <summary>Whether the app's port accepts a connection.</summary>
-    public async Task<bool> AcceptsAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>Whether the app's port accepts a connection; null when no answer came in time, which a busy machine may be the reason of.</summary>
+    public async Task<bool?> AcceptsAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(timeout);
@@ -77,9 +79,13 @@ internal sealed class AppChannel : IDisposable
             await socket.ConnectAsync(_host, _port, limit.Token);
             return true;
         }
-        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (SocketException)
         {
             return false;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
         }
     }
 

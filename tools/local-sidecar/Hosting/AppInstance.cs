@@ -72,20 +72,23 @@ internal sealed class AppComponents(
 
     public StateComponent? ActorStore { get; } = stateStores.Values.FirstOrDefault(static s => s.IsActorStore);
 
-    public Policy? AppPolicy(string appId) => Find("app", appId, static r => r.Apps);
+    public Policy? AppPolicy(string appId) => Find("app", appId, static r => r.Apps, ["App", ""]);
 
-    public Policy? ActorPolicy(string actorType) => Find("actor", actorType, static r => r.Actors);
+    public Policy? ActorPolicy(string actorType) => Find("actor", actorType, static r => r.Actors, ["Actor", ""]);
 
-    public Policy? InboundPolicy(string component) => Find("inbound", component, static r => r.ComponentsInbound);
+    /// <summary>For deliveries of a pub/sub.</summary>
+    public Policy? InboundPolicy(string component) => Find("inbound", component, static r => r.ComponentsInbound, ["PubsubComponentInbound", "ComponentInbound", "Component", ""]);
 
-    public Policy? OutboundPolicy(string component) => Find("outbound", component, static r => r.ComponentsOutbound);
+    /// <summary>For calls to a state store.</summary>
+    public Policy? OutboundPolicy(string component) => Find("outbound", component, static r => r.ComponentsOutbound, ["StatestoreComponentOutbound", "ComponentOutbound", "Component", ""]);
 
-    private Policy? Find(string kind, string name, Func<ResiliencyResource, IReadOnlyDictionary<string, PolicySet>> targets)
+    private Policy? Find(string kind, string name, Func<ResiliencyResource, IReadOnlyDictionary<string, PolicySet>> targets, string[] defaults)
     {
         if (resiliencies.Count == 0) return null;
         return _policies.GetOrAdd((kind, name), key =>
         {
-            var set = resiliencies.Select(r => targets(r).GetValueOrDefault(key.Name)).FirstOrDefault(static s => s is not null);
+            var set = resiliencies.Select(r => targets(r).GetValueOrDefault(key.Name)).FirstOrDefault(static s => s is not null)
+                ?? resiliencies.Select(r => r.Policies.Defaults(defaults)).FirstOrDefault(static s => s is not { Timeout: null, Retry: null, Breaker: null });
             return set is null || set is { Timeout: null, Retry: null, Breaker: null } ? null : new Policy(set, time);
         });
     }

@@ -13,6 +13,11 @@ internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstanc
 {
     private static readonly TimeSpan WhileDown = TimeSpan.FromMilliseconds(100);
 
+    // A port that refuses says it all. One that is silent may be that of a busy machine, and an app that counts as gone loses its timers.
+    private const int SilencesUntilGone = 5;
+
+    private int _silences;
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var channel = instance.Channel!;
@@ -67,7 +72,12 @@ internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstanc
 
     private async Task<bool> IsHealthyAsync(AppChannel channel, CancellationToken cancellationToken)
     {
-        if (instance.Options.HealthCheckPath is not { } path) return await channel.AcceptsAsync(instance.Options.HealthProbeTimeout, cancellationToken);
+        if (instance.Options.HealthCheckPath is not { } path)
+        {
+            var accepts = await channel.AcceptsAsync(instance.Options.HealthProbeTimeout, cancellationToken);
+            _silences = accepts is null ? _silences + 1 : 0;
+            return accepts ?? (instance.IsReady && _silences < SilencesUntilGone);
+        }
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(instance.Options.HealthProbeTimeout);
         try

@@ -35,7 +35,7 @@ public sealed class SidecarHost : IAsyncDisposable
             grpc.MaxReceiveMessageSize = (int)Math.Min(int.MaxValue, options.MaxBodyBytes);
             grpc.MaxSendMessageSize = null;
             grpc.IgnoreUnknownServices = true;
-        });
+        }).AddServiceOptions<DaprGrpcService>(grpc => grpc.MaxReceiveMessageSize = DaprGrpcService.ReadLimit(options.MaxBodyBytes));
         builder.Services.AddSingleton<DaprGrpcService>();
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddSingleton(services => new Sidecar(options, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
@@ -45,7 +45,8 @@ public sealed class SidecarHost : IAsyncDisposable
         builder.Services.AddSingleton<MetadataApi>();
         builder.Services.AddSingleton(services => new InvokeApi(services.GetRequiredService<Sidecar>(), options.MaxBodyBytes));
         builder.Services.AddSingleton<IServiceMethodProvider<DaprGrpcService>, GrpcMethods>();
-        builder.Services.AddSingleton(services => ActivatorUtilities.CreateInstance<HttpApi>(services, new HttpApiSettings(options.ApiToken, options.MaxBodyBytes)));
+        builder.Services.AddSingleton(new ApiSettings(options.ApiToken, options.MaxBodyBytes));
+        builder.Services.AddSingleton<HttpApi>();
 
         WorkflowEngines? workflows = null;
         builder.Services.AddWorkflows(port => workflows?.FromPort(port));

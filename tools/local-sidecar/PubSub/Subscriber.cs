@@ -48,6 +48,8 @@ internal sealed partial class Subscriber(AppGroup group, AppInstance settings, S
         var body = subscription.IsRaw ? CloudEvents.WrapRaw(subscription.PubSubName, subscription.Topic, message.Body, message.Metadata) : message.Body;
         var (expired, path, trace) = Inspect(body);
         if (expired) return;
+        // A raw event that was published over gRPC has its trace beside it.
+        if (!trace.IsValid && !subscription.IsRaw && message.Metadata.TryGetValue("traceid", out var beside)) trace = TraceContext.Parse(beside, null);
         if (path is null)
         {
             // An event that no rule wants counts as handled.
@@ -86,7 +88,7 @@ internal sealed partial class Subscriber(AppGroup group, AppInstance settings, S
                 }
                 catch (HttpRequestException e)
                 {
-                    if (!AppChannel.WasRefused(e) && await channel.AcceptsAsync(TimeSpan.FromMilliseconds(500), token)) throw;
+                    if (!AppChannel.WasRefused(e) && await channel.AcceptsAsync(TimeSpan.FromMilliseconds(500), token) is not false) throw;
                     instance.Suspect();
                 }
             }

@@ -11,12 +11,12 @@ internal static partial class ResiliencyReader
     {
         var spec = document.RequiredMapping("spec");
         var policies = spec.Mapping("policies");
-        var timeouts = policies?.Mapping("timeouts");
+        var timeouts = Timeouts(policies?.Mapping("timeouts"));
         var retries = Each(policies?.Mapping("retries"), Retry);
         var breakers = Each(policies?.Mapping("circuitBreakers"), Breaker);
 
         PolicySet Policies(YamlFields target) => new(
-            Named(target, "timeout", name => timeouts?.Duration(name)),
+            Named(target, "timeout", name => timeouts.TryGetValue(name, out var timeout) ? timeout : (TimeSpan?)null),
             Named(target, "retry", name => retries.GetValueOrDefault(name)),
             Named(target, "circuitBreaker", name => breakers.GetValueOrDefault(name)));
 
@@ -25,7 +25,16 @@ internal static partial class ResiliencyReader
             Each(targets?.Mapping("apps"), Policies),
             Each(targets?.Mapping("actors"), Policies),
             Each(targets?.Mapping("components"), c => c.Mapping("inbound") is { } inbound ? Policies(inbound) : new PolicySet(null, null, null)),
-            Each(targets?.Mapping("components"), c => c.Mapping("outbound") is { } outbound ? Policies(outbound) : new PolicySet(null, null, null)));
+            Each(targets?.Mapping("components"), c => c.Mapping("outbound") is { } outbound ? Policies(outbound) : new PolicySet(null, null, null)),
+            new PolicyNames(timeouts, retries, breakers));
+    }
+
+    private static Dictionary<string, TimeSpan> Timeouts(YamlFields? fields)
+    {
+        var all = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
+        foreach (var name in fields?.Names ?? [])
+            if (fields!.Duration(name) is { } timeout) all[name] = timeout;
+        return all;
     }
 
     private static T? Named<T>(YamlFields target, string field, Func<string, T?> find)

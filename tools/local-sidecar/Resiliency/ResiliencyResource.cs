@@ -6,9 +6,25 @@ internal sealed record ResiliencyResource(
     IReadOnlyDictionary<string, PolicySet> Apps,
     IReadOnlyDictionary<string, PolicySet> Actors,
     IReadOnlyDictionary<string, PolicySet> ComponentsInbound,
-    IReadOnlyDictionary<string, PolicySet> ComponentsOutbound)
+    IReadOnlyDictionary<string, PolicySet> ComponentsOutbound,
+    PolicyNames Policies)
 {
     public bool MayBeUsedBy(string appId) => Scopes.Count == 0 || Scopes.Contains(appId, StringComparer.Ordinal);
+}
+
+/// <summary>All policies of a file by their names.</summary>
+internal sealed record PolicyNames(IReadOnlyDictionary<string, TimeSpan> Timeouts, IReadOnlyDictionary<string, RetrySettings> Retries, IReadOnlyDictionary<string, BreakerSettings> Breakers)
+{
+    /// <summary>What a target has that the file does not list: the policies with the names that Dapr keeps for this; of several levels the first that is there.</summary>
+    public PolicySet Defaults(IReadOnlyList<string> levels) => new(
+        First(levels, "Timeout", Timeouts, static t => (TimeSpan?)t), First(levels, "Retry", Retries, static r => r), First(levels, "CircuitBreaker", Breakers, static b => b));
+
+    private static TResult? First<TPolicy, TResult>(IReadOnlyList<string> levels, string kind, IReadOnlyDictionary<string, TPolicy> policies, Func<TPolicy, TResult> use)
+    {
+        foreach (var level in levels)
+            if (policies.TryGetValue($"Default{level}{kind}Policy", out var policy)) return use(policy);
+        return default;
+    }
 }
 
 /// <summary>What one target has; each part may be missing.</summary>

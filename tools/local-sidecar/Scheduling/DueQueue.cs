@@ -8,12 +8,14 @@ internal sealed class DueQueue : IDisposable
     private readonly SortedSet<Entry> _entries = new(Comparer<Entry>.Create(static (a, b) => a.Due.CompareTo(b.Due) is var c && c != 0 ? c : a.Number.CompareTo(b.Number)));
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
+    private readonly ClockWatch _clock;
     private long _count;
     private bool _disposed;
 
     public DueQueue(TimeProvider time)
     {
         _time = time;
+        _clock = new ClockWatch(time);
         _timer = time.CreateTimer(static q => ((DueQueue)q!).Run(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -22,6 +24,7 @@ internal sealed class DueQueue : IDisposable
     {
         lock (_lock)
         {
+            FollowClock();
             var entry = new Entry(this, due, ++_count, action);
             _entries.Add(entry);
             if (_entries.Min == entry) Arm();
@@ -44,6 +47,7 @@ internal sealed class DueQueue : IDisposable
         var due = new List<Action>();
         lock (_lock)
         {
+            FollowClock();
             var now = _time.GetUtcNow();
             while (_entries.Min is { } first && first.Due <= now)
             {
@@ -53,6 +57,19 @@ internal sealed class DueQueue : IDisposable
             Arm();
         }
         foreach (var action in due) action();
+    }
+
+    // The waits stay as long as they were.
+    private void FollowClock()
+    {
+        if (_clock.SetBack() is var lost && lost == TimeSpan.Zero) return;
+        var entries = _entries.ToArray();
+        _entries.Clear();
+        foreach (var entry in entries)
+        {
+            entry.Due -= lost;
+            _entries.Add(entry);
+        }
     }
 
     private void Arm()
@@ -66,7 +83,7 @@ internal sealed class DueQueue : IDisposable
 
     private sealed class Entry(DueQueue queue, DateTimeOffset due, long number, Action action) : IDisposable
     {
-        public DateTimeOffset Due { get; } = due;
+        public DateTimeOffset Due { get; set; } = due;
 
         public long Number { get; } = number;
 

@@ -25,6 +25,9 @@ internal sealed record Ticks(DateTimeOffset First, TimeSpan? Period, int? Remain
         return new Ticks(first, distance, repetitions, until, first);
     }
 
+    /// <summary>A later tick that is further away than a period was planned before the system's clock was set back: it comes a period from now.</summary>
+    public Ticks AsOf(DateTimeOffset now) => Period is { } period && Next != First && Next - now > period + ClockWatch.Tolerance ? this with { Next = now + period } : this;
+
     /// <summary>What is left after a tick, or null when that was the last. Ticks that passed meanwhile are left out.</summary>
     public Ticks? After(DateTimeOffset now)
     {
@@ -32,7 +35,9 @@ internal sealed record Ticks(DateTimeOffset First, TimeSpan? Period, int? Remain
         var remaining = Remaining - 1;
         if (remaining <= 0) return null;
         var next = Next + period;
-        if (next < now) next = First + TimeSpan.FromTicks((now - First).Ticks / period.Ticks * period.Ticks + period.Ticks);
+        // The tick that has just been is in the future: the clock was set back since.
+        if (Next - now > ClockWatch.Tolerance) next = now + period;
+        else if (next < now) next = First + TimeSpan.FromTicks((now - First).Ticks / period.Ticks * period.Ticks + period.Ticks);
         return next > Until ? null : this with { Remaining = remaining, Next = next };
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography.X509Certificates;
 using dotnet_etcd;
 using Etcdserverpb;
 using Google.Protobuf;
@@ -19,8 +20,16 @@ public sealed class EtcdStateStore : IStateStore
     public EtcdStateStore(EtcdOptions options)
     {
         _options = options;
-        _client = new EtcdClient(string.Join(',', options.Endpoints.Select(static e => e.Contains("://", StringComparison.Ordinal) ? e : "http://" + e)),
-            configureChannelOptions: static o => { o.Credentials = Grpc.Core.ChannelCredentials.Insecure; o.MaxReceiveMessageSize = null; });
+        var scheme = options.Tls is null ? "http://" : "https://";
+        var endpoints = string.Join(',', options.Endpoints.Select(e => scheme + (e.IndexOf("://", StringComparison.Ordinal) is >= 0 and var at ? e[(at + 3)..] : e)));
+        _client = options.Tls is { } tls
+            ? new EtcdClient(endpoints, configureChannelOptions: static o => o.MaxReceiveMessageSize = null, configureSslOptions: ssl =>
+            {
+                ssl.ClientCertificates = [tls.Client];
+                ssl.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+                ssl.CertificateChainPolicy.CustomTrustStore.AddRange(tls.Authorities);
+            })
+            : new EtcdClient(endpoints, configureChannelOptions: static o => { o.Credentials = Grpc.Core.ChannelCredentials.Insecure; o.MaxReceiveMessageSize = null; });
         _writer = new EtcdWriter(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
     }
 

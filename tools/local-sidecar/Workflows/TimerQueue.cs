@@ -1,3 +1,4 @@
+using Danube.Dapr.LocalSidecar.Scheduling;
 
 namespace Danube.Dapr.LocalSidecar.Workflows;
 
@@ -15,6 +16,7 @@ internal sealed class TimerQueue : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ITimer _timer;
+    private readonly ClockWatch _clock;
     private DateTimeOffset _armed = DateTimeOffset.MaxValue;
     private long _sequence;
     private bool _disposed;
@@ -22,6 +24,7 @@ internal sealed class TimerQueue : IDisposable
     public TimerQueue(TimeProvider time, ILogger logger)
     {
         _time = time;
+        _clock = new ClockWatch(time);
         _logger = logger;
         _timer = time.CreateTimer(static queue => ((TimerQueue)queue!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -41,6 +44,7 @@ internal sealed class TimerQueue : IDisposable
         lock (_lock)
         {
             if (_disposed) return;
+            FollowClock();
             var entry = new Entry(due, _sequence++, instanceId, action);
             _entries.Add(entry);
             if (!_byInstance.TryGetValue(instanceId, out var own)) _byInstance.Add(instanceId, own = []);
@@ -75,6 +79,7 @@ internal sealed class TimerQueue : IDisposable
         List<Entry> due = [];
         lock (_lock)
         {
+            FollowClock();
             var now = _time.GetUtcNow();
             while (_entries.Min is { } first && first.Due <= now)
             {
@@ -87,6 +92,20 @@ internal sealed class TimerQueue : IDisposable
             Arm();
         }
         foreach (var entry in due) _ = Task.Run(() => RunAsync(entry));
+    }
+
+    // The waits stay as long as they were.
+    private void FollowClock()
+    {
+        if (_clock.SetBack() is var lost && lost == TimeSpan.Zero) return;
+        var entries = _entries.ToArray();
+        _entries.Clear();
+        foreach (var entry in entries)
+        {
+            entry.Due -= lost;
+            _entries.Add(entry);
+        }
+        Arm();
     }
 
     private void Arm()
@@ -120,5 +139,14 @@ internal sealed class TimerQueue : IDisposable
         }
     }
 
-    private sealed record Entry(DateTimeOffset Due, long Sequence, string InstanceId, Func<Task> Action);
+    private sealed class Entry(DateTimeOffset due, long sequence, string instanceId, Func<Task> action)
+    {
+        public DateTimeOffset Due { get; set; } = due;
+
+        public long Sequence { get; } = sequence;
+
+        public string InstanceId { get; } = instanceId;
+
+        public Func<Task> Action { get; } = action;
+    }
 }

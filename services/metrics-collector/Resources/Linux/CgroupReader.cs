@@ -5,13 +5,15 @@ namespace Danube.Dapr.MetricsCollector.Resources.Linux;
 /// <summary>One control group, version 1 or 2, with the limits that hold for it wherever above they are set.</summary>
 internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) : IResourceReader
 {
+    private const int MaxDepth = 4;
+
     public string Source => location.Version == 1 ? "cgroup-v1" : "cgroup-v2";
 
     public string Key => $"cgroup {location.Path}";
 
     public ResourceReading Read()
     {
-        var reading = location.Version == 1 ? ReadVersion1() : ReadVersion2();
+        var reading = ReadGroup();
         if (reading.CpuSeconds is null && reading.MemoryBytes is null)
             throw new ResourceUnreadableException($"the cgroup {location.Path} is gone or cannot be read");
         var (_, hostMemory) = Kernel.Memory(files);
@@ -21,6 +23,7 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
         {
             CpuCores = Least(reading.CpuCores, Kernel.Cpu(files).Cpus),
             MemoryLimitBytes = Least(reading.MemoryLimitBytes, hostMemory),
+            DiskBusySeconds = Kernel.Disks(files).Busy,
             NetworkInBytes = received,
             NetworkOutBytes = sent,
             CpuPressurePercent = Pressure(pressure, "cpu"),
@@ -32,9 +35,12 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
     /// <summary>Whether some limit of CPU or memory is set on the group or above it.</summary>
     public bool IsLimited()
     {
-        var reading = location.Version == 1 ? ReadVersion1() : ReadVersion2();
+        var reading = ReadGroup();
         return reading.CpuCores < Kernel.Cpu(files).Cpus || reading.MemoryLimitBytes < Kernel.Memory(files).Total;
     }
+
+    /// <summary>What the group's own files say; a limit is null where none is set.</summary>
+    public ResourceReading ReadGroup() => location.Version == 1 ? ReadVersion1() : ReadVersion2();
 
     private ResourceReading ReadVersion2()
     {
@@ -154,13 +160,21 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
     private (double? In, double? Out) Network()
     {
         var folder = (location.Folder("memory") ?? location.Folder("unified"))!.Path;
+        return AnyProcess(folder, depth: 0) is { } pid
+            ? ProcessReader.OwnNetwork(files, string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}"))
+            : (null, null);
+    }
+
+    /// <summary>A process of the group. In version 2 the processes of a group with groups below it are in those.</summary>
+    private int? AnyProcess(string folder, int depth)
+    {
         foreach (var line in (files.Read(folder + "/cgroup.procs") ?? "").Split('\n'))
         {
             if (int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && pid > 0)
-                return ProcessReader.OwnNetwork(files, string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}"));
+                return pid;
         }
 
-        return (null, null);
+        return depth == MaxDepth ? null : files.Folders(folder).Order(StringComparer.Ordinal).Select(f => AnyProcess($"{folder}/{f}", depth + 1)).FirstOrDefault(p => p is not null);
     }
 
     private double? Pressure(string? folder, string resource) =>

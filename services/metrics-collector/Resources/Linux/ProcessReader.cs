@@ -9,12 +9,17 @@ internal sealed class ProcessReader : IResourceReader
     private readonly int _pid;
     private readonly string _root;
     private readonly double _startTicks;
+    private readonly CgroupReader? _limits;
 
+    /// <param name="files">The kernel's files.</param>
+    /// <param name="pid">The process.</param>
+    /// <param name="limits">The group that it is in: its limits are the process's limits too.</param>
     /// <exception cref="ResourceUnreadableException">There is no such process.</exception>
-    public ProcessReader(SystemFiles files, int pid)
+    public ProcessReader(SystemFiles files, int pid, CgroupReader? limits = null)
     {
         _files = files;
         _pid = pid;
+        _limits = limits;
         _root = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}");
         _startTicks = Stat().StartTicks;
     }
@@ -38,14 +43,19 @@ internal sealed class ProcessReader : IResourceReader
             ? (anonymous + (SystemFiles.Field(status, "RssShmem") ?? 0)) * 1024
             : SystemFiles.Field(status, "VmRSS") * 1024;
         var (received, sent) = OwnNetwork();
+        var group = _limits?.ReadGroup();
+        double cores = AllowedCpus(status) ?? Kernel.Cpu(_files).Cpus;
         return new ResourceReading
         {
             CpuSeconds = Kernel.Seconds(cpuTicks),
-            CpuCores = AllowedCpus(status) ?? Kernel.Cpu(_files).Cpus,
+            CpuCores = group?.CpuCores < cores ? group.CpuCores : cores,
+            CpuPeriods = group?.CpuPeriods,
+            CpuThrottledPeriods = group?.CpuThrottledPeriods,
             MemoryBytes = memory ?? hostUsed,
-            MemoryLimitBytes = hostTotal,
+            MemoryLimitBytes = group?.MemoryLimitBytes < hostTotal ? group.MemoryLimitBytes : hostTotal,
             DiskReadBytes = SystemFiles.Field(io, "read_bytes"),
             DiskWrittenBytes = SystemFiles.Field(io, "write_bytes"),
+            DiskBusySeconds = Kernel.Disks(_files).Busy,
             NetworkInBytes = received,
             NetworkOutBytes = sent,
             CpuPressurePercent = Kernel.Pressure(_files, "/proc/pressure/cpu"),

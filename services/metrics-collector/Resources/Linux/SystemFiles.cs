@@ -9,6 +9,18 @@ internal sealed class SystemFiles(string root)
     /// <summary>The mounts as those see them whose file system this is: the collector's own below the real root, else those of the first process.</summary>
     public string MountTable() => (root.Length == 0 ? null : Read("/proc/1/mountinfo")) ?? Read("/proc/self/mountinfo") ?? "";
 
+    /// <summary>The collector's own process id, as the process namespace of these files numbers it.</summary>
+    public int OwnPid() => Link("/proc/self") is { } link && int.TryParse(link, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : Environment.ProcessId;
+
+    /// <summary>Where a path lies that a process sees as <paramref name="path"/>: containers have file systems of their own.</summary>
+    /// <param name="pid">The process; null for the machine's own view.</param>
+    /// <param name="path">An absolute path.</param>
+    public string PathOf(int? pid, string path)
+    {
+        var through = string.Create(CultureInfo.InvariantCulture, $"{root}/proc/{pid ?? 1}/root{path}");
+        return (pid is not null || root.Length > 0) && Directory.Exists(through) ? through : Directory.Exists(root + path) ? root + path : path;
+    }
+
     /// <summary>The whole text, or null when there is no such file or it may not be read.</summary>
     public string? Read(string path)
     {
