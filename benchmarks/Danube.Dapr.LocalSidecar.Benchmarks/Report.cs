@@ -2,13 +2,18 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Danube.Dapr.LocalSidecar.Benchmarks;
 
 /// <summary>What a run found, as JSON and Markdown.</summary>
 internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBefore)
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        // No call may have ended in the time.
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     // daprd 1.18.3, one app, on a machine with two cores that client and app shared.
     private static readonly Dictionary<(string Store, string Measure), double> Recorded = new()
