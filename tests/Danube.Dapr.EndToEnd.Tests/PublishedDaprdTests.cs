@@ -41,7 +41,7 @@ public sealed class PublishedDaprdTests : IAsyncLifetime
         await using var dapr = new DaprdStandIn();
         var logs = Directory.CreateDirectory(Path.Combine(_published.FullName, "logs"));
         var said = new ConcurrentQueue<string>();
-        using var up = Start(dapr.Home, "up", "--json", "--for", "3600", "--port-base", "0", "--dapr", "daprd", "--log-dir", logs.FullName);
+        using var up = Start(dapr.Home, null, "up", "--json", "--for", "3600", "--port-base", "0", "--dapr", "daprd", "--log-dir", logs.FullName);
         var running = new TaskCompletionSource();
         up.ErrorDataReceived += (_, line) =>
         {
@@ -78,7 +78,8 @@ public sealed class PublishedDaprdTests : IAsyncLifetime
     [Fact]
     public async Task Daprd_ThatIsNotInstalled_IsNamedAndTheWayOutToo()
     {
-        using var up = Start(_published.FullName, "up", "--json", "--port-base", "0", "--dapr", "daprd");
+        // Neither the home folder nor PATH has one.
+        using var up = Start(_published.FullName, _published.FullName, "up", "--json", "--port-base", "0", "--dapr", "daprd");
         var errors = await up.StandardError.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(1));
         await up.WaitForExitAsync();
 
@@ -120,10 +121,12 @@ public sealed class PublishedDaprdTests : IAsyncLifetime
         Assert.All(ports, port => Assert.InRange(int.Parse(port, CultureInfo.InvariantCulture), 1, 65535));
     }
 
-    private Process Start(string daprHome, params string[] arguments)
+    private Process Start(string daprHome, string? path, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Program, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DAPR_RUNTIME_PATH"] = daprHome;
+        if (path is not null)
+            start.Environment["PATH"] = path;
         return Process.Start(start)!;
     }
 }
