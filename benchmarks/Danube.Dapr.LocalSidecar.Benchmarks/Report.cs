@@ -2,13 +2,18 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Danube.Dapr.LocalSidecar.Benchmarks;
 
 /// <summary>What a run found, as JSON and Markdown.</summary>
 internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBefore)
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        // No call may have ended in the time.
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     // daprd 1.18.3, one app, on a machine with two cores that client and app shared.
     private static readonly Dictionary<(string Store, string Measure), double> Recorded = new()
@@ -31,15 +36,15 @@ internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBe
         var text = new StringBuilder();
         text.AppendLine("# Sidecar benchmark").AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"{Machine()}. Mode: {mode}. Load of the machine before the run (1, 5, 15 minutes): {loadBefore}.");
-        text.AppendLine("Clients, apps, sidecars and etcd share the machine; the processor time is that of the sidecars alone. Each client makes one call after the other: HTTP for state, actors, publish (until the event is delivered) and invocation (with five apps to another app), the workflow library over gRPC for workflows with one activity.");
+        text.AppendLine("Clients, apps, sidecars and etcd share the machine; the processor time is that of the sidecars alone. \"Alone/s\" is what the cores have time for at the processor time that one call takes of all these together: on a machine that does other things, too, it says more than the calls/s seen. Each client makes one call after the other: HTTP for state, actors, publish (until the event is delivered) and invocation (with five apps to another app), the workflow library over gRPC for workflows with one activity.");
         text.AppendLine(measured ? "daprd was measured in the same run; MB is all its processes together." : "The daprd column has recorded figures of daprd 1.18.3 with one app, where there are any; its memory was 80 MB for each app.").AppendLine();
         text.AppendLine(measured
-            ? "| store | apps | measure | clients | calls/s | p50 ms | p99 ms | CPU µs/call | MB | peak MB | daprd calls/s | p99 ms | CPU µs/call | MB | ratio of calls/s |"
-            : "| store | apps | measure | clients | calls/s | p50 ms | p99 ms | CPU µs/call | MB | peak MB | daprd calls/s | ratio |");
-        text.AppendLine(measured ? "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |" : "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+            ? "| store | apps | measure | clients | calls/s | p50 ms | p99 ms | CPU µs/call | alone/s | MB | peak MB | daprd calls/s | p99 ms | CPU µs/call | MB | ratio of calls/s |"
+            : "| store | apps | measure | clients | calls/s | p50 ms | p99 ms | CPU µs/call | alone/s | MB | peak MB | daprd calls/s | ratio | ratio alone |");
+        text.AppendLine(measured ? "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |" : "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         foreach (var r in rows.Where(static r => r.Sidecar == "local"))
         {
-            text.Append(CultureInfo.InvariantCulture, $"| {r.Store} | {r.Apps} | {r.Measure} | {r.Clients} | {N(r.PerSecond)} | {N(r.MedianMs)} | {N(r.P99Ms)} | {N(r.CpuMicrosecondsPerCall)} | {N(r.ResidentMb)} | {N(r.PeakMb)} | ");
+            text.Append(CultureInfo.InvariantCulture, $"| {r.Store} | {r.Apps} | {r.Measure} | {r.Clients} | {N(r.PerSecond)} | {N(r.MedianMs)} | {N(r.P99Ms)} | {N(r.CpuMicrosecondsPerCall)} | {N(Alone(r))} | {N(r.ResidentMb)} | {N(r.PeakMb)} | ");
             if (measured)
             {
                 var other = rows.FirstOrDefault(d => d.Sidecar == "daprd" && (d.Store, d.Apps, d.Measure) == (r.Store, r.Apps, r.Measure));
@@ -48,11 +53,13 @@ internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBe
             else
             {
                 double? recorded = r.Apps == 1 && Recorded.TryGetValue((r.Store, r.Measure), out var figure) ? figure : null;
-                text.AppendLine(CultureInfo.InvariantCulture, $"{N(recorded)} | {N(r.PerSecond / recorded)} |");
+                text.AppendLine(CultureInfo.InvariantCulture, $"{N(recorded)} | {N(r.PerSecond / recorded)} | {N(Alone(r) / recorded)} |");
             }
         }
         return text.ToString();
     }
+
+    private static double Alone(Row row) => Environment.ProcessorCount * 1e6 / row.AllCpuMicrosecondsPerCall;
 
     private static string Machine()
     {

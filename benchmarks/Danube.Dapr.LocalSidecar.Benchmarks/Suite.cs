@@ -4,8 +4,8 @@ using Danube.Dapr.LocalSidecar.Benchmarks.Processes;
 
 namespace Danube.Dapr.LocalSidecar.Benchmarks;
 
-/// <summary>One row of the result: <c>local</c> or <c>daprd</c> under one load; processor time (which hardly depends on what else the machine does) and memory are those of all sidecars together, memory after this load and the most so far.</summary>
-internal sealed record Row(string Sidecar, string Store, int Apps, string Measure, int Clients, double PerSecond, double MedianMs, double P99Ms, double CpuMicrosecondsPerCall, double ResidentMb, double PeakMb);
+/// <summary>One row of the result: <c>local</c> or <c>daprd</c> under one load; processor time (which hardly depends on what else the machine does) and memory are those of all sidecars together, memory after this load and the most so far. All processor time is that of sidecars, clients, apps and etcd.</summary>
+internal sealed record Row(string Sidecar, string Store, int Apps, string Measure, int Clients, double PerSecond, double MedianMs, double P99Ms, double CpuMicrosecondsPerCall, double AllCpuMicrosecondsPerCall, double ResidentMb, double PeakMb);
 
 /// <summary>All measures of one sidecar with one store.</summary>
 internal sealed class Suite(int clients, TimeSpan duration)
@@ -30,9 +30,9 @@ internal sealed class Suite(int clients, TimeSpan duration)
             foreach (var measure in Measures)
             {
                 Console.Error.Write($"{sidecarName}, {store}, {appCount} app{(appCount == 1 ? "" : "s")}: {measure} ... ");
-                var cpu = sidecar.CpuSeconds;
-                var found = await MeasureAsync(measure, apps);
-                Rows.Add(new Row(sidecarName, store, appCount, measure, clients, found.PerSecond, found.MedianMs, found.P99Ms, (sidecar.CpuSeconds - cpu) * 1e6 / found.Calls, sidecar.ResidentMb, sidecar.PeakMb));
+                var found = await MeasureAsync(measure, apps, () => new CpuTime(
+                    sidecar.CpuSeconds, sidecar.CpuSeconds + Environment.CpuUsage.TotalTime.TotalSeconds + (etcd?.Process.CpuSeconds ?? 0)));
+                Rows.Add(new Row(sidecarName, store, appCount, measure, clients, found.PerSecond, found.MedianMs, found.P99Ms, found.Cpu.Sidecars * 1e6, found.Cpu.All * 1e6, sidecar.ResidentMb, sidecar.PeakMb));
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.PerSecond:0}/s, p99 {found.P99Ms:0.0} ms, {sidecar.ResidentMb:0} MB"));
             }
         }
@@ -42,19 +42,19 @@ internal sealed class Suite(int clients, TimeSpan duration)
         }
     }
 
-    private Task<Measurement> MeasureAsync(string measure, BenchApps apps) => measure switch
+    private Task<Measurement> MeasureAsync(string measure, BenchApps apps, Func<CpuTime> cpu) => measure switch
     {
-        "state save" => HttpAsync(apps, static (i, _, n) => RawConnection.Request("POST", "/v1.0/state/statestore", $$"""[{"key":"c{{i}}-{{n}}","value":"{{Value}}"}]""")),
-        "state get" => HttpAsync(apps, static (i, _, n) => RawConnection.Request("GET", $"/v1.0/state/statestore/c{i}-{n}")),
-        "actor call" => HttpAsync(apps, static (i, app, n) => RawConnection.Request("PUT", $"/v1.0/actors/Bench{app}/a{i}-{n % 20}/method/m", "{}")),
+        "state save" => HttpAsync(apps, cpu, static (i, _, n) => RawConnection.Request("POST", "/v1.0/state/statestore", $$"""[{"key":"c{{i}}-{{n}}","value":"{{Value}}"}]""")),
+        "state get" => HttpAsync(apps, cpu, static (i, _, n) => RawConnection.Request("GET", $"/v1.0/state/statestore/c{i}-{n}")),
+        "actor call" => HttpAsync(apps, cpu, static (i, app, n) => RawConnection.Request("PUT", $"/v1.0/actors/Bench{app}/a{i}-{n % 20}/method/m", "{}")),
         // With several apps to the next one: through two sidecars.
-        "invocation" => HttpAsync(apps, (_, app, _) => RawConnection.Request("GET", $"/v1.0/invoke/bench{(app + 1) % apps.Ports.Count}/method/x")),
-        "publish" => PublishAsync(apps),
-        "workflow" => WorkflowAsync(apps),
+        "invocation" => HttpAsync(apps, cpu, (_, app, _) => RawConnection.Request("GET", $"/v1.0/invoke/bench{(app + 1) % apps.Ports.Count}/method/x")),
+        "publish" => PublishAsync(apps, cpu),
+        "workflow" => WorkflowAsync(apps, cpu),
         _ => throw new ArgumentOutOfRangeException(nameof(measure), measure, null),
     };
 
-    private Task<Measurement> HttpAsync(BenchApps apps, Func<int, int, int, byte[]> request) => ClosedLoop.RunAsync(clients, duration, duration, async i =>
+    private Task<Measurement> HttpAsync(BenchApps apps, Func<CpuTime> cpu, Func<int, int, int, byte[]> request) => ClosedLoop.RunAsync(clients, duration, duration, cpu, async i =>
     {
         var app = i % apps.Ports.Count;
         var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
@@ -66,7 +66,7 @@ internal sealed class Suite(int clients, TimeSpan duration)
         };
     });
 
-    private Task<Measurement> PublishAsync(BenchApps apps) => ClosedLoop.RunAsync(clients, duration, duration, async i =>
+    private Task<Measurement> PublishAsync(BenchApps apps, Func<CpuTime> cpu) => ClosedLoop.RunAsync(clients, duration, duration, cpu, async i =>
     {
         var app = i % apps.Ports.Count;
         var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
@@ -80,11 +80,11 @@ internal sealed class Suite(int clients, TimeSpan duration)
         };
     });
 
-    private Task<Measurement> WorkflowAsync(BenchApps apps)
+    private Task<Measurement> WorkflowAsync(BenchApps apps, Func<CpuTime> cpu)
     {
         var run = Guid.NewGuid().ToString("N")[..8];
         var all = apps.Workflows;
-        return ClosedLoop.RunAsync(clients, duration, duration, i => Task.FromResult<Func<int, Task>>(async n =>
+        return ClosedLoop.RunAsync(clients, duration, duration, cpu, i => Task.FromResult<Func<int, Task>>(async n =>
         {
             var client = all[i % all.Count];
             var id = string.Create(CultureInfo.InvariantCulture, $"{run}-{i}-{n}");
