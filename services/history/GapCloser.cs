@@ -7,7 +7,7 @@ namespace Danube.Dapr.History;
 /// <summary>
 /// Finds what was never told. A message can be lost after its publisher was told that it is safe: pub/sub in the memory of a sidecar that dies, a broker that
 /// acknowledges what a handler could not store. So plans that have ended are compared with the rebalancer's own list: the plan and the end of each move
-/// must be in the record.
+/// must be in the record, and a step before the end of each that was begun.
 /// </summary>
 internal sealed class GapFinder(HttpClient rebalancer, HistoryReader reader, TimeProvider clock)
 {
@@ -35,14 +35,36 @@ internal sealed class GapFinder(HttpClient rebalancer, HistoryReader reader, Tim
             var before = missing.Count;
             if (await reader.PlanAsync(plan.Plan.Id, cancel) is null)
                 missing.Add(Entries.Of(plan.Plan));
-            var told = (await reader.StepsAsync(plan.Plan.Id, cancel)).Where(s => Entries.IsEnd(s.State)).Select(s => s.MoveId).ToHashSet(StringComparer.Ordinal);
-            missing.AddRange(ends[plan.Plan.Id].Where(m => !told.Contains(m.MoveId)).Select(Entries.Of));
+            var told = (await reader.StepsAsync(plan.Plan.Id, cancel)).ToLookup(s => s.MoveId, StringComparer.Ordinal);
+            foreach (var end in ends[plan.Plan.Id])
+            {
+                if (end.State is not (MoveState.Skipped or MoveState.Cancelled) && told[end.MoveId].All(s => Entries.IsEnd(s.State)))
+                    missing.Add(Entries.Of(Planned(plan.Plan, end)));
+                if (!told[end.MoveId].Any(s => Entries.IsEnd(s.State)))
+                    missing.Add(Entries.Of(end));
+            }
+
             if (missing.Count == before)
                 _complete.Add(plan.Plan.Id);
         }
 
         return missing;
     }
+
+    /// <summary>The beginning of a move none of whose steps was told: the rebalancer remembers the last step alone, and the plan says when it was decided.</summary>
+    private static MoveRecord Planned(RebalancePlan plan, MoveRecord end) => new()
+    {
+        MoveId = end.MoveId,
+        PlanId = plan.Id,
+        Topic = end.Topic,
+        From = end.From,
+        To = end.To,
+        State = MoveState.Planned,
+        Time = plan.CreatedAt,
+        Cause = end.Cause,
+        Detail = "The steps between this one and the end got lost on their way.",
+        TraceId = end.TraceId,
+    };
 
     /// <summary>Ends of moves by plan; the newest <paramref name="count"/> moves are looked at.</summary>
     private async Task<ILookup<string, MoveRecord>> EndsAsync(int count, CancellationToken cancel)

@@ -43,6 +43,20 @@ public sealed class GapFinderTests : IDisposable
     }
 
     [Fact]
+    public async Task Find_OnlyTheEndWasTold_GivesTheBeginningFromThePlan()
+    {
+        _rebalancer.Ends("p1", endedAt: 10, MoveState.Done, MoveState.Skipped);
+        await _recorder.AppendAsync([Move("p1", "/default/topic-0", MoveState.Done), Move("p1", "/default/topic-1", MoveState.Skipped)], default);
+
+        var missing = await _finder.FindAsync(default);
+
+        Assert.Equal(["plan|p1", "move|p1:/default/topic-0|Planned|1"], missing.Select(Entries.Identity));
+        Assert.Equal(missing[0].Plan!.CreatedAt, missing[1].Time);
+        await _recorder.AppendAsync(missing, default);
+        Assert.Empty(await _finder.FindAsync(default));
+    }
+
+    [Fact]
     public async Task Find_PlanRunsOrHasJustEnded_Waits()
     {
         _rebalancer.Ends("p1", endedAt: 58, MoveState.Done);
@@ -50,7 +64,7 @@ public sealed class GapFinderTests : IDisposable
 
         Assert.Empty(await _finder.FindAsync(default));
         _clock.Advance(GapFinder.OnItsWay);
-        Assert.Equal(["plan|p1", "move|p1:/default/topic-0|Done|1"], (await _finder.FindAsync(default)).Select(Entries.Identity));
+        Assert.Equal(["plan|p1", "move|p1:/default/topic-0|Planned|1", "move|p1:/default/topic-0|Done|1"], (await _finder.FindAsync(default)).Select(Entries.Identity));
     }
 
     [Fact]
