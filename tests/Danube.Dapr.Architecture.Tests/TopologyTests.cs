@@ -5,7 +5,7 @@ using Danube.Dapr.Contracts;
 namespace Danube.Dapr.Architecture.Tests;
 
 /// <summary>Services, ports and component names are the same in the code and in every file that starts them.</summary>
-public sealed class TopologyTests
+public sealed partial class TopologyTests
 {
     private const int PortBase = 5100;
 
@@ -97,6 +97,11 @@ public sealed class TopologyTests
             var deployment = Repository.Yaml($"k8s/base/{service.AppId}.yaml")[0];
             Assert.Equal(service.AppId, deployment.Text("metadata", "name"));
             Assert.Equal(service.AppId, deployment.Text("spec", "template", "metadata", "annotations", "dapr.io/app-id"));
+            // A token that only one of the two knows would refuse every call.
+            var pod = deployment.At("spec", "template", "spec")!;
+            var asks = pod.At("containers").Items().Single().At("env").Items().Any(e => e.Text("name") == "APP_API_TOKEN");
+            Assert.Equal(asks, deployment.At("spec", "template", "metadata", "annotations", "dapr.io/app-token-secret") is not null);
+            Assert.Equal("danube-dapr", pod.Text("serviceAccountName"));
         }
         Assert.Equal(DaprNames.StateStore, Repository.Yaml("k8s/dapr/statestore.yaml")[0].Text("metadata", "name"));
         Assert.Equal(DaprNames.PubSub, Repository.Yaml("k8s/dapr/pubsub.yaml")[0].Text("metadata", "name"));
@@ -105,7 +110,19 @@ public sealed class TopologyTests
 
     [Fact]
     public void EtcdComponent_Schema_IsTheOneThatActorsCanRead() =>
-        Assert.Equal("v1", Repository.Yaml("components/etcd/statestore.yaml")[0].Text("spec", "version"));
+        Assert.All((string[])["components/etcd/statestore.yaml", "k8s/dapr/statestore.yaml"], file => Assert.Equal("v1", Repository.Yaml(file)[0].Text("spec", "version")));
+
+    [Fact]
+    public void Kubernetes_Secrets_AreThoseThatTheAccountMayRead()
+    {
+        var role = Repository.Yaml("k8s/base/access.yaml").Single(d => d.Text("kind") == "Role");
+        var allowed = role.At("rules").Items().SelectMany(r => r.At("resourceNames").Items()).Select(n => ((YamlDotNet.RepresentationModel.YamlScalarNode)n).Value);
+        var named = Repository.Files("k8s", "*.yaml").SelectMany(f => SecretName().Matches(File.ReadAllText(f))).Select(m => m.Groups[1].Value).Distinct();
+        Assert.Equal(named.Order(StringComparer.Ordinal), allowed.Order(StringComparer.Ordinal));
+    }
+
+    [System.Text.RegularExpressions.GeneratedRegex(@"(?:secretKeyRef: \{ name: |dapr\.io/app-token-secret: )([\w-]+)")]
+    private static partial System.Text.RegularExpressions.Regex SecretName();
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -247,6 +247,8 @@ internal sealed partial class ControlLoopActor(
     {
         using var span = RebalancerTracing.Start("cycle");
         var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()));
+        // After a restart too: an alert must not end because the service began anew.
+        metrics.Circuit(state.Circuit is not null);
         var result = await runner.RunAsync(state, span?.TraceId.ToString());
         state = result.State;
         if (result.Plan is { } plan)

@@ -14,5 +14,5 @@ public static class CaseCatalog
     /// <exception cref="ArgumentException">There is no such case.</exception>
     internal static SimulationCase Find(string name) =>
         All.FirstOrDefault(entry => entry.Name == name)
-        ?? throw new ArgumentException($"Case is '{name}': allowed are {string.Join(", ", All.Select(entry => entry.Name))}.", nameof(name));
+        ?? throw new ArgumentException($"Case is '{name}': allowed are {string.Join(", ", All.Select(entry => entry.Name))}.");
 }

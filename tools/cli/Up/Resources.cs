@@ -6,10 +6,13 @@ internal static class Resources
     private const string DefaultEtcdEndpoint = "localhost:2379";
     private const string DefaultZipkinEndpoint = "http://localhost:9411/api/v2/spans";
 
+    /// <summary>Where a set of component files is.</summary>
+    public static string Source(string set) => Folder("components", set);
+
     /// <summary>Copies the set and gives the folder for <c>--resources-path</c>.</summary>
     public static string Prepare(string set, string runFolder, string? etcdEndpoint)
     {
-        var source = Folder("components", set);
+        var source = Source(set);
         var target = Directory.CreateDirectory(Path.Combine(runFolder, "components")).FullName;
         foreach (var file in Directory.EnumerateFiles(source, "*.yaml"))
         {

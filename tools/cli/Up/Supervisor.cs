@@ -9,6 +9,7 @@ internal sealed class Supervisor(string logDirectory) : IAsyncDisposable
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(4);
 
     private readonly List<ChildProcess> _children = [];
+    private readonly List<(string Copy, string Original)> _copies = [];
     private readonly TaskCompletionSource<ChildProcess> _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _stopping;
 
@@ -28,9 +29,14 @@ internal sealed class Supervisor(string logDirectory) : IAsyncDisposable
     /// <summary>Says which process died and what it said last.</summary>
     public string Describe(ChildProcess child)
     {
-        var lines = string.Join(Environment.NewLine, child.LastLines().Select(l => "  | " + l));
+        var lines = string.Join(Environment.NewLine, child.LastLines().Select(l => "  | " + Original(l)));
         return $"{child.Name} (process {child.Id}) ended with exit code {child.ExitCode}. Its last lines ({Path.Combine(logDirectory, child.Name + ".log")}):{Environment.NewLine}{lines}";
     }
+
+    /// <summary>Tells that files below <paramref name="copy"/> were copied from <paramref name="original"/>: what a process says of a copy is told of the original, which the user can put right.</summary>
+    public void CopiedFrom(string original, string copy) => _copies.Add((copy, original));
+
+    private string Original(string line) => _copies.Aggregate(line, (text, pair) => text.Replace(pair.Copy, pair.Original, StringComparison.Ordinal));
 
     /// <summary>Ends everything: first the services, which need their sidecars to end well, then the sidecars, then what these stand on (etcd, placement, scheduler), last the cluster.</summary>
     public async Task StopAsync()

@@ -118,6 +118,7 @@ internal sealed class UpRunner : IAsyncDisposable
             _ => "local",
         };
         var resources = Resources.Prepare(set, _folders.Run, etcd);
+        _supervisor.CopiedFrom(Resources.Source(set), resources);
         var configuration = Resources.PrepareConfiguration(_folders.Run, _settings.Zipkin);
         foreach (var service in topology.Services)
             _supervisor.Start(service.AppId, ServiceStart.Of(service, seeds, _settings));
