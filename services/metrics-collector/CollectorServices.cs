@@ -4,7 +4,6 @@ using Danube.Dapr.Contracts;
 using Danube.Dapr.MetricsCollector.Cluster;
 using Danube.Dapr.MetricsCollector.Publishing;
 using Danube.Dapr.MetricsCollector.Resources;
-using Danube.Dapr.MetricsCollector.Resources.Linux;
 using Danube.Dapr.MetricsCollector.Rounds;
 using Microsoft.Extensions.Options;
 
@@ -26,7 +25,7 @@ internal static class CollectorServices
         services.AddSingleton<IReportPublisher, DaprReportPublisher>();
         services.AddSingleton(p => new SequenceNumbers(p.GetRequiredService<TimeProvider>(), RandomNumberGenerator.GetInt32(SequenceNumbers.Tags)));
         services.AddSingleton(p => Reachability(p, p.GetRequiredService<IOptions<CollectorOptions>>().Value));
-        services.AddSingleton<ITargetResolver>(p => new LinuxTargetResolver(new SystemFiles(p.GetRequiredService<IOptions<CollectorOptions>>().Value.HostRoot), LocalMachine.Has, LocalMachine.Addresses));
+        services.AddResourceReaders();
         services.AddSingleton<ResourceMonitor>();
         services.AddSingleton<CollectorMetrics>();
         services.AddSingleton<Collector>();

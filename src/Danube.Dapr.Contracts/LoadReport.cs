@@ -68,7 +68,7 @@ public sealed record Figure(double Mean, double P95, double Max)
 /// <summary>Use of the machine, container or process that a broker runs in. A figure that could not be measured is null, never zero.</summary>
 public sealed record ResourceUsage
 {
-    /// <summary>Where the figures come from: <c>host</c>, <c>process</c>, <c>cgroup-v1</c>, <c>cgroup-v2</c>, <c>kubernetes</c> or <c>none</c>.</summary>
+    /// <summary>Where the figures come from: <c>host</c>, <c>process</c>, <c>cgroup-v1</c>, <c>cgroup-v2</c>, <c>container</c> or <c>none</c>.</summary>
     public required string Source { get; init; }
 
     /// <summary>What the source was chosen from, for the operator.</summary>
@@ -101,7 +101,7 @@ public sealed record ResourceUsage
     /// <summary>Bytes written to block devices per second.</summary>
     public Figure? DiskWriteBytesPerSecond { get; init; }
 
-    /// <summary>Share of time in which the busiest block device was busy, in percent (0 to 100).</summary>
+    /// <summary>Share of time in which the machine's busiest block device was busy, whoever used it, in percent (0 to 100).</summary>
     public Figure? DiskBusyPercent { get; init; }
 
     /// <summary>Used share of the file system of the broker's storage path, in percent (0 to 100).</summary>

@@ -5,7 +5,7 @@ namespace Danube.Dapr.Contracts;
 
 /// <summary>
 /// Packs and unpacks load reports. A report that is too large for one message travels in several; they carry the same sequence number and are put together by
-/// <see cref="Decode"/>. See <c>docs/load-report.md</c> for the encodings.
+/// <see cref="Decode"/>. See <c>docs/measurement.md</c> for the encodings.
 /// </summary>
 public static class LoadReportCodec
 {

@@ -21,12 +21,13 @@ public sealed class SimulatedRunTests : IAsyncLifetime, IDisposable
     private SimulatedCluster _cluster = null!;
     private DanubeCluster _client = null!;
     private CollectorBench _bench = null!;
+    private string? _slow;
 
     public async Task InitializeAsync()
     {
         _cluster = await SimulatedCluster.StartAsync(new SimulatorOptions { Case = "steady", Brokers = 4, Topics = 60, Time = _time });
         _client = new DanubeCluster(new DanubeClientOptions { Seeds = _cluster.Seeds, TopologyMaxAge = TimeSpan.FromSeconds(1) }, _time);
-        _bench = new CollectorBench(_ => new DanubeSource(_client), time: _time);
+        _bench = new CollectorBench(_ => new DanubeSource(_client), o => (o.IntervalSeconds, o.ScrapeTimeoutSeconds, o.CallTimeoutSeconds) = (2, 5, 30), _time);
     }
 
     public async Task DisposeAsync() => await _cluster.DisposeAsync();
@@ -40,7 +41,7 @@ public sealed class SimulatedRunTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Run_ResetsStaleSeriesDeadSlowAndGarbledBrokers_GivesRightRatesThroughout()
     {
-        await _bench.RoundAsync(Seconds);
+        await RoundAsync();
         await RoundAsync();
         var known = Assert.Single(Alive, b => b == Alive[0]);
         Assert.Equal(_cluster.Truth().Topics.Count, _bench.Reports.Where(r => r.Sequence >= FirstOfRound()).Sum(r => r.Topics.Count(t => t.RatesKnown)));
@@ -61,15 +62,16 @@ public sealed class SimulatedRunTests : IAsyncLifetime, IDisposable
 
         // A broker answers with rubbish, another not in time: the rest goes on.
         _cluster.SetFault(Fault.GarbledMetrics, on: true, Alive[2]);
-        _cluster.SetFault(Fault.SlowMetrics, on: true, Alive[3], value: 3_600_000);
+        _slow = Alive[3];
+        _cluster.SetFault(Fault.SlowMetrics, on: true, _slow, value: 3_600_000);
         await RoundAsync();
         Assert.Contains(LastOf(Alive[2]).Gaps, g => g.Part == "metrics");
         Assert.Equal(2, _bench.Reports.Count(r => r.Sequence >= FirstOfRound() && r.Gaps.All(g => g.Part != "metrics")));
         await RoundAsync();
         _cluster.SetFault(Fault.GarbledMetrics, on: false, Alive[2]);
-        _cluster.SetFault(Fault.SlowMetrics, on: false, Alive[3]);
-        var slow = Alive[3];
-        await CollectorBench.UntilAsync(() => LastOf(slow).Gaps.Any(g => g.Part == "metrics"), "the report of the slow broker");
+        _cluster.SetFault(Fault.SlowMetrics, on: false, _slow);
+        await CollectorBench.UntilAsync(() => LastOf(_slow).Gaps.Any(g => g.Part == "metrics"), "the report of the slow broker");
+        _slow = null;
         await RoundAsync();
         await RoundAsync();
         Assert.All(Alive, b => Assert.DoesNotContain(LastOf(b).Gaps, g => g.Part == "metrics"));
@@ -109,6 +111,9 @@ public sealed class SimulatedRunTests : IAsyncLifetime, IDisposable
 
         var before = _bench.Reports.Count;
         await _bench.Collector.RunRoundAsync(CancellationToken.None);
+        // On a busy machine reports can follow the round.
+        await CollectorBench.UntilAsync(
+            () => _bench.Collector.Brokers.All(b => b.Id == _slow || _bench.Reports.Skip(before).Any(r => r.BrokerId == b.Id)), "a report of every broker that is not slow");
         foreach (var topic in _bench.Reports.Skip(before).Where(r => r.Gaps.All(g => g.Part != "metrics")).SelectMany(r => r.Topics).Where(t => t.RatesKnown))
             AssertRate(topic);
     }
