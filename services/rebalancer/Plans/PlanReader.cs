@@ -18,7 +18,8 @@ internal sealed class PlanReader(ActorDirectory actors)
         if (!IsId(planId) || await actors.Plan(planId).GetAsync() is not { } run)
             return null;
         var moves = await actors.Plan(planId).GetMovesAsync();
-        if (run.State is PlanRunState.Finished or PlanRunState.Stopped && (run.Effect is not null || run.Done == 0))
+        // A plan that gave way has stopped a moment before its moves are written down as cancelled.
+        if (run.State is PlanRunState.Finished or PlanRunState.Stopped && (run.Effect is not null || run.Done == 0) && moves.All(m => PlanProgress.IsEnd(m.State)))
             _ended[planId] = (run, moves);
         return (run, moves);
     }
