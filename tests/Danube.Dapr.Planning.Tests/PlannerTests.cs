@@ -53,6 +53,20 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void Plan_PinThatMakesTheClusterUneven_DoesNotCallItTheTarget()
+    {
+        var snapshot = new Cluster().Brokers("1", "2", "3").Topic("1", 36, "/default/pinned").Topics("1", 58).Topics("2", 82).Topics("3", 71, 71).Build();
+        var options = Cluster.Unlimited with { OnlyWhenTriggered = true, Rules = new() { Pins = [new("/default/pinned", "2")] } };
+
+        var plan = Planner.Plan(snapshot, options);
+
+        Assert.Equal("2", Assert.Single(plan.Moves).To);
+        Assert.False(options.Policy.IsTriggeredBy(plan.Before));
+        Assert.True(options.Policy.IsTriggeredBy(plan.After));
+        Assert.False(plan.ReachesTarget);
+    }
+
+    [Fact]
     public void Plan_SameInput_SameHashAndMoves()
     {
         var snapshot = new Cluster().Brokers("1", "2", "3").Topics("1", 9, 8, 7, 6, 5, 4, 3, 2, 1).Build();

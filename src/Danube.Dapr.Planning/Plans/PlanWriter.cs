@@ -33,7 +33,9 @@ internal sealed class PlanWriter
         var within = after.Hard == 0 && after.Violation <= 1e-7 && _p.Conflicts.Count == 0;
         var evenEnough = !_p.Triggered || _p.Options.Goal == PlanGoal.Drain || _p.Options.Policy.TargetCoefficientOfVariation <= 0
             || afterMeasure.Resources.All(r => r.CoefficientOfVariation <= _p.Options.Policy.TargetCoefficientOfVariation + 1e-9);
-        var reached = within && evenEnough && _p.Participants.Length >= _p.Options.Limits.MinBrokers;
+        // Moves that a rule forces may take so much from a broker that the cluster becomes uneven enough to be balanced next time: this plan is not the end then.
+        var stirred = !_p.Triggered && _p.Options.Goal != PlanGoal.Drain && _schedule.Moves.Count > 0 && _p.Options.Policy.IsTriggeredBy(afterMeasure) && !_p.Options.Policy.IsTriggeredBy(_p.Before);
+        var reached = within && evenEnough && !stirred && _p.Participants.Length >= _p.Options.Limits.MinBrokers;
 
         double cost = 0;
         foreach (var (topic, _) in _schedule.Moves) cost += _p.Cost[topic];
