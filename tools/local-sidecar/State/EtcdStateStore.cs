@@ -14,6 +14,7 @@ public sealed class EtcdStateStore : IStateStore
 {
     private readonly EtcdOptions _options;
     private readonly EtcdClient _client;
+    private readonly EtcdReader _reader;
     private readonly EtcdWriter _writer;
 
     /// <param name="options">The component's metadata.</param>
@@ -30,14 +31,15 @@ public sealed class EtcdStateStore : IStateStore
                 ssl.CertificateChainPolicy.CustomTrustStore.AddRange(tls.Authorities);
             })
             : new EtcdClient(endpoints, configureChannelOptions: static o => { o.Credentials = Grpc.Core.ChannelCredentials.Insecure; o.MaxReceiveMessageSize = null; });
+        _reader = new EtcdReader(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
         _writer = new EtcdWriter(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
     }
 
     /// <inheritdoc/>
     public async Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken)
     {
-        var response = await _client.GetAsync(new RangeRequest { Key = Key(key) }, cancellationToken: cancellationToken);
-        return response.Kvs.Count == 0 ? null : new StateEntry(key, response.Kvs[0].Value.ToByteArray(), Text(response.Kvs[0].ModRevision));
+        var found = await _reader.GetAsync(Key(key)).WaitAsync(cancellationToken);
+        return found is null ? null : new StateEntry(key, found.Value.ToByteArray(), Text(found.ModRevision));
     }
 
     /// <inheritdoc/>

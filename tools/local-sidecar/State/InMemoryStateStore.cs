@@ -69,8 +69,8 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
             if (_entries.Remove(key)) _keys.Remove(key);
             return;
         }
-        _entries[key] = entry;
-        _keys.Add(key);
+        if (_entries.TryAdd(key, entry)) _keys.Add(key);
+        else _entries[key] = entry;
         if (entry.ExpiresAt is { } expiresAt) _expirations.Enqueue((key, entry.ETag), expiresAt);
     }
 
