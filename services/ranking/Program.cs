@@ -20,13 +20,12 @@ builder.Services.AddActors(actors =>
 });
 builder.Services.AddSingleton<RankingMetrics>();
 builder.Services.AddSingleton<ClusterReader>();
-builder.Services.AddSingleton(services =>
-{
-    var rebalancer = DaprClient.CreateInvokeHttpClient(
-        DaprNames.Apps.Rebalancer, builder.Configuration["DAPR_HTTP_ENDPOINT"] ?? $"http://localhost:{builder.Configuration["DAPR_HTTP_PORT"] ?? "3500"}", builder.Configuration["DAPR_API_TOKEN"]);
-    rebalancer.Timeout = TimeSpan.FromSeconds(2);
-    return new MaskReader(rebalancer, services.GetRequiredService<ILogger<MaskReader>>());
-});
+builder.Services.AddSingleton(services => new MaskReader(Invoke(DaprNames.Apps.Rebalancer, TimeSpan.FromSeconds(2)), services.GetRequiredService<ILogger<MaskReader>>()));
+// The collector answers when its round is over.
+builder.Services.AddSingleton(services => new ReportRefresher(
+    Invoke(DaprNames.Apps.MetricsCollector, TimeSpan.FromSeconds(30)),
+    services.GetRequiredService<RankingMetrics>(), services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<ReportRefresher>>()));
+builder.Services.AddHostedService(services => services.GetRequiredService<ReportRefresher>());
 
 var app = builder.Build();
 app.MapServiceDefaults();
@@ -36,3 +35,11 @@ app.MapActorsHandlers();
 app.MapReportSubscriptions();
 app.MapRankingApi();
 return await app.RunServiceAsync();
+
+HttpClient Invoke(string appId, TimeSpan timeout)
+{
+    var client = DaprClient.CreateInvokeHttpClient(
+        appId, builder.Configuration["DAPR_HTTP_ENDPOINT"] ?? $"http://localhost:{builder.Configuration["DAPR_HTTP_PORT"] ?? "3500"}", builder.Configuration["DAPR_API_TOKEN"]);
+    client.Timeout = timeout;
+    return client;
+}

@@ -11,6 +11,7 @@ internal sealed class RankingMetrics
     private const string BrokerTag = "broker_id";
 
     private readonly Counter<long> _reports;
+    private readonly Counter<long> _refreshes;
     private readonly Histogram<double> _latency;
     private volatile Figures? _figures;
 
@@ -30,6 +31,7 @@ internal sealed class RankingMetrics
         Broker(meter, "danube_broker_memory_usage", "Memory use of the broker in percent.", b => b.Resources?.MemoryPercent?.Mean);
         Broker(meter, "danube_broker_reachable", "1 when the broker's ports answer, else 0.", b => b.Reachable ? 1 : 0);
         _reports = meter.CreateCounter<long>("danube_ranking_reports", description: "Reports by kind and what became of them.");
+        _refreshes = meter.CreateCounter<long>("danube_ranking_refreshes", description: "Requests to the collector to measure now.");
         _latency = meter.CreateHistogram<double>(
             "danube_load_manager_ranking_latency_ms", description: "Time to score and rank all brokers, in milliseconds.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1_000] });
@@ -37,6 +39,9 @@ internal sealed class RankingMetrics
 
     /// <summary>A report or a part of one came.</summary>
     internal void ReportTaken(string kind, Intake intake) => _reports.Add(1, new("kind", kind), new("outcome", intake.ToString()));
+
+    /// <summary>The collector was asked to measure now.</summary>
+    internal void Refreshed(bool ok) => _refreshes.Add(1, new KeyValuePair<string, object?>("outcome", ok ? "ok" : "failed"));
 
     /// <summary>The cluster was ranked anew.</summary>
     internal void Ranked(RankedView view, TimeSpan elapsed)

@@ -109,6 +109,32 @@ public sealed partial class TopologyTests
     }
 
     [Fact]
+    public void Kubernetes_NodeAgents_MeasureTheirNodeAndLeaveTheRestToTheCentralCollector()
+    {
+        var agent = Assert.Single(Repository.Yaml("k8s/node-agents/metrics-agent.yaml"));
+        var pod = agent.At("spec", "template", "spec")!;
+        var container = Assert.Single(pod.At("containers").Items());
+        Assert.Equal(("true", "danube-dapr"), (pod.Text("hostPID"), pod.Text("serviceAccountName")));
+        Assert.Equal(("local", "false", "/host"), (Setting(container, "Collector__Scope"), Setting(container, "Collector__ClusterReports"), Setting(container, "Collector__HostRoot")));
+        Assert.All(container.At("volumeMounts").Items().Where(m => m.Text("name") != "tmp"), m => Assert.Equal(($"/host/{m.Text("name")}", "true"), (m.Text("mountPath"), m.Text("readOnly"))));
+
+        // Calls of metrics-collector must not end at an agent, and the agent must be allowed to publish.
+        var appId = agent.Text("spec", "template", "metadata", "annotations", "dapr.io/app-id")!;
+        Assert.DoesNotContain(appId, DaprNames.Apps.All);
+        var patches = Repository.Yaml("k8s/node-agents/kustomization.yaml")[0].At("patches").Items();
+        Assert.Contains(patches, p => p.Text("target", "name") == DaprNames.Apps.MetricsCollector && p.Text("patch")!.Contains("{ name: Collector__Scope, value: none }", StringComparison.Ordinal));
+        Assert.Contains(patches, p => p.Text("target", "name") == DaprNames.PubSub && p.Text("patch")!.Contains($"value: {appId}", StringComparison.Ordinal));
+
+        // Whatever the services' pods have besides, the same image needs here too.
+        var central = Repository.Yaml("k8s/base/metrics-collector.yaml")[0].At("spec", "template", "spec", "containers").Items().Single();
+        Assert.Equal(central.Text("image"), container.Text("image"));
+        Assert.Subset(container.At("env").Items().Select(e => e.Text("name")).ToHashSet(), central.At("env").Items().Select(e => e.Text("name")).ToHashSet());
+    }
+
+    private static string? Setting(YamlDotNet.RepresentationModel.YamlNode container, string name) =>
+        container.At("env").Items().Single(e => e.Text("name") == name).Text("value");
+
+    [Fact]
     public void EtcdComponent_Schema_IsTheOneThatActorsCanRead() =>
         Assert.All((string[])["components/etcd/statestore.yaml", "k8s/dapr/statestore.yaml"], file => Assert.Equal("v1", Repository.Yaml(file)[0].Text("spec", "version")));
 

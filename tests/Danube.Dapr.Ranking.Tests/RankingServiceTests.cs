@@ -8,8 +8,12 @@ using static Danube.Dapr.Ranking.Tests.Reports;
 
 namespace Danube.Dapr.Ranking.Tests;
 
+[Collection(InTurn)]
 public sealed class RankingServiceTests : IAsyncLifetime
 {
+    /// <summary>Meters are seen by every service of the process, so services that show the same metrics run one after the other.</summary>
+    internal const string InTurn = "ranking services";
+
     private readonly FakeTimeProvider _clock = new(At(10));
     private ServiceUnderTest<Program> _service = null!;
 
@@ -169,7 +173,7 @@ public sealed class RankingServiceTests : IAsyncLifetime
     {
         await DeliverAsync(Cluster(1, 0, Broker("1")));
 
-        Assert.Empty(_service.Sidecar.Invocations);
+        Assert.DoesNotContain(_service.Sidecar.Invocations, i => i.Call == "GET rebalancer/masks");
     }
 
     [Fact]

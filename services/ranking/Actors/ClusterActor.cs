@@ -8,7 +8,7 @@ namespace Danube.Dapr.Ranking.Actors;
 
 /// <summary>Guards the one view: takes reports in turn, stores what must survive, and hands out events only after they are stored.</summary>
 internal sealed partial class ClusterActor(
-    ActorHost host, IOptions<RankingOptions> options, RankingMetrics metrics, TimeProvider clock, ILogger<ClusterActor> log) : Actor(host), IClusterActor
+    ActorHost host, IOptions<RankingOptions> options, RankingMetrics metrics, ReportRefresher refresher, TimeProvider clock, ILogger<ClusterActor> log) : Actor(host), IClusterActor
 {
     /// <summary>Bytes of one part of a view: as base64 it stays far below the 4 MiB that Dapr lets through.</summary>
     internal const int PartBytes = 2 << 20;
@@ -32,12 +32,14 @@ internal sealed partial class ClusterActor(
         _view = new ClusterView(_options, _topics);
         // Milliseconds grow faster than reports come, so generations grow over restarts without being stored.
         _generation = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        refresher.Lacks(_view.Lack());
         LogActivated(_memory.Brokers.Count, _topics.Count, _memory.Outbox.Count);
     }
 
     protected override Task OnDeactivateAsync()
     {
         metrics.Clear();
+        refresher.Lacks(null);
         return Task.CompletedTask;
     }
 
@@ -45,6 +47,7 @@ internal sealed partial class ClusterActor(
     {
         var (intake, report, detail) = _view.Apply(message, clock.GetUtcNow());
         metrics.ReportTaken("load", intake);
+        refresher.Lacks(_view.Lack());
         if (report is not null)
         {
             _generation++;
@@ -60,6 +63,7 @@ internal sealed partial class ClusterActor(
     {
         var (intake, detail) = _view.Apply(report);
         metrics.ReportTaken("cluster", intake);
+        refresher.Lacks(_view.Lack());
         if (intake == Intake.Accepted)
         {
             _generation++;

@@ -58,6 +58,16 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
         return (Intake.Accepted, "");
     }
 
+    /// <summary>What is lacking here that a round of the collector would bring; null when nothing is. A broker that cannot be reached is not expected to report.</summary>
+    internal string? Lack()
+    {
+        if (_cluster is null)
+            return "there is no cluster report yet";
+        if (_inbox.Incomplete() is { } partial)
+            return $"parts of a load report of broker {partial} are missing";
+        return Listed().FirstOrDefault(b => b.Reachable && !_loads.ContainsKey(b.Id)) is { } silent ? $"broker {silent.Id} has no load report" : null;
+    }
+
     /// <summary>The cluster at <paramref name="time"/>. Load reports of brokers that no cluster report lists take no part.</summary>
     internal ClusterSnapshot Snapshot(DateTimeOffset time, long generation)
     {

@@ -64,6 +64,9 @@ internal sealed class ReportInbox
         return chunks.Count < message.Chunks ? (Intake.Partial, null, "") : Decode(sender, message, [.. chunks.Values]);
     }
 
+    /// <summary>A broker of whose newest report chunks are missing; null when there is none.</summary>
+    internal string? Incomplete() => _senders.FirstOrDefault(s => s.Value.Waiting.Count > 0).Key;
+
     /// <summary>Forgets the brokers that are not listed any more.</summary>
     internal void Keep(IReadOnlySet<string> brokerIds)
     {
