@@ -10,6 +10,7 @@ internal sealed class ChildProgram : IDisposable
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
+    private readonly CountdownEvent _open = new(2);
 
     private ChildProgram(string name, Process process)
     {
@@ -20,7 +21,16 @@ internal sealed class ChildProgram : IDisposable
     public string Name { get; }
 
     /// <summary>What it said before it ended; null while it runs.</summary>
-    public string? Ended => _process.HasExited ? $"{Name} ended with exit code {_process.ExitCode}: {string.Join(Environment.NewLine, _lines)}" : null;
+    public string? Ended
+    {
+        get
+        {
+            if (!_process.HasExited) return null;
+            // Its last words may still be in the pipes; a child of its own may keep them open.
+            _open.Wait(TimeSpan.FromSeconds(2));
+            return $"{Name} ended with exit code {_process.ExitCode}: {string.Join(Environment.NewLine, _lines)}";
+        }
+    }
 
     public static ChildProgram Start(string name, string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
@@ -65,7 +75,10 @@ internal sealed class ChildProgram : IDisposable
     private void Keep(object sender, DataReceivedEventArgs e)
     {
         if (e.Data is null)
+        {
+            _open.Signal();
             return;
+        }
         _lines.Enqueue(e.Data);
         while (_lines.Count > Kept)
             _lines.TryDequeue(out _);
