@@ -23,12 +23,13 @@ internal static class OperatorDrain
         return broker!;
     }
 
-    /// <summary>Null when Danube refused: the broker was the only one that was not masked.</summary>
+    /// <summary>Null when no broker can be drained now, or Danube refused: the broker was the only one that was not masked.</summary>
     private static async Task<string?> TryDrainAsync(ClusterTruth truth)
     {
-        // A broker with a dead copy (D5) is never empty, so Danube never calls it drained.
-        var keep = truth.Topics.Where(t => !t.Reliable).Select(t => t.ServedBy).Concat(truth.Topics.SelectMany(t => t.DeadCopyOn)).ToHashSet();
-        var broker = truth.Brokers.First(b => b.Broker.Alive && b.Broker.Id != truth.LeaderId && !keep.Contains(b.Broker.Id)).Broker.Id;
+        // A broker with a dead copy (D5) is never empty, so Danube never calls it drained; and Danube itself gives a topic to a broker that has a dead copy of it, for good.
+        var keep = truth.Topics.Where(t => !t.Reliable || t.DeadCopyOn.Count > 0).Select(t => t.ServedBy).Concat(truth.Topics.SelectMany(t => t.DeadCopyOn)).ToHashSet();
+        if (truth.Brokers.FirstOrDefault(b => b.Broker.Alive && b.Broker.Id != truth.LeaderId && !keep.Contains(b.Broker.Id))?.Broker.Id is not { } broker)
+            return null;
         using var channel = GrpcChannel.ForAddress(truth.Brokers.First(b => b.Broker.Id == truth.LeaderId).Broker.Admin);
         try
         {
