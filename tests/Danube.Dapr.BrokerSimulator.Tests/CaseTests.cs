@@ -161,7 +161,8 @@ public sealed class CaseTests
         while (cluster.Events().Count(entry => entry.Event == "assign") < 224 && TimeProvider.System.GetElapsedTime(started) < TimeSpan.FromSeconds(60))
             await Task.Delay(50);
 
-        Assert.Equal(76, cluster.Judge().Stranded);
+        // 300 events come at once for 224 places; the leader may already hold the first one in its hand, or not yet.
+        Assert.InRange(cluster.Judge().Stranded, 75, 76);
         Assert.Contains(cluster.Judge().Wrong, wrong => wrong.EndsWith("is owned by nobody", StringComparison.Ordinal));
     }
 }
