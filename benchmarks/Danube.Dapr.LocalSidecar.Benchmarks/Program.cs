@@ -6,11 +6,11 @@ const string Usage = """
       --daprd    measures this daprd in the same run, too; placement and scheduler are started from its folder when they are there
       --stores   default memory,sqlite,etcd (etcd is left out when it is not installed)
       --apps     numbers of apps, 1 to 20; default 1,5
-      --clients  1 to 256; default 16
+      --clients  1 to 256; default 8 (etcd is also tried with 64)
       --seconds  for each measure, after as long to warm up; 0.2 to 600; default 4
       --out      where sidecar.json and sidecar.md go; default benchmarks/results
     """;
-var (quick, seconds, clients, outFolder) = (false, 4.0, 16, Path.Combine("benchmarks", "results"));
+var (quick, seconds, clients, outFolder) = (false, 4.0, 8, Path.Combine("benchmarks", "results"));
 string? daprd = null;
 string[] known = ["memory", "sqlite", "etcd"];
 var (stores, appCounts) = (known, "1,5");
@@ -33,6 +33,7 @@ for (var a = 0; a < args.Length; a++)
 }
 
 var load = File.Exists("/proc/loadavg") ? string.Join(", ", (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[..3]) : "unknown";
+var flush = DiskFlush.Measure();
 var hasEtcd = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(static p => File.Exists(Path.Combine(p, "etcd")));
 var suite = new Suite(clients, TimeSpan.FromSeconds(seconds));
 Console.Error.WriteLine("Warming up the clients:");
@@ -51,7 +52,7 @@ foreach (var store in stores)
     }
 }
 
-var report = new Report(suite.Rows, quick ? "quick" : "full", load);
+var report = new Report(suite.Rows, quick ? "quick" : "full", load, flush);
 report.Write(outFolder);
 Console.WriteLine(report.Markdown());
 return 0;
