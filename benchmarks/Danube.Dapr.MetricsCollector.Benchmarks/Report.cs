@@ -57,9 +57,10 @@ internal sealed class Report
 
         if (Sizes is { } sizes)
         {
-            Head(text, "Size of a report", "All topics busy, each with rates of its own over four decades. Bytes are those of the messages' JSON.", "topics | names | messages | bytes | largest message | as plain JSON | encode ms");
+            Head(text, "Size of a report", "All topics busy, each with rates of its own over four decades. Bytes are those of the messages' JSON. The first report and every refresh have all names; steady is the largest of ten later ones with the same topics and every figure new.",
+                "topics | names | first: messages | bytes | largest message | steady: messages | bytes | as plain JSON | encode first ms");
             foreach (var r in sizes)
-                text.AppendLine($"| {r.Topics} | {r.Names} | {r.Messages} | {r.WireBytes} | {r.LargestMessageBytes} | {r.JsonBytes} | {N(r.EncodeMs)} |");
+                text.AppendLine($"| {r.Topics} | {r.Names} | {r.Messages} | {r.WireBytes} | {r.LargestMessageBytes} | {r.SteadyMessages} | {r.SteadyWireBytes} | {r.JsonBytes} | {N(r.EncodeMs)} |");
         }
 
         if (Day is { } day)

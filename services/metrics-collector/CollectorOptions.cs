@@ -53,6 +53,9 @@ internal sealed class CollectorOptions
     /// <summary>Seconds that lie at least between an early report and the report before it, 1 to 3600. Default 5.</summary>
     public double EarlyReportMinSeconds { get; set; } = 5;
 
+    /// <summary>Of load reports that need more than one message every how manyth has its topic names in full, 1 (all) to 1,000; the others refer to them. Default 10.</summary>
+    public int FullNamesEvery { get; set; } = 10;
+
     /// <summary>Replacements of advertised addresses, each <c>host:port=host:port</c>; for containers with mapped ports.</summary>
     public IList<string> AddressMap { get; set; } = [];
 

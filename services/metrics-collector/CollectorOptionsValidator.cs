@@ -33,6 +33,7 @@ internal sealed class CollectorOptionsValidator : IValidateOptions<CollectorOpti
         if (options.EarlyReportChangePercent != 0)
             Range(faults, nameof(options.EarlyReportChangePercent), options.EarlyReportChangePercent, 1, 1000, "0 (off), or ");
         Range(faults, nameof(options.EarlyReportMinSeconds), options.EarlyReportMinSeconds, 1, 3600);
+        Range(faults, nameof(options.FullNamesEvery), options.FullNamesEvery, 1, 1000);
         OneOf(faults, "Collector:Scope", options.Scope, Scopes);
         foreach (var (entry, i) in options.AddressMap.Select((a, i) => (a, i)))
         {

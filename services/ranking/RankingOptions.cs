@@ -19,7 +19,7 @@ internal sealed class RankingOptions
     /// <summary>Resources that decide the headline of the balance; empty: bytes and messages. All measured ones are shown besides.</summary>
     public IList<string> BalanceResources { get; } = [];
 
-    /// <summary>Seconds after which a load report is too old to count, 5 to 3,600.</summary>
+    /// <summary>Seconds after which a load report is too old to count, and after which another collector is taken for one that fell silent, 5 to 3,600.</summary>
     public double StaleAfterSeconds { get; set; } = 90;
 
     /// <summary>Seconds without an owner after which a topic is told to be stranded, 0 to 3,600.</summary>

@@ -120,6 +120,12 @@ public sealed record TopicSnapshot
     /// <summary>Messages not acknowledged; null when not known.</summary>
     public long? BacklogMessages { get; init; }
 
+    /// <summary>Estimated age in seconds of the oldest message that is not acknowledged; null when not known.</summary>
+    public double? OldestUnackedSeconds { get; init; }
+
+    /// <summary>True when that age is only the least that it can be.</summary>
+    public bool OldestUnackedIsAtLeast { get; init; }
+
     /// <summary>Bytes of the write-ahead log not yet exported to durable storage; null when not known.</summary>
     public long? UnexportedBytes { get; init; }
 

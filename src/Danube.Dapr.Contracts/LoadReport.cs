@@ -4,7 +4,7 @@ namespace Danube.Dapr.Contracts;
 public sealed record LoadReport
 {
     /// <summary>The version that this code writes.</summary>
-    public const int CurrentVersion = 1;
+    public const int CurrentVersion = 2;
 
     /// <summary>Format version; a reader takes older and newer ones and ignores what it does not know.</summary>
     public int Version { get; init; } = CurrentVersion;
@@ -14,6 +14,9 @@ public sealed record LoadReport
 
     /// <summary>Grows with every report about this broker, also over restarts of the collector and between collectors; a report with a number not above the last one is a duplicate or late.</summary>
     public required long Sequence { get; init; }
+
+    /// <summary>Which collector process measured: the number at which its sequence began, so that of two processes the one that started later has the higher one. 0 in reports of version 1.</summary>
+    public long Collector { get; init; }
 
     /// <summary>Start of the interval that the rates cover.</summary>
     public required DateTimeOffset IntervalStart { get; init; }
@@ -159,6 +162,15 @@ public sealed record TopicLoad
     /// <summary>Messages not yet acknowledged, over all subscriptions; null when Danube does not know (NonReliable, or frozen because nobody consumes).</summary>
     public long? BacklogMessages { get; init; }
 
+    /// <summary>
+    /// Estimated age in seconds of the oldest message that is not acknowledged: since when the broker has taken more messages than it had when the slowest subscription's next one
+    /// came. 0 without a backlog; null when the backlog or the past is not known.
+    /// </summary>
+    public double? OldestUnackedSeconds { get; init; }
+
+    /// <summary>True when the message is older than this collector's knowledge of the topic, so that <see cref="OldestUnackedSeconds"/> is the least that its age can be.</summary>
+    public bool OldestUnackedIsAtLeast { get; init; }
+
     /// <summary>99th percentile of the broker's publish latency in milliseconds; null without publishes.</summary>
     public double? PublishLatencyP99Ms { get; init; }
 
@@ -173,4 +185,6 @@ public sealed record TopicLoad
 /// <param name="Body">The packed report, or one chunk of it.</param>
 /// <param name="Chunk">Number of this chunk, from 0.</param>
 /// <param name="Chunks">How many chunks make the report.</param>
-public sealed record LoadReportMessage(string BrokerId, long Sequence, string Encoding, byte[] Body, int Chunk = 0, int Chunks = 1);
+/// <param name="Collector">As <see cref="LoadReport.Collector"/>.</param>
+/// <param name="Names">The <see cref="LoadReportNames.Id"/> of the list of names that the body refers to; null when it has its names itself.</param>
+public sealed record LoadReportMessage(string BrokerId, long Sequence, string Encoding, byte[] Body, int Chunk = 0, int Chunks = 1, long Collector = 0, string? Names = null);

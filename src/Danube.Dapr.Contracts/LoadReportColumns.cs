@@ -24,19 +24,27 @@ internal static class LoadReportColumns
     private const int Subscriptions = 9;
     private const int Backlog = 10;
     private const int Latency = 11;
+    private const int References = 12;
+    private const int OldestUnacked = 13;
 
     // Bits of the column of flags.
     private const int ReliableKnown = 1;
     private const int Reliable = 2;
     private const int RatesUnknown = 4;
+    private const int OldestUnackedIsAtLeast = 8;
 
     /// <summary>Rates and sizes: steps of 2 percent, so within 1 percent, from a thousandth upwards.</summary>
     private static readonly LogScale Rate = new(1e-3, 1.02);
 
+    /// <summary>Ages, which are estimates: steps of 10 percent from a tenth of a second upwards.</summary>
+    private static readonly LogScale Seconds = new(0.1, 1.1);
+
     /// <summary>Latencies: steps of 5 percent from a microsecond upwards.</summary>
     private static readonly LogScale Milliseconds = new(1e-3, 1.05);
 
-    public static byte[] Write(LoadReport report)
+    /// <param name="report">The report.</param>
+    /// <param name="references">What <see cref="LoadReportNames.Refer"/> gives, to stand in for the names; null: the names themselves.</param>
+    public static byte[] Write(LoadReport report, byte[]? references = null)
     {
         var topics = report.Topics;
         using var stream = new MemoryStream();
@@ -49,11 +57,11 @@ internal static class LoadReportColumns
 
         var n = topics.Count;
         int[] flags = new int[n], messagesIn = new int[n], sizeIn = new int[n], messagesOut = new int[n], sizeOut = new int[n];
-        int[] producers = new int[n], consumers = new int[n], subscriptions = new int[n], backlog = new int[n], latency = new int[n];
+        int[] producers = new int[n], consumers = new int[n], subscriptions = new int[n], backlog = new int[n], latency = new int[n], oldest = new int[n];
         for (var i = 0; i < n; i++)
         {
             var t = topics[i];
-            flags[i] = (t.Reliable is null ? 0 : ReliableKnown) | (t.Reliable is true ? Reliable : 0) | (t.RatesKnown ? 0 : RatesUnknown);
+            flags[i] = (t.Reliable is null ? 0 : ReliableKnown) | (t.Reliable is true ? Reliable : 0) | (t.RatesKnown ? 0 : RatesUnknown) | (t.OldestUnackedIsAtLeast ? OldestUnackedIsAtLeast : 0);
             messagesIn[i] = Rate.Step(t.MessagesInPerSecond);
             sizeIn[i] = Rate.Step(Size(t.BytesInPerSecond, messagesIn[i]));
             messagesOut[i] = Difference(Rate.Step(t.MessagesOutPerSecond), ExpectedOut(messagesIn[i], t.Subscriptions));
@@ -62,10 +70,14 @@ internal static class LoadReportColumns
             consumers[i] = t.Consumers;
             subscriptions[i] = t.Subscriptions;
             backlog[i] = t.BacklogMessages is { } waiting ? 1 + Rate.Step(waiting) : 0;
+            oldest[i] = t.OldestUnackedSeconds is { } age ? 1 + Difference(Seconds.Step(age), ExpectedAge(backlog[i], messagesIn[i])) : 0;
             latency[i] = t.PublishLatencyP99Ms is { } ms ? 1 + Milliseconds.Step(ms) : 0;
         }
 
-        Column(writer, Names, ColumnBytes.OfNames(topics.Select(t => t.Name)));
+        if (references is null)
+            Column(writer, Names, ColumnBytes.OfNames(topics.Select(t => t.Name)));
+        else
+            Column(writer, References, references);
         Column(writer, Flags, ColumnBytes.OfNumbers(flags));
         Column(writer, MessagesIn, ColumnBytes.OfNumbers(messagesIn));
         Column(writer, SizeIn, ColumnBytes.OfNumbers(sizeIn));
@@ -76,12 +88,13 @@ internal static class LoadReportColumns
         Column(writer, Subscriptions, ColumnBytes.OfNumbers(subscriptions));
         Column(writer, Backlog, ColumnBytes.OfNumbers(backlog));
         Column(writer, Latency, ColumnBytes.OfNumbers(latency));
+        Column(writer, OldestUnacked, ColumnBytes.OfNumbers(oldest));
         writer.Flush();
         return stream.ToArray();
     }
 
     /// <exception cref="InvalidDataException">It is no report in this form.</exception>
-    public static LoadReport Read(byte[] plain)
+    public static LoadReport Read(byte[] plain, LoadReportNames? names = null)
     {
         using var reader = new BinaryReader(new MemoryStream(plain), Encoding.UTF8);
         try
@@ -101,7 +114,7 @@ internal static class LoadReportColumns
                 columns[id] = Exactly(reader, reader.Read7BitEncodedInt());
             }
 
-            return head with { Topics = Topics(columns, n) };
+            return head with { Topics = Topics(columns, n, names) };
         }
         catch (Exception e) when (e is EndOfStreamException or FormatException or DecoderFallbackException)
         {
@@ -109,14 +122,15 @@ internal static class LoadReportColumns
         }
     }
 
-    private static TopicLoad[] Topics(Dictionary<int, byte[]> columns, int n)
+    private static TopicLoad[] Topics(Dictionary<int, byte[]> columns, int n, LoadReportNames? known)
     {
         int[] Numbers(int id) => columns.TryGetValue(id, out var bytes) ? ColumnBytes.ToNumbers(bytes, n) : new int[n];
-        if (n > 0 && !columns.ContainsKey(Names))
+        var column = columns.GetValueOrDefault(known is null ? Names : References);
+        if (n > 0 && column is null)
             throw new InvalidDataException("the column of names is missing");
-        var names = n == 0 ? [] : ColumnBytes.ToNames(columns[Names], n);
+        var names = n == 0 ? [] : known is null ? ColumnBytes.ToNames(column!, n) : known.Resolve(column!, n);
         int[] flags = Numbers(Flags), messagesIn = Numbers(MessagesIn), sizeIn = Numbers(SizeIn), messagesOut = Numbers(MessagesOut), sizeOut = Numbers(SizeOut);
-        int[] producers = Numbers(Producers), consumers = Numbers(Consumers), subscriptions = Numbers(Subscriptions), backlog = Numbers(Backlog), latency = Numbers(Latency);
+        int[] producers = Numbers(Producers), consumers = Numbers(Consumers), subscriptions = Numbers(Subscriptions), backlog = Numbers(Backlog), latency = Numbers(Latency), oldest = Numbers(OldestUnacked);
         var topics = new TopicLoad[n];
         for (var i = 0; i < n; i++)
         {
@@ -135,6 +149,8 @@ internal static class LoadReportColumns
                 Consumers = consumers[i],
                 Subscriptions = subscriptions[i],
                 BacklogMessages = backlog[i] == 0 ? null : (long)Math.Round(Rate.Value(backlog[i] - 1)),
+                OldestUnackedSeconds = oldest[i] == 0 ? null : Seconds.Value(Sum(oldest[i] - 1, ExpectedAge(backlog[i], messagesIn[i]))),
+                OldestUnackedIsAtLeast = (flags[i] & OldestUnackedIsAtLeast) != 0,
                 PublishLatencyP99Ms = latency[i] == 0 ? null : Milliseconds.Value(latency[i] - 1),
             };
         }
@@ -149,6 +165,10 @@ internal static class LoadReportColumns
 
     /// <summary>Every subscription gets every message.</summary>
     private static int ExpectedOut(int messagesInStep, int subscriptions) => Rate.Step(Rate.Value(messagesInStep) * Math.Max(1, subscriptions));
+
+    /// <summary>With steady traffic the oldest message of a backlog is as old as the backlog took to come.</summary>
+    private static int ExpectedAge(int backlogStored, int messagesInStep) =>
+        backlogStored <= 1 || messagesInStep == 0 ? 0 : Seconds.Step(Rate.Value(backlogStored - 1) / Rate.Value(messagesInStep));
 
     /// <summary>0 stays 0; anything else is its difference from what was expected, folded to be positive, and above 0.</summary>
     private static int Difference(int step, int expected)

@@ -159,6 +159,24 @@ public sealed class ClusterViewTests
         Assert.Equal(At(5), view.Snapshot(At(6), 1).Brokers.Single().ReportTime);
     }
 
+    [Fact]
+    public void Apply_ReportWhoseNamesAreNotKnown_KeepsTheLastOneWithItsAge()
+    {
+        var (view, _) = NewView();
+        view.Apply(Cluster(1, 0, Broker("1")));
+        view.Apply(Message(Load("1", 1, 10, Topic("/default/a"))), At(10));
+
+        var (intake, _, _) = view.Apply(Message(Load("1", 2, 40, Topic("/default/a"))) with { Encoding = LoadReportCodec.ColumnsReferring, Names = "0123456789abcdef" }, At(40));
+
+        Assert.Equal(Intake.UnknownNames, intake);
+        Assert.Contains("topic names of broker 1", view.Lack(), StringComparison.Ordinal);
+        var snapshot = view.Snapshot(At(41), 1);
+        Assert.Equal((At(10), 1L), (snapshot.Brokers.Single().ReportTime!.Value, snapshot.Brokers.Single().ReportSequence));
+        Assert.Equal("1", snapshot.Topics.Single().BrokerId);
+        view.Apply(Message(Load("1", 3, 45, Topic("/default/a"))), At(45));
+        Assert.Null(view.Lack());
+    }
+
     [Theory]
     [InlineData("/default/orders-part-12", "/default/orders")]
     [InlineData("/default/orders-part-", null)]

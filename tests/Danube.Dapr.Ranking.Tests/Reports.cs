@@ -31,7 +31,7 @@ internal static class Reports
         using var packed = new MemoryStream();
         using (var brotli = new BrotliStream(packed, CompressionLevel.Fastest, leaveOpen: true))
             JsonSerializer.Serialize(brotli, report, ContractsJson.Default.LoadReport);
-        return new LoadReportMessage(report.BrokerId, report.Sequence, LoadReportCodec.JsonBrotli, packed.ToArray());
+        return new LoadReportMessage(report.BrokerId, report.Sequence, LoadReportCodec.JsonBrotli, packed.ToArray(), Collector: report.Collector);
     }
 
     internal static BrokerStatus Broker(string id, BrokerState state = BrokerState.Active, bool reachable = true) => new()

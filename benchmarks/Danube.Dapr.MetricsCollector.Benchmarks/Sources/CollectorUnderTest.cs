@@ -45,15 +45,16 @@ internal sealed class CollectorUnderTest : IReportPublisher, IDisposable
 
     public void Forget() => (_bytes, _messages, _largestReport, _reports) = (0, 0, 0, 0);
 
-    public Task PublishAsync(LoadReport report, CancellationToken cancellationToken)
+    public Task PublishAsync(LoadReport report, LoadReportWriter writer, CancellationToken cancellationToken)
     {
         long bytes = 0, messages = 0;
-        foreach (var message in LoadReportCodec.Encode(report))
+        foreach (var message in writer.Encode(report))
         {
             bytes += JsonSerializer.SerializeToUtf8Bytes(message, ContractsJson.Default.LoadReportMessage).Length;
             messages++;
         }
 
+        writer.Delivered();
         Interlocked.Add(ref _bytes, bytes);
         Interlocked.Add(ref _messages, messages);
         Interlocked.Increment(ref _reports);

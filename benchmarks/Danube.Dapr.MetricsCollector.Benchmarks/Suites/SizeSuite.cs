@@ -13,7 +13,7 @@ internal static class SizeSuite
     [
         ("numbered", (i, _) => string.Create(CultureInfo.InvariantCulture, $"/default/orders-{i:0000}")),
         ("partitions", (i, _) => string.Create(CultureInfo.InvariantCulture, $"/shop/orders-{i / 12}-part-{i % 12}")),
-        ("random", (_, random) => string.Create(CultureInfo.InvariantCulture, $"/default/{random.NextInt64():x16}")),
+        ("random", LoadReports.RandomName),
     ];
 
     public static IReadOnlyList<SizeRow> Run()
@@ -39,10 +39,19 @@ internal static class SizeSuite
             best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalMilliseconds);
         }
 
-        var wire = messages.Select(m => JsonSerializer.SerializeToUtf8Bytes(m, ContractsJson.Default.LoadReportMessage).Length).ToArray();
-        return new SizeRow(report.Topics.Count, kind, messages.Count, wire.Sum(), wire.Max(), JsonSerializer.SerializeToUtf8Bytes(report, ContractsJson.Default.LoadReport).Length, best);
+        // The steady state: every figure is another, the topics are the same.
+        var writer = new LoadReportWriter(int.MaxValue);
+        writer.Encode(report);
+        writer.Delivered();
+        var steady = Enumerable.Range(1, 10).Select(i => Wire(writer.Encode(LoadReports.Later(report, i)))).MaxBy(w => w.Sum())!;
+        var wire = Wire(messages);
+        return new SizeRow(
+            report.Topics.Count, kind, messages.Count, wire.Sum(), wire.Max(), steady.Length, steady.Sum(), JsonSerializer.SerializeToUtf8Bytes(report, ContractsJson.Default.LoadReport).Length, best);
     }
+
+    private static int[] Wire(IReadOnlyList<LoadReportMessage> messages) =>
+        [.. messages.Select(m => JsonSerializer.SerializeToUtf8Bytes(m, ContractsJson.Default.LoadReportMessage).Length)];
 }
 
-/// <summary>Size of one report on the wire.</summary>
-internal sealed record SizeRow(int Topics, string Names, int Messages, int WireBytes, int LargestMessageBytes, int JsonBytes, double EncodeMs);
+/// <summary>Size of one report on the wire: with its names in full, and the largest of ten later ones.</summary>
+internal sealed record SizeRow(int Topics, string Names, int Messages, int WireBytes, int LargestMessageBytes, int SteadyMessages, int SteadyWireBytes, int JsonBytes, double EncodeMs);

@@ -12,7 +12,7 @@ internal static class CollectorApi
     public static IEndpointRouteBuilder MapCollectorApi(this IEndpointRouteBuilder app)
     {
         app.MapGet("/load-reports", GetLoadReports).WithSummary("The last load report of each broker, or of one.");
-        app.MapPost("/load-reports/refresh", RefreshAsync).WithSummary("Measures all brokers now and publishes what was seen.");
+        app.MapPost("/load-reports/refresh", RefreshAsync).WithSummary("Measures all brokers now and publishes what was seen, with all topic names.");
         app.MapGet("/targets", GetTargets).WithSummary("What is measured for each broker, and what that was chosen from.");
         return app;
     }
@@ -27,7 +27,7 @@ internal static class CollectorApi
     }
 
     internal static async Task<Ok<RoundSummary>> RefreshAsync(Collector collector, CancellationToken cancellationToken) =>
-        TypedResults.Ok(await collector.RunRoundAsync(cancellationToken));
+        TypedResults.Ok(await collector.RunRoundAsync(cancellationToken, namesInFull: true));
 
     internal static Ok<IReadOnlyList<TargetView>> GetTargets(ResourceMonitor resources) => TypedResults.Ok(resources.Targets());
 }

@@ -9,6 +9,7 @@ namespace Danube.Dapr.MetricsCollector.Exposition;
 internal ref struct ExpositionReader(ReadOnlySpan<byte> text)
 {
     private ReadOnlySpan<byte> _rest = text;
+    private ReadOnlySpan<byte> _unwanted;
 
     /// <summary>Name of the metric.</summary>
     public ReadOnlySpan<byte> Name { get; private set; }
@@ -22,6 +23,9 @@ internal ref struct ExpositionReader(ReadOnlySpan<byte> text)
     /// <summary>Lines that were neither sample, comment nor blank.</summary>
     public int Malformed { get; private set; }
 
+    /// <summary>The samples of the current name that follow now are not wanted: their lines are not even looked at, nor counted when they are not readable.</summary>
+    public void PassOver() => _unwanted = Name;
+
     /// <summary>Goes to the next sample.</summary>
     public bool Read()
     {
@@ -30,6 +34,8 @@ internal ref struct ExpositionReader(ReadOnlySpan<byte> text)
             var end = _rest.IndexOf((byte)'\n');
             var line = end < 0 ? _rest : _rest[..end];
             _rest = end < 0 ? default : _rest[(end + 1)..];
+            if (!_unwanted.IsEmpty && line.Length > _unwanted.Length && line[_unwanted.Length] is (byte)'{' or (byte)' ' && line.StartsWith(_unwanted))
+                continue;
             line = TrimStart(line);
             if (line.IsEmpty || line[0] == '#' || line is [(byte)'\r'])
                 continue;

@@ -8,7 +8,11 @@ namespace Danube.Dapr.MetricsCollector.Publishing;
 /// <summary>Where reports go.</summary>
 internal interface IReportPublisher
 {
-    Task PublishAsync(LoadReport report, CancellationToken cancellationToken);
+    /// <summary>Publishes a load report.</summary>
+    /// <param name="report">The report.</param>
+    /// <param name="writer">Packs the reports of this broker.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    Task PublishAsync(LoadReport report, LoadReportWriter writer, CancellationToken cancellationToken);
 
     Task PublishAsync(ClusterReport report, CancellationToken cancellationToken);
 }
@@ -16,13 +20,15 @@ internal interface IReportPublisher
 /// <summary>Publishes over Dapr. The id of each event follows from broker, sequence and chunk, so a repeated one can be told.</summary>
 internal sealed class DaprReportPublisher(DaprClient dapr, IOptions<CollectorOptions> options) : IReportPublisher
 {
-    public async Task PublishAsync(LoadReport report, CancellationToken cancellationToken)
+    public async Task PublishAsync(LoadReport report, LoadReportWriter writer, CancellationToken cancellationToken)
     {
-        foreach (var message in LoadReportCodec.Encode(report))
+        foreach (var message in writer.Encode(report))
         {
             var id = string.Create(CultureInfo.InvariantCulture, $"{message.BrokerId}-{message.Sequence}-{message.Chunk}");
             await PublishAsync(DaprNames.Topics.LoadReports, message, id, cancellationToken);
         }
+
+        writer.Delivered();
     }
 
     public Task PublishAsync(ClusterReport report, CancellationToken cancellationToken) =>

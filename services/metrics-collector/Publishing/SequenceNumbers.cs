@@ -2,12 +2,16 @@ namespace Danube.Dapr.MetricsCollector.Publishing;
 
 /// <summary>
 /// Sequence numbers of reports: Unix milliseconds × 1,024 + a random tag of this process. They grow strictly, go on growing after a restart, and two collectors that
-/// report on the same broker never make the same number, so the report that was taken last wins everywhere. They stay below 2^53 until the year 2248.
+/// report on the same broker never make the same number. They stay below 2^53 until the year 2248.
 /// </summary>
 internal sealed class SequenceNumbers(TimeProvider time, int tag)
 {
     internal const int Tags = 1024;
     private readonly Lock _lock = new();
+
+    /// <summary>Where the numbers of this process begin: it tells two collectors apart, and which of them started later.</summary>
+    public long Origin { get; } = (time.GetUtcNow().ToUnixTimeMilliseconds() * Tags) + tag;
+
     private long _lastMs;
 
     public long Next()

@@ -32,7 +32,7 @@ internal sealed class UsageWindow
             if (Increase(last.CpuSeconds, reading.CpuSeconds) is { } cpu && reading.CpuCores is > 0 and var cores)
                 _cpu.Add(100 * cpu / (seconds * cores), seconds);
             if (Increase(last.CpuPeriods, reading.CpuPeriods) is { } periods && Increase(last.CpuThrottledPeriods, reading.CpuThrottledPeriods) is { } throttled)
-                _throttled.Add(periods > 0 ? 100 * throttled / periods : 0, seconds);
+                _throttled.Add(periods > 0 ? 100 * throttled / periods : 0, weight: periods);
             _diskRead.AddRate(last.DiskReadBytes, reading.DiskReadBytes, seconds);
             _diskWritten.AddRate(last.DiskWrittenBytes, reading.DiskWrittenBytes, seconds);
             _networkIn.AddRate(last.NetworkInBytes, reading.NetworkInBytes, seconds);
@@ -93,15 +93,16 @@ internal sealed class UsageWindow
     /// <param name="isPercent">Reported within 0 to 100. Single samples may lie above, when a quota's periods do not fall on the samples' ends; cutting those would bend the mean.</param>
     private sealed class Series(double floor, bool isPercent = false)
     {
-        private readonly List<(double Value, double Seconds)> _samples = [];
+        private readonly List<(double Value, double Weight)> _samples = [];
         private Figure? _reported;
 
-        public void Add(double value, double seconds)
+        /// <summary>Adds a sample, which counts in the mean as much as <paramref name="weight"/> says: the seconds, or of a share the whole that it is of.</summary>
+        public void Add(double value, double weight)
         {
             // A day without a report must not fill the memory.
             if (_samples.Count == 10_000)
                 _samples.RemoveRange(0, 5_000);
-            _samples.Add((value, seconds));
+            _samples.Add((value, weight));
         }
 
         public void AddRate(double? before, double? now, double seconds)
@@ -125,16 +126,16 @@ internal sealed class UsageWindow
         {
             if (_samples.Count == 0)
                 return _reported;
-            double sum = 0, seconds = 0;
-            foreach (var (value, length) in _samples)
+            double sum = 0, whole = 0;
+            foreach (var (value, weight) in _samples)
             {
-                sum += value * length;
-                seconds += length;
+                sum += value * weight;
+                whole += weight;
             }
 
             var sorted = _samples.Select(s => s.Value).Order().ToArray();
             var p95 = sorted[(int)Math.Ceiling(0.95 * sorted.Length) - 1];
-            _reported = new Figure(Bounded(seconds > 0 ? sum / seconds : sorted.Average()), Bounded(p95), Bounded(sorted[^1]));
+            _reported = new Figure(Bounded(whole > 0 ? sum / whole : sorted.Average()), Bounded(p95), Bounded(sorted[^1]));
             _samples.Clear();
             return _reported;
         }

@@ -8,7 +8,7 @@ using Danube.Dapr.MetricsCollector.Topics;
 namespace Danube.Dapr.MetricsCollector.Rounds;
 
 /// <summary>Measures one broker: keeps its series and its topic list from round to round and makes its load reports.</summary>
-internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, SequenceNumbers sequences, TimeProvider time, RoundLimits limits)
+internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, SequenceNumbers sequences, TimeProvider time, RoundLimits limits, int fullNamesEvery = 1)
 {
     private readonly BrokerSeries _series = new(brokerId);
     private readonly long _origin = time.GetTimestamp();
@@ -20,6 +20,9 @@ internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, Seque
     private DateTimeOffset _scrapedAt;
 
     public LoadReport? LastReport { get; private set; }
+
+    /// <summary>Packs this broker's reports.</summary>
+    public LoadReportWriter Writer { get; } = new(fullNamesEvery);
 
     /// <summary>The measurement that is under way or was the last; null before the first.</summary>
     public Task<(bool Published, int Gaps)>? Running { get; set; }
@@ -91,6 +94,8 @@ internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, Seque
         foreach (var topic in _owned.DistinctBy(t => t.Name).OrderBy(t => t.Name, StringComparer.Ordinal))
         {
             var series = _series.Find(topic.Name) ?? none;
+            if (topic.Delivery == TopicDelivery.Reliable)
+                series.Remember(_series.Scrape, _series.LastAt);
             var known = usable && _series.Scrape > _arrivedAt[topic.Name];
             topics.Add(series.ToLoad(topic.Name, topic.Delivery == TopicDelivery.Reliable, _series.Scrape, _series.Seconds, known));
         }
@@ -100,6 +105,7 @@ internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, Seque
         {
             BrokerId = brokerId,
             Sequence = sequences.Next(),
+            Collector = sequences.Origin,
             IntervalStart = end - TimeSpan.FromSeconds(_series.Seconds),
             IntervalEnd = end,
             Resources = resources,

@@ -48,13 +48,17 @@ internal sealed partial class Collector(
         [.. _monitors.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => m.Value.LastReport).OfType<LoadReport>()];
 
     /// <summary>One round; rounds never overlap.</summary>
-    public async Task<RoundSummary> RunRoundAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="namesInFull">Whether every load report has its names in full, for a reader that does not know them.</param>
+    public async Task<RoundSummary> RunRoundAsync(CancellationToken cancellationToken, bool namesInFull = false)
     {
         await _one.WaitAsync(cancellationToken);
         try
         {
             using var activity = Activities.StartActivity("collect");
             var began = time.GetTimestamp();
+            foreach (var monitor in namesInFull ? _monitors.Values : [])
+                monitor.Writer.AskFull();
             var summary = await RoundAsync(cancellationToken) with { DurationMs = time.GetElapsedTime(began).TotalMilliseconds };
             metrics.Round(summary);
             LogRound(summary.Brokers, summary.Reports, summary.Published, summary.Gaps, summary.DurationMs);
@@ -147,7 +151,7 @@ internal sealed partial class Collector(
     /// <returns>The measurement, or null while the last one is still under way.</returns>
     private Task<(bool Published, int Gaps)>? Start(BrokerNode broker, ConcurrentDictionary<string, IReadOnlyList<OwnedTopic>> owned, CancellationToken cancellationToken)
     {
-        var monitor = _monitors.GetOrAdd(broker.Id, id => new BrokerMonitor(id, source, sequences, time, _limits));
+        var monitor = _monitors.GetOrAdd(broker.Id, id => new BrokerMonitor(id, source, sequences, time, _limits, _options.FullNamesEvery));
         lock (monitor)
         {
             if (monitor.Running is { IsCompleted: false })
@@ -171,7 +175,7 @@ internal sealed partial class Collector(
             foreach (var gap in report.Gaps)
                 LogGap(brokerId, gap.Part, gap.Detail);
             metrics.Report(report);
-            return (await TryPublishAsync(t => publisher.PublishAsync(report, t), "load", cancellationToken), report.Gaps.Count);
+            return (await TryPublishAsync(t => publisher.PublishAsync(report, monitor.Writer, t), "load", cancellationToken), report.Gaps.Count);
         }
         finally
         {

@@ -58,7 +58,11 @@ internal sealed class BrokerSeries(string brokerId)
         {
             var metric = names.Find(reader.Name);
             if (metric == Metric.Other)
+            {
+                reader.PassOver();
                 continue;
+            }
+
             var labels = SeriesLabels.Of(reader.Labels);
             if (!labels.Broker.IsEmpty && !labels.Broker.SequenceEqual(_broker))
                 foreign++;
@@ -77,16 +81,16 @@ internal sealed class BrokerSeries(string brokerId)
             return "the text is empty";
         if (text[^1] != '\n')
             return "the text ends in the middle of a line";
-        var reader = new ExpositionReader(text);
-        while (reader.Read())
+        // Searched as bytes: it stands behind all counters, so that reading up to it is reading most of the text.
+        for (int from = 0, at; (at = text[from..].IndexOf(MetricNames.OwnedGauge)) >= 0; from += at + 1)
         {
-            if (MetricNames.IsOwnedGauge(reader.Name))
-            {
-                var labels = SeriesLabels.Of(reader.Labels);
-                return labels.Broker.SequenceEqual(_broker)
-                    ? null
-                    : $"the text is that of broker '{Encoding.UTF8.GetString(labels.Broker)}'";
-            }
+            var reader = new ExpositionReader(text[(from + at)..]);
+            if ((from + at > 0 && text[from + at - 1] != '\n') || !reader.Read() || !reader.Name.SequenceEqual(MetricNames.OwnedGauge))
+                continue;
+            var labels = SeriesLabels.Of(reader.Labels);
+            return labels.Broker.SequenceEqual(_broker)
+                ? null
+                : $"the text is that of broker '{Encoding.UTF8.GetString(labels.Broker)}'";
         }
 
         return "the text is not that of a Danube broker: it has no danube_broker_topics_owned";

@@ -29,7 +29,7 @@ internal ref struct MetricNames
     private ReadOnlySpan<byte> _lastName;
     private Metric _last;
 
-    public static bool IsOwnedGauge(ReadOnlySpan<byte> name) => name.SequenceEqual("danube_broker_topics_owned"u8);
+    public static ReadOnlySpan<byte> OwnedGauge => "danube_broker_topics_owned"u8;
 
     public Metric Find(ReadOnlySpan<byte> name)
     {

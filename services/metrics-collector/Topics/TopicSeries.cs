@@ -14,9 +14,14 @@ internal sealed class TopicSeries
     public Gauge Subscriptions;
     public Gauge LatencyP99;
 
+    private readonly PublishedHistory _history = new();
+
     public int LastScrape { get; set; }
 
     public Dictionary<string, SubscriptionSeries> BySubscription { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Takes note that the broker owns the topic at <paramref name="scrape"/>, which was taken at <paramref name="at"/>.</summary>
+    public void Remember(int scrape, TimeSpan at) => _history.Add(scrape, at, MessagesIn.Value(scrape));
 
     /// <summary>The topic's load over the last two scrapes, which lie <paramref name="seconds"/> apart.</summary>
     public TopicLoad ToLoad(string name, bool reliable, int scrape, double seconds, bool ratesKnown)
@@ -28,6 +33,8 @@ internal sealed class TopicSeries
             bytesOut += subscription.BytesOut.Increase(scrape);
         }
 
+        var (backlog, furthestBehind) = reliable ? Backlog(scrape) : default;
+        var oldest = backlog is null ? null : _history.AgeSeconds(furthestBehind);
         return new TopicLoad
         {
             Name = name,
@@ -40,31 +47,34 @@ internal sealed class TopicSeries
             Producers = Producers.Count(scrape),
             Consumers = Consumers.Count(scrape),
             Subscriptions = Subscriptions.Count(scrape),
-            BacklogMessages = reliable ? Backlog(scrape) : null,
+            BacklogMessages = backlog,
+            OldestUnackedSeconds = oldest?.Seconds,
+            OldestUnackedIsAtLeast = oldest is { AtLeast: true },
             PublishLatencyP99Ms = Published.Increase(scrape) > 0 && LatencyP99.Value(scrape) is >= 0 and var p99 ? p99 : null,
         };
     }
 
     /// <summary>
-    /// Sum of the subscriptions' lags; null when one is not known. Danube refreshes a lag only while a consumer is active, and its consumer gauge does not fall when
+    /// Sum of the subscriptions' lags, and the largest; null when one is not known. Danube refreshes a lag only while a consumer is active, and its consumer gauge does not fall when
     /// consumers go. So a lag is frozen when nobody is registered, or when messages came in while neither the lag nor the delivered count moved.
     /// </summary>
-    private long? Backlog(int scrape)
+    private (long? Sum, double Largest) Backlog(int scrape)
     {
-        double sum = 0;
+        double sum = 0, largest = 0;
         var arrived = MessagesIn.Increase(scrape) > 0;
         foreach (var subscription in BySubscription.Values)
         {
             if (subscription.Lag.Value(scrape) is not { } lag)
                 continue;
             if (subscription.Consumers.Count(scrape) == 0)
-                return null;
+                return (null, 0);
             if (arrived && subscription.Lag.SameAsBefore(scrape) && subscription.MessagesOut.Increase(scrape) == 0)
-                return null;
+                return (null, 0);
             sum += Math.Max(0, lag);
+            largest = Math.Max(largest, lag);
         }
 
-        return (long)Math.Min(sum, long.MaxValue / 2);
+        return ((long)Math.Min(sum, long.MaxValue / 2), largest);
     }
 }
 

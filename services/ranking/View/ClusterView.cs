@@ -5,7 +5,7 @@ namespace Danube.Dapr.Ranking.View;
 /// <summary>The last load report of every broker and the last cluster report, merged. Not thread-safe: the actor's turn guards it.</summary>
 internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
 {
-    private readonly ReportInbox _inbox = new();
+    private readonly ReportInbox _inbox = new(TimeSpan.FromSeconds(options.StaleAfterSeconds));
     private readonly Dictionary<string, LoadReport> _loads = new(StringComparer.Ordinal);
     private ClusterReport? _cluster;
 
@@ -15,7 +15,7 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
     /// <summary>Takes a message of a load report that came at <paramref name="now"/>.</summary>
     internal (Intake Intake, LoadReport? Report, string Detail) Apply(LoadReportMessage message, DateTimeOffset now)
     {
-        var (intake, report, detail) = _inbox.Offer(message);
+        var (intake, report, detail) = _inbox.Offer(message, now);
         if (report is null)
             return (intake, null, detail);
         if (ReportFaults.Of(report) is { } fault)
@@ -63,8 +63,8 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
     {
         if (_cluster is null)
             return "there is no cluster report yet";
-        if (_inbox.Incomplete() is { } partial)
-            return $"parts of a load report of broker {partial} are missing";
+        if (_inbox.Lack() is { } lack)
+            return lack;
         return Listed().FirstOrDefault(b => b.Reachable && !_loads.ContainsKey(b.Id)) is { } silent ? $"broker {silent.Id} has no load report" : null;
     }
 
@@ -167,6 +167,8 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
                 Producers = load.Producers,
                 Consumers = load.Consumers,
                 BacklogMessages = load.BacklogMessages,
+                OldestUnackedSeconds = load.OldestUnackedSeconds,
+                OldestUnackedIsAtLeast = load.OldestUnackedIsAtLeast,
                 PublishLatencyP99Ms = load.PublishLatencyP99Ms,
                 RatesKnown = load.RatesKnown,
                 FirstSeen = topics.FirstSeen(load.Name),

@@ -30,7 +30,8 @@ internal static class ReportFaults
         ?? Rate(nameof(topic.BytesOutPerSecond), topic.BytesOutPerSecond)
         ?? Rate(nameof(topic.Producers), topic.Producers)
         ?? Rate(nameof(topic.Consumers), topic.Consumers)
-        ?? Rate(nameof(topic.BacklogMessages), topic.BacklogMessages ?? 0);
+        ?? Rate(nameof(topic.BacklogMessages), topic.BacklogMessages ?? 0)
+        ?? Rate(nameof(topic.OldestUnackedSeconds), topic.OldestUnackedSeconds ?? 0);
 
     private static string? Rate(string name, double value) =>
         value >= 0 && double.IsFinite(value) ? null : string.Create(CultureInfo.InvariantCulture, $"{name} is {value}; it must be 0 or more.");

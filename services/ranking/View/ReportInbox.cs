@@ -17,24 +17,35 @@ internal enum Intake
     /// <summary>A newer report was taken before.</summary>
     Late,
 
+    /// <summary>It refers to topic names of a report that did not come here; the last one that could be read stays.</summary>
+    UnknownNames,
+
+    /// <summary>Another collector's reports on this broker are taken.</summary>
+    Outranked,
+
     /// <summary>It cannot be read; the detail says why.</summary>
     Invalid,
 }
 
-/// <summary>Puts the chunks of load reports together and lets each report through once, in the order of its sequence.</summary>
-internal sealed class ReportInbox
+/// <summary>
+/// Puts the chunks of load reports together and lets each report through once, in the order of its sequence. When several collectors report on a broker one of them is
+/// elected: the one that measures the broker's own resources before one that measures the host in its place, that one before one that measures none; among equals the one
+/// that started last. Another takes its place only when it ranks higher or when the elected one has been silent for <paramref name="givenUpAfter"/>.
+/// </summary>
+/// <param name="givenUpAfter">Silence after which another collector is taken.</param>
+internal sealed class ReportInbox(TimeSpan givenUpAfter)
 {
     /// <summary>More chunks than any report needs; a larger number is a fault of the sender.</summary>
     internal const int MaxChunks = 1_000;
 
-    /// <summary>Reports of one broker that may wait for chunks at the same time; an older one is given up.</summary>
+    /// <summary>Reports of one collector on one broker that may wait for chunks at the same time; an older one is given up.</summary>
     private const int MaxWaiting = 2;
 
-    private readonly Dictionary<string, Sender> _senders = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Broker> _brokers = new(StringComparer.Ordinal);
 
-    /// <summary>Takes one message.</summary>
+    /// <summary>Takes one message that came at <paramref name="now"/>.</summary>
     /// <returns>What became of it, the report when it is complete, and the fault when it is invalid.</returns>
-    internal (Intake Intake, LoadReport? Report, string Detail) Offer(LoadReportMessage message)
+    internal (Intake Intake, LoadReport? Report, string Detail) Offer(LoadReportMessage message, DateTimeOffset now)
     {
         if (string.IsNullOrEmpty(message.BrokerId))
             return Invalid("A load report names no broker.");
@@ -43,15 +54,20 @@ internal sealed class ReportInbox
         if (message.Chunks is < 1 or > MaxChunks || message.Chunk < 0 || message.Chunk >= message.Chunks)
             return Invalid($"Load report {message.Sequence} of broker {message.BrokerId} is chunk {message.Chunk} of {message.Chunks}; allowed are 0 to {MaxChunks - 1} of 1 to {MaxChunks}.");
 
-        if (!_senders.TryGetValue(message.BrokerId, out var sender))
-            _senders[message.BrokerId] = sender = new Sender();
-        if (message.Sequence == sender.LastSequence)
-            return (Intake.Duplicate, null, "");
-        if (message.Sequence < sender.LastSequence)
-            return (Intake.Late, null, "");
-        if (message.Chunks == 1)
-            return Decode(sender, message, [message]);
+        if (!_brokers.TryGetValue(message.BrokerId, out var broker))
+            _brokers[message.BrokerId] = broker = new Broker();
+        var sender = broker.Sender(message.Collector);
+        if (message.Sequence <= sender.LastSequence)
+            return (message.Sequence == sender.LastSequence ? Intake.Duplicate : Intake.Late, null, "");
+        if (!broker.Reader.Knows(message))
+        {
+            var wanted = message.Collector >= broker.Elected || IsSilent(broker, now);
+            broker.LacksNames |= wanted;
+            return (wanted ? Intake.UnknownNames : Intake.Outranked, null, "");
+        }
 
+        if (message.Chunks == 1)
+            return Decode(broker, sender, message, [message], now);
         if (!sender.Waiting.TryGetValue(message.Sequence, out var chunks))
         {
             sender.Waiting[message.Sequence] = chunks = [];
@@ -61,42 +77,105 @@ internal sealed class ReportInbox
 
         if (!chunks.TryAdd(message.Chunk, message))
             return (Intake.Duplicate, null, "");
-        return chunks.Count < message.Chunks ? (Intake.Partial, null, "") : Decode(sender, message, [.. chunks.Values]);
+        return chunks.Count < message.Chunks ? (Intake.Partial, null, "") : Decode(broker, sender, message, [.. chunks.Values], now);
     }
 
-    /// <summary>A broker of whose newest report chunks are missing; null when there is none.</summary>
-    internal string? Incomplete() => _senders.FirstOrDefault(s => s.Value.Waiting.Count > 0).Key;
+    /// <summary>What a full report would bring: a broker of whose newest report chunks or names are missing; null when there is none.</summary>
+    internal string? Lack()
+    {
+        foreach (var (id, broker) in _brokers)
+        {
+            if (broker.LacksNames)
+                return $"the topic names of broker {id} are not known";
+            if (broker.Senders.Any(s => s.Key >= broker.Elected && s.Value.Waiting.Count > 0))
+                return $"parts of a load report of broker {id} are missing";
+        }
+
+        return null;
+    }
 
     /// <summary>Forgets the brokers that are not listed any more.</summary>
     internal void Keep(IReadOnlySet<string> brokerIds)
     {
-        foreach (var id in _senders.Keys.Where(id => !brokerIds.Contains(id)).ToArray())
-            _senders.Remove(id);
+        foreach (var id in _brokers.Keys.Where(id => !brokerIds.Contains(id)).ToArray())
+            _brokers.Remove(id);
     }
 
-    private static (Intake, LoadReport?, string) Decode(Sender sender, LoadReportMessage message, IReadOnlyList<LoadReportMessage> chunks)
+    private (Intake, LoadReport?, string) Decode(Broker broker, Sender sender, LoadReportMessage message, IReadOnlyList<LoadReportMessage> chunks, DateTimeOffset now)
     {
         sender.Waiting.Remove(message.Sequence);
         LoadReport report;
         try
         {
-            report = LoadReportCodec.Decode(chunks);
+            report = broker.Reader.Decode(chunks);
         }
         catch (InvalidDataException e)
         {
             return Invalid(e.Message);
         }
 
-        if (report.BrokerId != message.BrokerId || report.Sequence != message.Sequence)
-            return Invalid($"The head names report {message.Sequence} of broker {message.BrokerId}, the body report {report.Sequence} of broker {report.BrokerId}.");
+        if (report.BrokerId != message.BrokerId || report.Sequence != message.Sequence || report.Collector != message.Collector)
+        {
+            return Invalid(
+                $"The head names report {message.Sequence} of collector {message.Collector} on broker {message.BrokerId}, the body report {report.Sequence} of collector {report.Collector} on broker {report.BrokerId}.");
+        }
+
         sender.LastSequence = report.Sequence;
         foreach (var older in sender.Waiting.Keys.Where(s => s <= report.Sequence).ToArray())
             sender.Waiting.Remove(older);
+        if (!Elect(broker, report, now))
+            return (Intake.Outranked, null, "");
+        broker.LacksNames = false;
         return (Intake.Accepted, report, "");
     }
 
+    private bool Elect(Broker broker, LoadReport report, DateTimeOffset now)
+    {
+        var grade = report.Resources switch { { Source: "none" } => 0, { Fallback: true } => 1, _ => 2 };
+        // An old report that was held up on its way wins nothing back.
+        var outranks = (grade, report.Collector).CompareTo((broker.Grade, broker.Elected)) > 0 && now - report.IntervalEnd <= givenUpAfter;
+        if (broker.Heard is not null && report.Collector != broker.Elected && !outranks && !IsSilent(broker, now))
+            return false;
+        (broker.Elected, broker.Grade, broker.Heard) = (report.Collector, grade, now);
+        return true;
+    }
+
+    private bool IsSilent(Broker broker, DateTimeOffset now) => broker.Heard is not { } heard || now - heard > givenUpAfter;
+
     private static (Intake, LoadReport?, string) Invalid(string detail) => (Intake.Invalid, null, detail);
 
+    /// <summary>What came about one broker.</summary>
+    private sealed class Broker
+    {
+        /// <summary>Collectors that are remembered, so that what they sent before is known as such.</summary>
+        private const int MostSenders = 8;
+
+        public LoadReportReader Reader { get; } = new();
+
+        /// <summary>Of each collector what came of it, ordered by when it started.</summary>
+        public SortedDictionary<long, Sender> Senders { get; } = [];
+
+        public bool LacksNames { get; set; }
+
+        public long Elected { get; set; } = long.MinValue;
+
+        public int Grade { get; set; }
+
+        /// <summary>When the elected collector's last report came.</summary>
+        public DateTimeOffset? Heard { get; set; }
+
+        public Sender Sender(long collector)
+        {
+            if (Senders.TryGetValue(collector, out var sender))
+                return sender;
+            Senders[collector] = sender = new Sender();
+            if (Senders.Count > MostSenders)
+                Senders.Remove(Senders.Keys.First(c => c != Elected && c != collector));
+            return sender;
+        }
+    }
+
+    /// <summary>What came from one collector about one broker.</summary>
     private sealed class Sender
     {
         public long LastSequence { get; set; } = long.MinValue;

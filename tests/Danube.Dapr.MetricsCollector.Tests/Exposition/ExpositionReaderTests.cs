@@ -131,6 +131,22 @@ public sealed class ExpositionReaderTests
         Assert.True(text.Length / best > 10e6, string.Create(CultureInfo.InvariantCulture, $"{text.Length / best / 1e6:F0} MB/s"));
     }
 
+    [Fact]
+    public void PassOver_Name_LeavesOutItsLinesThatFollowAndNoOthers()
+    {
+        var reader = new ExpositionReader("a{x=\"1\"} 1\na{x=\"2\"} 2\na 3\na{broken\nab{x=\"1\"} 4\nb 5\na 6\n"u8);
+        var seen = new List<double>();
+        while (reader.Read())
+        {
+            seen.Add(reader.Value);
+            if (seen.Count == 1)
+                reader.PassOver();
+        }
+
+        Assert.Equal([1, 4, 5], seen);
+        Assert.Equal(0, reader.Malformed);
+    }
+
     private static List<string> All(string text, out int malformed) => All(Encoding.UTF8.GetBytes(text), out malformed);
 
     private static List<string> All(ReadOnlySpan<byte> text, out int malformed)

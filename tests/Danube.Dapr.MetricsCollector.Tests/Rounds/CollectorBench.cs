@@ -17,6 +17,7 @@ internal sealed class CollectorBench : IReportPublisher, ITargetResolver, IDispo
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly Lock _lock = new();
     private readonly List<LoadReport> _reports = [];
+    private readonly List<LoadReportMessage> _messages = [];
     private readonly List<ClusterReport> _clusterReports = [];
 
     public CollectorBench(Func<FakeTimeProvider, IDanubeSource> source, Action<CollectorOptions>? configure = null, FakeTimeProvider? time = null)
@@ -80,12 +81,27 @@ internal sealed class CollectorBench : IReportPublisher, ITargetResolver, IDispo
 
     public TopicLoad Topic(string name, string broker = ScriptedDanube.A) => Last(broker).Topic(name) ?? throw new InvalidOperationException($"{name} is not in the report.");
 
-    public Task PublishAsync(LoadReport report, CancellationToken cancellationToken)
+    public IReadOnlyList<LoadReportMessage> Messages
     {
+        get
+        {
+            lock (_lock)
+                return [.. _messages];
+        }
+    }
+
+    public Task PublishAsync(LoadReport report, LoadReportWriter writer, CancellationToken cancellationToken)
+    {
+        var messages = writer.Encode(report);
         if (PublishFault is { } fault)
             throw fault;
+        writer.Delivered();
         lock (_lock)
+        {
             _reports.Add(report);
+            _messages.AddRange(messages);
+        }
+
         return Task.CompletedTask;
     }
 

@@ -260,6 +260,44 @@ public sealed class CollectorTests : IDisposable
     }
 
     [Fact]
+    public async Task Reports_OfOneCollector_NameItAndALaterOneHasAHigherNumber()
+    {
+        await TwoRoundsAsync();
+        var time = new FakeTimeProvider(_bench.Time.GetUtcNow());
+
+        Assert.Equal(_bench.Reports[0].Collector, _bench.Reports[1].Collector);
+        Assert.True(_bench.Reports[0].Collector <= _bench.Reports[0].Sequence);
+        Assert.True(new SequenceNumbers(time, 1).Origin > _bench.Reports[0].Collector);
+        Assert.NotEqual(new SequenceNumbers(time, 1).Origin, new SequenceNumbers(time, 2).Origin);
+        Assert.All(_bench.Messages, m => Assert.Equal(_bench.Reports[0].Collector, m.Collector));
+    }
+
+    [Fact]
+    public async Task Reports_ManyTopics_HaveTheirNamesAtFirstWhenAskedAndAfterAFault()
+    {
+        var random = new Random(1);
+        _danube.Owned[A] = [.. Enumerable.Range(0, 1200).Select(_ => $"/default/{random.NextInt64():x16}")];
+        _danube.Text(A, _danube.Owned[A].Aggregate(Of(A), (text, topic) => text.Topic(topic, 1, 1)));
+
+        Assert.True(await HasNamesAsync(() => _bench.RoundAsync()));
+        Assert.False(await HasNamesAsync(() => _bench.RoundAsync()));
+        Assert.True(await HasNamesAsync(() => CollectorApi.RefreshAsync(_bench.Collector, CancellationToken.None)));
+        Assert.False(await HasNamesAsync(() => _bench.RoundAsync()));
+        // Names that the sidecar did not take are not known to anyone.
+        _bench.PublishFault = new InvalidOperationException("no sidecar");
+        await CollectorApi.RefreshAsync(_bench.Collector, CancellationToken.None);
+        _bench.PublishFault = null;
+        Assert.True(await HasNamesAsync(() => _bench.RoundAsync()));
+        Assert.Equal(6, _bench.Collector.LastReports.Single().Topics.Count / 200);
+
+        async Task<bool> HasNamesAsync(Func<Task> round)
+        {
+            await round();
+            return _bench.Messages[^1].Names is null;
+        }
+    }
+
+    [Fact]
     public void Sequence_ClockSetBack_StillGrows()
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero)) { AutoAdvanceAmount = TimeSpan.Zero };

@@ -187,6 +187,103 @@ public sealed class BrokerSeriesTests
     }
 
     [Fact]
+    public void ToLoad_Backlog_IsAsOldAsTheCountThatItReachesBackTo()
+    {
+        // 10 messages a second; the subscription is 250 behind, so its oldest came 25 s ago.
+        for (var i = 0; i <= 10; i++)
+            TakeOwned(Text().Topic("/default/t", 100 * i, 1, messagesOut: i, lag: i < 10 ? 0 : 250));
+
+        Assert.Equal((250, 25, false), (Load("/default/t").BacklogMessages, Math.Round(Load("/default/t").OldestUnackedSeconds!.Value), Load("/default/t").OldestUnackedIsAtLeast));
+    }
+
+    [Fact]
+    public void ToLoad_SeveralSubscriptions_AgeIsThatOfTheSlowestNotOfTheSum()
+    {
+        for (var i = 0; i <= 10; i++)
+        {
+            TakeOwned(Text().Topic("/default/t", 100 * i, 1, messagesOut: i, lag: 200)
+                .Line("danube_subscription_lag_messages", "topic=\"/default/t\",subscription=\"other\"", 300 + i)
+                .Line("danube_subscription_active_consumers", "topic=\"/default/t\",subscription=\"other\"", 1));
+        }
+
+        Assert.Equal((510, 31.0), (Load("/default/t").BacklogMessages, Math.Round(Load("/default/t").OldestUnackedSeconds!.Value)));
+    }
+
+    [Fact]
+    public void ToLoad_NoBacklog_HasNoAgeToTell()
+    {
+        TakeOwned(Text().Topic("/default/t", 10, 1, lag: 0));
+
+        Assert.Equal(0, Load("/default/t").OldestUnackedSeconds);
+    }
+
+    [Fact]
+    public void ToLoad_BacklogFromBeforeTheFirstScrape_IsAtLeastThatOld()
+    {
+        TakeOwned(Text().Topic("/default/t", 1000, 1, lag: 500));
+        Assert.Null(Load("/default/t").OldestUnackedSeconds);
+        TakeOwned(Text().Topic("/default/t", 1010, 1, messagesOut: 1, lag: 510));
+
+        Assert.Equal((10, true), (Load("/default/t").OldestUnackedSeconds, Load("/default/t").OldestUnackedIsAtLeast));
+    }
+
+    [Fact]
+    public void ToLoad_FrozenBacklog_HasNoAge()
+    {
+        TakeOwned(Text().Topic("/default/t", 10, 1, messagesOut: 3, lag: 7));
+        TakeOwned(Text().Topic("/default/t", 20, 1, messagesOut: 3, lag: 7));
+
+        Assert.Equal((null, null), (Load("/default/t").BacklogMessages, Load("/default/t").OldestUnackedSeconds));
+    }
+
+    [Fact]
+    public void ToLoad_CounterBeganAnew_AgeReachesBackToThatOnly()
+    {
+        for (var i = 0; i <= 5; i++)
+            TakeOwned(Text().Topic("/default/t", 100 * i, 1, lag: 20 * i));
+        TakeOwned(Text().Topic("/default/t", 30, 1, messagesOut: 1, lag: 130));
+        TakeOwned(Text().Topic("/default/t", 60, 1, messagesOut: 2, lag: 160));
+
+        Assert.Equal((10, true), (Load("/default/t").OldestUnackedSeconds, Load("/default/t").OldestUnackedIsAtLeast));
+    }
+
+    [Fact]
+    public void ToLoad_TopicWasElsewhereMeanwhile_AgeReachesBackToItsReturnOnly()
+    {
+        for (var i = 0; i <= 5; i++)
+            TakeOwned(Text().Topic("/default/t", 100 * i, 1, lag: 20 * i));
+        // What was published elsewhere is not in this broker's counter.
+        Take(Text().Topic("/default/t", 500, 1, lag: 100));
+        TakeOwned(Text().Topic("/default/t", 510, 1, lag: 400));
+        TakeOwned(Text().Topic("/default/t", 520, 1, messagesOut: 1, lag: 410));
+
+        Assert.Equal((10, true), (Load("/default/t").OldestUnackedSeconds, Load("/default/t").OldestUnackedIsAtLeast));
+    }
+
+    [Fact]
+    public void AgeSeconds_ADayOfUnevenTraffic_IsWithinAThird()
+    {
+        var history = new PublishedHistory();
+        var random = new Random(4);
+        var counts = new List<double> { 0 };
+        for (var scrape = 1; scrape <= 2880; scrape++)
+        {
+            history.Add(scrape, TimeSpan.FromSeconds(30 * scrape), counts[^1]);
+            counts.Add(counts[^1] + (random.Next(4) == 0 ? 0 : random.Next(1, 2000)));
+        }
+
+        for (var back = 2; back < 2870; back += 7)
+        {
+            // The oldest message is the first of those that came between two scrapes.
+            var (published, total) = (counts[2879 - back], counts[2879]);
+            var (seconds, atLeast) = history.AgeSeconds(total - published)!.Value;
+            Assert.False(atLeast);
+            var quiet = counts.Skip(2879 - back).TakeWhile(c => c == published).Count() - 1;
+            Assert.InRange(seconds, (30 * (back - quiet) / 1.5) - 30, (30 * back * 1.5) + 30);
+        }
+    }
+
+    [Fact]
     public void ToLoad_NoPublishInTheInterval_HasNoLatency()
     {
         Take(Text().Topic("/default/t", 10, 1, p99: 3.5));
@@ -244,6 +341,12 @@ public sealed class BrokerSeriesTests
     {
         _seconds += after;
         Assert.Null(_series.Take(text.Bytes(), TimeSpan.FromSeconds(_seconds)).Refusal);
+    }
+
+    private void TakeOwned(MetricsTextBuilder text)
+    {
+        Take(text);
+        _series.Find("/default/t")!.Remember(_series.Scrape, _series.LastAt);
     }
 
     private TopicLoad Load(string name) => _series.Find(name)!.ToLoad(name, reliable: true, _series.Scrape, _series.Seconds > 0 ? _series.Seconds : 1, ratesKnown: true);

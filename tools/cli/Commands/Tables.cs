@@ -58,7 +58,7 @@ internal static class Tables
 
     public static void Topics(Page<TopicSnapshot> page, IAnsiConsole console)
     {
-        var table = New("Topic", "Broker", "Delivery", "Msg/s in", "Msg/s out", "MB/s in", "MB/s out", "Clients", "Backlog");
+        var table = New("Topic", "Broker", "Delivery", "Msg/s in", "Msg/s out", "MB/s in", "MB/s out", "Clients", "Backlog", "Oldest unacked");
         foreach (var t in page.Items)
         {
             table.AddRow(
@@ -70,7 +70,8 @@ internal static class Tables
                 Text(t.BytesInPerSecond / 1e6, "0.000"),
                 Text(t.BytesOutPerSecond / 1e6, "0.000"),
                 Text(t.Producers + t.Consumers),
-                t.BacklogMessages is { } backlog ? Text(backlog, "#,0") : "-");
+                t.BacklogMessages is { } backlog ? Text(backlog, "#,0") : "-",
+                t.OldestUnackedSeconds is { } age ? $"{(t.OldestUnackedIsAtLeast ? "over " : "")}{Text(age, "#,0.#")} s" : "-");
         }
         table.Write(console);
         Shown(page, console);
