@@ -159,6 +159,23 @@ public sealed class ClusterViewTests
         Assert.Equal(At(5), view.Snapshot(At(6), 1).Brokers.Single().ReportTime);
     }
 
+    [Fact]
+    public void Apply_CollectorBegunAnewAfterItsClockWasSetBack_IsHeard()
+    {
+        var (view, _) = NewView();
+        view.Apply(Cluster(Sequence(3600), 3600, Broker("1")), At(3600));
+        view.Apply(Message(Load("1", Sequence(3601), 3601)), At(3601));
+
+        var cluster = view.Apply(Cluster(Sequence(100), 100, Broker("1"), Broker("2")), At(100));
+        var load = view.Apply(Message(Load("1", Sequence(101), 101)), At(101));
+
+        Assert.Equal((Intake.Accepted, Intake.Accepted), (cluster.Intake, load.Intake));
+        Assert.Equal(At(101), view.Snapshot(At(102), 1).Brokers[0].ReportTime);
+        Assert.Equal(Intake.Late, view.Apply(Message(Load("1", Sequence(99), 99)), At(102)).Intake);
+
+        static long Sequence(double seconds) => At(seconds).ToUnixTimeMilliseconds() * LoadReport.SequencesPerMillisecond;
+    }
+
     [Theory]
     [InlineData("/default/orders-part-12", "/default/orders")]
     [InlineData("/default/orders-part-", null)]

@@ -15,6 +15,7 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
     /// <summary>Takes a message of a load report that came at <paramref name="now"/>.</summary>
     internal (Intake Intake, LoadReport? Report, string Detail) Apply(LoadReportMessage message, DateTimeOffset now)
     {
+        _inbox.Present(message.BrokerId ?? "", now);
         var (intake, report, detail) = _inbox.Offer(message);
         if (report is null)
             return (intake, null, detail);
@@ -29,14 +30,14 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
         return (intake, report, detail);
     }
 
-    /// <summary>Takes a cluster report.</summary>
-    internal (Intake Intake, string Detail) Apply(ClusterReport report)
+    /// <summary>Takes a cluster report that came at <paramref name="now"/>; by its own time when that is not given.</summary>
+    internal (Intake Intake, string Detail) Apply(ClusterReport report, DateTimeOffset? now = null)
     {
         if (report.Brokers.Any(b => string.IsNullOrEmpty(b.Id)))
             return (Intake.Invalid, $"Cluster report {report.Sequence} lists a broker without an id.");
         if (report.Brokers.GroupBy(b => b.Id, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             return (Intake.Invalid, $"Cluster report {report.Sequence} lists broker {twice.Key} {twice.Count()} times.");
-        if (_cluster is not null && report.Sequence <= _cluster.Sequence)
+        if (_cluster is not null && report.Sequence <= _cluster.Sequence && !ReportInbox.IsToCome(_cluster.Sequence, now ?? report.Time))
             return (report.Sequence == _cluster.Sequence ? Intake.Duplicate : Intake.Late, "");
 
         // A report with gaps may lack brokers that are still there: what is known of them is kept.

@@ -30,6 +30,8 @@ internal sealed class ReportInbox
     /// <summary>Reports of one broker that may wait for chunks at the same time; an older one is given up.</summary>
     private const int MaxWaiting = 2;
 
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
+
     private readonly Dictionary<string, Sender> _senders = new(StringComparer.Ordinal);
 
     /// <summary>Takes one message.</summary>
@@ -62,6 +64,19 @@ internal sealed class ReportInbox
         if (!chunks.TryAdd(message.Chunk, message))
             return (Intake.Duplicate, null, "");
         return chunks.Count < message.Chunks ? (Intake.Partial, null, "") : Decode(sender, message, [.. chunks.Values]);
+    }
+
+    /// <summary>
+    /// True for a sequence that no collector can have made yet, clocks that differ a little included: its clock was set back since. Held on to, it would make late whatever a collector that began anew
+    /// reports, until its clock has caught up.
+    /// </summary>
+    internal static bool IsToCome(long sequence, DateTimeOffset now) => sequence > now.Add(ClockTolerance).ToUnixTimeMilliseconds() * LoadReport.SequencesPerMillisecond;
+
+    /// <summary>Forgets a sequence of a broker that is yet to come at <paramref name="now"/>.</summary>
+    internal void Present(string brokerId, DateTimeOffset now)
+    {
+        if (_senders.TryGetValue(brokerId, out var sender) && IsToCome(sender.LastSequence, now))
+            sender.LastSequence = long.MinValue;
     }
 
     /// <summary>A broker of whose newest report chunks are missing; null when there is none.</summary>
