@@ -47,7 +47,7 @@ internal sealed class ClusterReader(IActorProxyFactory actors, IOptions<RankingO
     private Answer Unchanged(Answer answer, long asked)
     {
         var now = clock.GetUtcNow();
-        return now - answer.Ranked.Snapshot.Time < TimeStep
+        return (now - answer.Ranked.Snapshot.Time).Duration() < TimeStep
             ? answer with { Asked = asked }
             : new Answer(asked, RankedView.Of(answer.Ranked.Snapshot with { Time = now }, options.Value), answer.Unowned, answer.Curve);
     }

@@ -6,6 +6,9 @@ public sealed record LoadReport
     /// <summary>The version that this code writes.</summary>
     public const int CurrentVersion = 2;
 
+    /// <summary>Collectors count sequences of reports from the time of day: Unix milliseconds times this, plus a number of the collector below this.</summary>
+    public const int SequencesPerMillisecond = 1024;
+
     /// <summary>Format version; a reader takes older and newer ones and ignores what it does not know.</summary>
     public int Version { get; init; } = CurrentVersion;
 

@@ -149,7 +149,7 @@ public sealed class PlanVerifier
         || (_options.Goal is PlanGoal.Drain or PlanGoal.Evacuate && _options.Brokers.Contains(broker.Id));
 
     private bool TakesPart(BrokerSnapshot broker) => broker is { Reachable: true, State: Contracts.BrokerState.Active, ReportTime: { } reported }
-        && _snapshot.Time - reported <= _options.Limits.MaxReportAge && !_options.Rules.ExcludedBrokers.Contains(broker.Id);
+        && _snapshot.Time - reported <= _options.Limits.MaxReportAge && reported - _snapshot.Time <= SnapshotMapping.ClockTolerance && !_options.Rules.ExcludedBrokers.Contains(broker.Id);
 
     private void CheckLimits()
     {

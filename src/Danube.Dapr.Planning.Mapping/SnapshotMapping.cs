@@ -5,7 +5,10 @@ namespace Danube.Dapr.Planning.Mapping;
 /// <summary>From the wire's snapshot to the planner's.</summary>
 public static class SnapshotMapping
 {
-    /// <summary>Clocks of different machines differ; a time up to this much after the snapshot's counts as the snapshot's.</summary>
+    /// <summary>
+    /// Clocks of different machines differ; a report up to this much newer than the snapshot counts as of the snapshot's time. One that is newer still was made by a clock that was set back since: its age
+    /// is not known, and its broker counts as not having reported.
+    /// </summary>
     public static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
 
     /// <summary>Translates a snapshot.</summary>
@@ -72,7 +75,7 @@ public static class SnapshotMapping
             Weight = broker.Capacity.Weight,
             Capacity = capacity,
             Measured = used,
-            ReportedAt = broker.ReportTime is { } reported ? NotAfter(reported, time) : DateTimeOffset.MinValue,
+            ReportedAt = broker.ReportTime is { } reported && reported - time <= ClockTolerance ? NotAfter(reported, time) : DateTimeOffset.MinValue,
             Suspect = suspects?.Contains(broker.Id) == true,
         };
     }
@@ -99,7 +102,8 @@ public static class SnapshotMapping
         Busy = busy?.Contains(topic.Name) == true,
     };
 
-    private static DateTimeOffset NotAfter(DateTimeOffset value, DateTimeOffset time) => value > time && value - time <= ClockTolerance ? time : value;
+    /// <summary>What happened after the snapshot counts as happened now: a clock was set back since, and a topic then rests for its whole cool-down, which is the safe side.</summary>
+    private static DateTimeOffset NotAfter(DateTimeOffset value, DateTimeOffset time) => value > time ? time : value;
 
     /// <summary>Host resources that every broker taking part has measured of itself: one without would look empty.</summary>
     private static HashSet<Resource> MeasuredByAll(ClusterSnapshot source)

@@ -53,7 +53,6 @@ public sealed class FilesTests
     [InlineData("""{"time":"2026-01-01T00:00:00Z","brokers":[{"id":"1","capacity":{"weight":0}}],"topics":[]}""", "$.brokers[0].capacity.weight")]
     [InlineData("""{"time":"2026-01-01T00:00:00Z","brokers":[{"id":"1"},{"id":"1"}],"topics":[]}""", "$.brokers[1].id")]
     [InlineData("""{"time":"2026-01-01T00:00:00Z","brokers":[],"topics":[{"name":"/a/b"},{"name":"/a/b"}]}""", "$.topics[1].name")]
-    [InlineData("""{"time":"2026-01-01T00:00:00Z","brokers":[],"topics":[{"name":"/a/b","lastMoved":"2026-01-02T00:00:00Z"}]}""", "$.topics[0].lastMoved")]
     [InlineData("""{"time":"2026-01-01T00:00:00Z","brokers":[],"topics":[],"rules":{"pins":[{"topic":"/a/b"}]}}""", "$.rules.pins[0].brokerId")]
     public void ReadSnapshot_Malformed_NamesThePath(string json, string path) =>
         Assert.Contains(Faults(() => PlanningFiles.ReadSnapshot(Encoding.UTF8.GetBytes(json))), f => f.Path == path);

@@ -46,6 +46,32 @@ public sealed class VerifierTests
         Assert.True(Plan.Moves.Count >= 3);
     }
 
+    [Fact]
+    public void Plan_OfAClusterWhoseClockWasSetBack_LetsTopicsAndBrokersOfTheOldClockRest()
+    {
+        // Times of before are an hour ahead: of two topics and of a broker that has not reported since.
+        var snapshot = Snapshot with
+        {
+            Brokers = [.. Snapshot.Brokers.Select(b => b.Id == "3" ? b with { ReportTime = Now.AddHours(1) } : b)],
+            Topics =
+            [
+                .. Snapshot.Topics.Select(t => t.Name switch
+                {
+                    "/n/t11" => t with { LastMoved = Now.AddHours(1) },
+                    "/n/t10" => t with { FirstSeen = Now.AddHours(1) },
+                    _ => t,
+                }),
+            ],
+        };
+
+        var plan = PlanMapping.ToContract(Planner.Plan(SnapshotMapping.ToPlanning(snapshot), Options), generation: 7);
+
+        Assert.NotEmpty(plan.Moves);
+        Assert.DoesNotContain(plan.Moves, m => m.Topic is "/n/t10" or "/n/t11" || m.From == "3" || m.To == "3");
+        Assert.Contains(plan.Refusals, r => r.Subject == "3" && r.Reason == ReasonCode.StaleReports);
+        Assert.Empty(PlanVerifier.Verify(snapshot, plan, Options));
+    }
+
     public static TheoryData<string, RebalancePlan, string> Tampered()
     {
         RebalancePlan First(Func<WireMove, WireMove> change) => Plan with { Moves = [change(Plan.Moves[0]), .. Plan.Moves.Skip(1)] };

@@ -177,6 +177,36 @@ public sealed class ClusterViewTests
         Assert.Null(view.Lack());
     }
 
+    [Fact]
+    public void Apply_CollectorBegunAnewAfterItsClockWasSetBack_IsHeard()
+    {
+        var (view, _) = NewView();
+        view.Apply(Cluster(Sequence(3600), 3600, Broker("1")), At(3600));
+        view.Apply(Message(Load("1", Sequence(3601), 3601)), At(3601));
+
+        var cluster = view.Apply(Cluster(Sequence(100), 100, Broker("1"), Broker("2")), At(100));
+        var load = view.Apply(Message(Load("1", Sequence(101), 101)), At(101));
+
+        Assert.Equal((Intake.Accepted, Intake.Accepted), (cluster.Intake, load.Intake));
+        Assert.Equal(At(101), view.Snapshot(At(102), 1).Brokers[0].ReportTime);
+        Assert.Equal(Intake.Late, view.Apply(Message(Load("1", Sequence(99), 99)), At(102)).Intake);
+    }
+
+    [Fact]
+    public void Apply_AnotherCollectorAfterTheElectedOnesClockWasSetBack_IsElectedAtOnce()
+    {
+        var (view, _) = NewView();
+        view.Apply(Cluster(Sequence(3600), 3600, Broker("1")), At(3600));
+        view.Apply(Message(Load("1", Sequence(3601), 3601) with { Collector = Sequence(3600) }), At(3601));
+
+        var load = view.Apply(Message(Load("1", Sequence(101), 101) with { Collector = Sequence(100) }), At(101));
+
+        Assert.Equal(Intake.Accepted, load.Intake);
+        Assert.Equal(At(101), view.Snapshot(At(102), 1).Brokers[0].ReportTime);
+    }
+
+    private static long Sequence(double seconds) => At(seconds).ToUnixTimeMilliseconds() * LoadReport.SequencesPerMillisecond;
+
     [Theory]
     [InlineData("/default/orders-part-12", "/default/orders")]
     [InlineData("/default/orders-part-", null)]

@@ -35,6 +35,21 @@ public sealed class TopicRegistryTests
     }
 
     [Fact]
+    public void See_BeforeItWasSeenFirst_IsSeenFirstThen()
+    {
+        var topics = new TopicRegistry();
+        topics.See(Topic("/default/a", bytes: 1), At(3600));
+        topics.Saved([0]);
+
+        topics.See(Topic("/default/a", bytes: 2), At(0));
+
+        Assert.Equal(At(0), topics.FirstSeen("/default/a"));
+        Assert.Equal(At(0), topics.Chunk(0).Single().FirstSeen);
+        Assert.Equal([0], topics.Dirty);
+        Assert.Equal(2, topics.Rates("/default/a", At(0))!.BytesInPerSecond);
+    }
+
+    [Fact]
     public void Forget_TopicNotSeenAgain_LeavesItsChunk()
     {
         var topics = new TopicRegistry();

@@ -1,9 +1,13 @@
 using Danube.Dapr.BrokerClient;
+using Danube.Dapr.BrokerClient.Protocol.Client;
 using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Execution;
+using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Tests.Bench;
+using Grpc.Core;
+using Grpc.Net.Client;
 
 namespace Danube.Dapr.Rebalancer.Tests;
 
@@ -150,6 +154,48 @@ public sealed class RepairTests
         await bench.Directory.Control.SwitchAsync(new(Actors.ControlSwitch.CloseCircuit));
         var back = await bench.RunPlanAsync((topic, a));
         Assert.Equal(ReasonCode.DeadCopy, (await bench.Directory.Plan(back.Plan.Id).GetMovesAsync()).Single().Reason);
+    }
+
+    [Fact]
+    public async Task TopicThatLandsOnADeadCopyNobodyKnewOf_IsNoticedByItsRefusedPublishes()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 2, topics: 6);
+        var a = bench.Brokers[0];
+        // With more topics than the other, so that the other carries the repair and Danube can only give the topic to this one.
+        Assert.Equal(2, (await bench.RunPlanAsync([.. bench.TopicsOf(bench.Brokers[1]).Take(2).Select(t => (t, a))])).Done);
+        var topic = bench.TopicsOf(a)[0];
+        using var channel = GrpcChannel.ForAddress(bench.Cluster.Brokers.First(b => b.Id == a).Client);
+        var producers = new ProducerService.ProducerServiceClient(channel);
+        var producer = (await producers.CreateProducerAsync(new ProducerRequest { TopicName = topic, ProducerName = "client", DispatchStrategy = DispatchStrategy.Reliable })).ProducerId;
+        // Not by us: an operator's unload, whose seal fails, and whose assignment Danube forgets.
+        bench.Cluster.SetFault(Fault.SealFails, on: true, target: a);
+        await bench.Danube.UnloadTopicAsync(topic);
+        await MoveBench.UntilAsync(() => bench.Topic(topic).DeadCopyOn.Count == 1 && bench.Cluster.Truth().Stranded.Count == 1, "the topic is a dead copy");
+        using var stop = new CancellationTokenSource();
+        var client = PublishAsync(producers, topic, producer, stop.Token);
+
+        var run = await RepairAsync(bench, topic, reliable: true);
+        await stop.CancelAsync();
+        await client;
+
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.DeadCopy, 1), (run.State, run.Reason, run.Failed));
+        Assert.Equal([a], bench.Topic(topic).AssignedTo);
+        var state = await bench.Directory.Control.GetStateAsync();
+        Assert.Contains(new TopicPin(topic, a), state.Banned);
+        var finding = Assert.Single(FindingRules.Of(bench.Snapshot(), [], state, bench.Options, bench.Time.GetUtcNow()), f => f.Kind == FindingKind.DeadCopy);
+        Assert.Equal((FindingSeverity.Critical, topic), (finding.Severity, finding.Subject));
+    }
+
+    /// <summary>A client that does not give up.</summary>
+    private static async Task PublishAsync(ProducerService.ProducerServiceClient producers, string topic, ulong producer, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            var refused = await Assert.ThrowsAsync<RpcException>(async () => await producers.SendMessageAsync(
+                new StreamMessage { MsgId = new MsgID { ProducerId = producer, TopicName = topic }, Payload = Google.Protobuf.ByteString.CopyFromUtf8("x") }, cancellationToken: CancellationToken.None));
+            Assert.Equal(StatusCode.PermissionDenied, refused.StatusCode);
+            await Task.Delay(20, CancellationToken.None);
+        }
     }
 
     private static async Task FailSealAsync(MoveBench bench, RebalancePlan plan, string broker)

@@ -141,7 +141,8 @@ internal sealed class ClusterMonitor(Reachability reachability, TimeProvider tim
             if (!existing.Add(topic.Name) || owners.ContainsKey(topic.Name))
                 continue;
             var last = _lastOwners.TryGetValue(topic.Name, out var seen) ? seen : ((string Owner, bool Reliable)?)null;
-            unowned[topic.Name] = _unowned.GetValueOrDefault(topic.Name) ?? new UnownedTopic(
+            // Seen first after now: the clock was set back since, and a repair would be put off for as long.
+            unowned[topic.Name] = _unowned.GetValueOrDefault(topic.Name) is { } known && known.Since <= now ? known : new UnownedTopic(
                 topic.Name, now, last?.Owner, last?.Reliable ?? (topic.Delivery == TopicDelivery.Reliable ? true : null));
         }
 

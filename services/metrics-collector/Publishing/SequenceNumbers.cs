@@ -1,3 +1,5 @@
+using Danube.Dapr.Contracts;
+
 namespace Danube.Dapr.MetricsCollector.Publishing;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Danube.Dapr.MetricsCollector.Publishing;
 /// </summary>
 internal sealed class SequenceNumbers(TimeProvider time, int tag)
 {
-    internal const int Tags = 1024;
+    internal const int Tags = LoadReport.SequencesPerMillisecond;
     private readonly Lock _lock = new();
 
     /// <summary>Where the numbers of this process begin: it tells two collectors apart, and which of them started later.</summary>

@@ -61,7 +61,7 @@ internal sealed partial class ClusterActor(
 
     public async Task<TakenReport> TakeClusterReportAsync(ClusterReport report)
     {
-        var (intake, detail) = _view.Apply(report);
+        var (intake, detail) = _view.Apply(report, clock.GetUtcNow());
         metrics.ReportTaken("cluster", intake);
         refresher.Lacks(_view.Lack());
         if (intake == Intake.Accepted)

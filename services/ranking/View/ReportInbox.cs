@@ -41,6 +41,8 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
     /// <summary>Reports of one collector on one broker that may wait for chunks at the same time; an older one is given up.</summary>
     private const int MaxWaiting = 2;
 
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(1);
+
     private readonly Dictionary<string, Broker> _brokers = new(StringComparer.Ordinal);
 
     /// <summary>Takes one message that came at <paramref name="now"/>.</summary>
@@ -57,6 +59,8 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
         if (!_brokers.TryGetValue(message.BrokerId, out var broker))
             _brokers[message.BrokerId] = broker = new Broker();
         var sender = broker.Sender(message.Collector);
+        if (IsToCome(sender.LastSequence, now))
+            sender.LastSequence = long.MinValue;
         if (message.Sequence <= sender.LastSequence)
             return (message.Sequence == sender.LastSequence ? Intake.Duplicate : Intake.Late, null, "");
         if (!broker.Reader.Knows(message))
@@ -93,6 +97,12 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
 
         return null;
     }
+
+    /// <summary>
+    /// True for a sequence that no collector can have made yet, clocks that differ a little included: its clock was set back since. Held on to, it would make late whatever a collector that began anew
+    /// reports, until its clock has caught up.
+    /// </summary>
+    internal static bool IsToCome(long sequence, DateTimeOffset now) => sequence > now.Add(ClockTolerance).ToUnixTimeMilliseconds() * LoadReport.SequencesPerMillisecond;
 
     /// <summary>Forgets the brokers that are not listed any more.</summary>
     internal void Keep(IReadOnlySet<string> brokerIds)
@@ -140,7 +150,8 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
         return true;
     }
 
-    private bool IsSilent(Broker broker, DateTimeOffset now) => broker.Heard is not { } heard || now - heard > givenUpAfter;
+    // Neither one that spoke in a time that is yet to come, nor one that began in such a time, keeps others out until the clock has caught up.
+    private bool IsSilent(Broker broker, DateTimeOffset now) => broker.Heard is not { } heard || (now - heard).Duration() > givenUpAfter || IsToCome(broker.Elected, now);
 
     private static (Intake, LoadReport?, string) Invalid(string detail) => (Intake.Invalid, null, detail);
 

@@ -16,6 +16,9 @@ internal sealed class TopicRegistry
     /// <summary>Topics of one chunk: about 20 KB as JSON.</summary>
     internal const int ChunkSize = 250;
 
+    /// <summary>Rates that seem to be newer by more than this are of a clock that was set back since.</summary>
+    private static readonly TimeSpan ClockSteps = TimeSpan.FromMinutes(1);
+
     private readonly Dictionary<string, Entry> _topics = new(StringComparer.Ordinal);
     private readonly List<Dictionary<string, DateTimeOffset>> _chunks = [];
     private readonly HashSet<int> _dirty = [];
@@ -54,6 +57,13 @@ internal sealed class TopicRegistry
         {
             if (time > known.LastSeen)
                 known.LastSeen = time;
+            if (time < known.FirstSeen)
+            {
+                // The clock was set back since: a topic must not be too young until it has caught up.
+                known.FirstSeen = _chunks[known.Chunk][name] = time;
+                _dirty.Add(known.Chunk);
+            }
+
             return;
         }
 
@@ -72,7 +82,7 @@ internal sealed class TopicRegistry
         if (!topic.RatesKnown)
             return;
         var entry = _topics[topic.Name];
-        if (entry.RatesTime is { } last && last > time)
+        if (entry.RatesTime is { } last && last > time && last - time < ClockSteps)
             return;
         (entry.Rates, entry.RatesTime) = (topic, time);
     }
@@ -109,7 +119,7 @@ internal sealed class TopicRegistry
 
     private sealed class Entry
     {
-        public required DateTimeOffset FirstSeen { get; init; }
+        public required DateTimeOffset FirstSeen { get; set; }
 
         public required DateTimeOffset LastSeen { get; set; }
 

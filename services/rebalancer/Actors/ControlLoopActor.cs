@@ -37,6 +37,9 @@ internal sealed partial class ControlLoopActor(
     private const int KeptPlans = 100;
     private const int KeptCommands = 100;
 
+    /// <summary>The timer of a plan that waits for approval counts as late after so long: the clock was set back.</summary>
+    private static readonly TimeSpan LateTimer = TimeSpan.FromMinutes(1);
+
     public async Task StartAsync()
     {
         var period = TimeSpan.FromSeconds(monitor.CurrentValue.CheckIntervalSeconds);
@@ -249,6 +252,8 @@ internal sealed partial class ControlLoopActor(
         var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()));
         // After a restart too: an alert must not end because the service began anew.
         metrics.Circuit(state.Circuit is not null);
+        if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
+            await launcher.WakeAsync(waiting.PlanId);
         var result = await runner.RunAsync(state, span?.TraceId.ToString());
         state = result.State;
         if (result.Plan is { } plan)
@@ -469,7 +474,10 @@ internal sealed partial class ControlLoopActor(
     private async Task<ControlState> LoadAsync()
     {
         var stored = await StateManager.TryGetStateAsync<ControlState>(StateKey);
-        return stored.HasValue ? stored.Value : new ControlState();
+        var (before, now) = (stored.HasValue ? stored.Value : new ControlState(), ClockReading.Now(time));
+        if (before.Clock is { } clock && ClockStep.Between(clock, now, time) is { } step && step != TimeSpan.Zero)
+            ClockWasSet(step);
+        return ClockStep.Follow(before, now, time);
     }
 
     private async Task StoreAsync(ControlState state)
@@ -513,6 +521,9 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Circuit breaker opened ({Reason}): {Detail}")]
     private partial void CircuitOpened(ReasonCode reason, string detail);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The clock was set by {Step}; cool-downs, pauses and hourly limits go on as long as they would have")]
+    private partial void ClockWasSet(TimeSpan step);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The workflow of plan {PlanId} ended without a result: {Ended}")]
     private partial void PlanLost(string planId, string ended);

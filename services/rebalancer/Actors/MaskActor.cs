@@ -91,7 +91,7 @@ internal sealed partial class MaskActor(
         {
             await UnregisterReminderAsync(ExpiryReminder);
         }
-        else if (window.ExpiresAt <= time.GetUtcNow())
+        else if (MaskRules.IsOver(window, time.GetUtcNow()))
         {
             LeftOver(window.PlanId, string.Join(", ", window.Masked.Select(m => m.Id)));
             await CloseAsync(window);
@@ -110,7 +110,7 @@ internal sealed partial class MaskActor(
             BatchId = request.BatchId,
             Target = request.Target,
             Moves = request.Moves,
-            OpenedAt = old?.OpenedAt ?? now,
+            OpenedAt = old is not null && old.OpenedAt < now ? old.OpenedAt : now,
             ExpiresAt = now.AddSeconds(options.CurrentValue.MaxMaskSeconds),
             Masked = masked,
         };

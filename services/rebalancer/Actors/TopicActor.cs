@@ -63,7 +63,8 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
 
     public async Task ReceiveReminderAsync(string reminderName, byte[] state, TimeSpan dueTime, TimeSpan period)
     {
-        var topic = await LoadAsync();
+        var before = await LoadAsync();
+        var topic = TopicGate.Present(before, time.GetUtcNow());
         if (TopicGate.Expire(topic, time.GetUtcNow()) is { } freed)
         {
             LeaseExpired(topic.Topic, topic.Lease!.MoveId, topic.Lease.Step);
@@ -72,6 +73,11 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
         else if (topic.Lease is null)
         {
             await UnregisterReminderAsync(LeaseReminder);
+        }
+        else if (topic != before)
+        {
+            // The clock was set back: the lease ends with the next reminder.
+            await StoreAsync(topic);
         }
     }
 

@@ -11,6 +11,9 @@ public sealed record Denial(ReasonCode Reason, string Detail);
 /// <summary>The rules of the control loop as functions of its state: what may start, what may go on, what is published.</summary>
 internal static class ControlRules
 {
+    /// <summary>Why a plan ends that nobody approved.</summary>
+    public const string NotApproved = "Nobody approved in time.";
+
     private const int MaxRefusals = 20;
 
     /// <summary>How long a topic does not go back to the broker that it left: six cool-downs, so that noise and delay of the reports do not make it bounce; at least a minute, at most a week.</summary>
@@ -95,6 +98,9 @@ internal static class ControlRules
             return Continuation.Stop(ReasonCode.Cancelled, "An operator cancelled the plan.");
         if (state.KillSwitch is { } kill)
             return Continuation.Stop(ReasonCode.KillSwitch, Describe(kill));
+        // Its workflow has a timer for this, which a clock that was set back makes late.
+        if (active.AwaitsApproval && now > active.ApprovalDeadline)
+            return Continuation.Stop(ReasonCode.ApprovalExpired, NotApproved);
         if (!active.AwaitsApproval && (now - (active.ApprovedAt ?? active.Since)).TotalMinutes > options.MaxPlanMinutes)
             return Continuation.Stop(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"The plan has run for {options.MaxPlanMinutes:0.#} minutes, the most that a plan may."));
         if (state.Circuit is { } circuit && !active.Manual)

@@ -74,6 +74,9 @@ public sealed record ControlState
     /// <summary>The last cycle.</summary>
     public CycleRecord? LastCycle { get; init; }
 
+    /// <summary>The clocks when the state was looked at last; null before the first look.</summary>
+    public ClockReading? Clock { get; init; }
+
     /// <summary>What of the cycles was published last.</summary>
     public PublishedCycle? Published { get; init; }
 }

@@ -23,6 +23,10 @@ public sealed record MoveLedger
     /// <summary>The ledger without <paramref name="moves"/>, which were counted at <paramref name="countedAt"/> and then not made.</summary>
     public MoveLedger Remove(DateTimeOffset now, DateTimeOffset countedAt, IEnumerable<CountedMove> moves) => Change(now, countedAt, moves, -1);
 
+    /// <summary>The ledger as it would be had all its moves been counted that much later.</summary>
+    /// <param name="step">Whole minutes, as its buckets; negative for earlier.</param>
+    public MoveLedger Moved(TimeSpan step) => new() { Buckets = [.. Buckets.Select(b => b with { Minute = b.Minute + (long)step.TotalMinutes })] };
+
     private MoveLedger Change(DateTimeOffset now, DateTimeOffset at, IEnumerable<CountedMove> moves, int sign)
     {
         var minute = Minute(at);

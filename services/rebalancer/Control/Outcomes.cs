@@ -50,10 +50,10 @@ internal static class Outcomes
 
     /// <summary>
     /// Where a move left, or found, a dead copy: an unload that did not finish may have left the topic, sealed, in the memory of the broker that it came from; a target that refuses the
-    /// topic's publishes has one from before. Null for none, and for a repair, which knows of no broker.
+    /// topic's publishes has one from before, and so has the broker to which a repair brought it. Null for none, and for a repair that knows of no broker.
     /// </summary>
     private static TopicPin? DeadCopy(MoveRecord move) =>
-        move.From.Length == 0 ? null
+        move.From.Length == 0 ? (move is { Reason: ReasonCode.DeadCopy, Owner: { } owner } ? new TopicPin(move.Topic, owner) : null)
         : move.Reason is ReasonCode.DeadCopy ? new TopicPin(move.Topic, move.To)
         : move.State == MoveState.Stuck && StuckOn(move) == move.From ? new TopicPin(move.Topic, move.From)
         : null;

@@ -14,6 +14,9 @@ internal static class MaskRules
     public static bool InForce(ClusterTopology topology, string target) =>
         topology.Find(target) is { Status: BrokerStatus.Active } && ToMask(topology, target).Count == 0;
 
+    /// <summary>True when the holder of a window counts as dead. One that opened after now did so by a clock that was set back since: it would never end.</summary>
+    public static bool IsOver(MaskWindow window, DateTimeOffset now) => window.ExpiresAt <= now || window.OpenedAt > now;
+
     /// <summary>
     /// Whether a broker that we masked may be activated again. Not when it is gone, and not when an operator drained it meanwhile: it is then draining, or
     /// it has no topics left although it had more than our moves took from it.

@@ -8,8 +8,9 @@ internal static class MaskSpans
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Joined = TimeSpan.FromSeconds(30);
 
-    /// <summary>Those that still matter.</summary>
-    public static IReadOnlyList<MaskSpan> Recent(IReadOnlyList<MaskSpan> spans, DateTimeOffset now) => [.. spans.Where(s => !(now - s.To > Kept))];
+    /// <summary>Those that still matter. One that ended after now is of a clock that was set back; one that is open is of now, whatever clock it began by.</summary>
+    public static IReadOnlyList<MaskSpan> Recent(IReadOnlyList<MaskSpan> spans, DateTimeOffset now) =>
+        [.. spans.Where(s => !(now - s.To > Kept) && !(s.To > now + Kept)).Select(s => s.From > now ? s with { From = now } : s)];
 
     /// <summary>The brokers are about to be masked.</summary>
     public static IReadOnlyList<MaskSpan> Begin(IReadOnlyList<MaskSpan> spans, IEnumerable<string> brokers, DateTimeOffset now)

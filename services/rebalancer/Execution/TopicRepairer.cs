@@ -25,6 +25,10 @@ internal sealed class TopicRepairer(
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
+    /// <summary>As after a move: clients come back to the topic within a moment.</summary>
+    private const int Looks = 4;
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(400);
+
     public async Task<MoveResult> RepairAsync(MoveInput input, CancellationToken cancellationToken = default)
     {
         using var span = RebalancerTracing.Start("repair topic", input.TraceParent);
@@ -70,6 +74,7 @@ internal sealed class TopicRepairer(
                 ? await RepairReliableAsync(input, ownership, cancellationToken)
                 : await RepairNonReliableAsync(input, ownership, cancellationToken);
             var elapsed = time.GetElapsedTime(started).TotalMilliseconds;
+            await RefusesNothingAsync(input.Move.Topic, owner, cancellationToken);
             metrics.RepairEnded(true);
             return await EndAsync(input, MoveState.Done, null,
                 string.Create(CultureInfo.InvariantCulture, $"Owned by {owner} and served again after {elapsed:0} ms."), owner, elapsed);
@@ -77,7 +82,7 @@ internal sealed class TopicRepairer(
         catch (RepairException surprise)
         {
             metrics.RepairEnded(false);
-            var end = await EndAsync(input, MoveState.Failed, surprise.Reason, surprise.Message, null, null);
+            var end = await EndAsync(input, MoveState.Failed, surprise.Reason, surprise.Message, surprise.Owner, null, surprise.Owner);
             return end with { Interruption = new BatchResult(ContinuationKind.Stop, surprise.Reason, $"{input.Move.Topic}: {surprise.Message}") };
         }
         finally
@@ -268,6 +273,28 @@ internal sealed class TopicRepairer(
         throw new RepairException(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"{topic} has no owner that serves it {Patience.TotalSeconds:0} s later. Left to do: look at the brokers' logs."));
     }
 
+    /// <summary>
+    /// The new owner must refuse no publishes: one with a dead copy that we know nothing of looks as if it served the topic. One that refused some is looked at again: they may be from before, and only more
+    /// of them mean something.
+    /// </summary>
+    private async Task RefusesNothingAsync(string topic, string owner, CancellationToken cancellationToken)
+    {
+        if (await RefusedAsync(topic, owner, cancellationToken) is not { } before || before == 0)
+            return;
+        for (var look = 1; look <= Looks; look++)
+        {
+            await Task.Delay(BetweenLooks, time, cancellationToken);
+            if (await RefusedAsync(topic, owner, cancellationToken) is { } now && now > before)
+            {
+                throw new RepairException(ReasonCode.DeadCopy, string.Create(CultureInfo.InvariantCulture,
+                    $"Broker {owner} owns it but refused {now - before:0} publishes: it holds a dead copy. Left to do: replace that broker; Danube then gives the topic to another, with all that was stored."), owner);
+            }
+        }
+    }
+
+    private async Task<double?> RefusedAsync(string topic, string broker, CancellationToken cancellationToken) =>
+        await TargetScan.ReadAsync(danube, broker, cancellationToken) is { } scan ? scan.Refused.GetValueOrDefault(topic) : null;
+
     private async Task ComesByItselfAsync(string topic, CancellationToken cancellationToken)
     {
         try
@@ -309,15 +336,18 @@ internal sealed class TopicRepairer(
         return [.. state?.Failures.Select(f => f.BrokerId) ?? [], .. banned];
     }
 
-    private async Task<MoveResult> EndAsync(MoveInput input, MoveState state, ReasonCode? reason, string detail, string? owner, double? durationMs)
+    private async Task<MoveResult> EndAsync(MoveInput input, MoveState state, ReasonCode? reason, string detail, string? owner, double? durationMs, string? failedOn = null)
     {
-        await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, state, reason, detail, durationMs), owner);
+        await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, state, reason, detail, durationMs), owner, failedOn);
         return new MoveResult(MoveProgress.Ended, null, durationMs);
     }
 
     /// <summary>Something is not as a repair needs it.</summary>
-    private sealed class RepairException(ReasonCode reason, string message) : Exception(message)
+    private sealed class RepairException(ReasonCode reason, string message, string? owner = null) : Exception(message)
     {
         public ReasonCode Reason => reason;
+
+        /// <summary>The broker that owns the topic and does not serve it rightly; null when nobody owns it.</summary>
+        public string? Owner => owner;
     }
 }

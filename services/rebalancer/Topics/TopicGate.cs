@@ -43,21 +43,25 @@ internal static class TopicGate
     /// <summary>Gives the topic to a move, or says why not. The same move asking again gets it again.</summary>
     public static (TopicState State, ReservationResult Result) Reserve(TopicState state, Reservation request, DateTimeOffset now)
     {
+        state = Present(state, now);
         if (state.LastEnd is { } end && end.MoveId == request.MoveId)
             return (state, new ReservationResult(null, LeaseStep.Unloading, end));
         if (state.Lease is { } lease && lease.MoveId == request.MoveId)
         {
-            var renewed = lease with { ExpiresAt = now.AddSeconds(request.LeaseSeconds) };
+            var renewed = lease with { ExpiresAt = now.AddSeconds(request.LeaseSeconds), Seconds = request.LeaseSeconds };
             return (state with { Lease = renewed }, new ReservationResult(null, lease.Step));
         }
 
+        // Seen first after now, by ranking's clock: it counts as seen now, and that is remembered, so that it is old enough one day.
+        if (request.FirstSeen > now && state.FirstSeen is null)
+            state = state with { FirstSeen = now };
         if (WhyNot(state, request, now) is { } denial)
             return (state, new ReservationResult(denial));
         return (state with
         {
             Owner = request.From,
             FirstSeen = Earlier(state.FirstSeen, request.FirstSeen),
-            Lease = new Lease(request.MoveId, request.From, request.To, LeaseStep.Reserved, now.AddSeconds(request.LeaseSeconds)),
+            Lease = new Lease(request.MoveId, request.From, request.To, LeaseStep.Reserved, now.AddSeconds(request.LeaseSeconds), null, request.LeaseSeconds),
         }, new ReservationResult(null));
     }
 
@@ -107,6 +111,21 @@ internal static class TopicGate
             : "The move did not come back; the topic was freed.";
         var end = new MoveEnd(lease.MoveId, lease.Step == LeaseStep.Unloading ? MoveState.Failed : MoveState.Cancelled, reason, detail, now, null);
         return End(state, end, null, null);
+    }
+
+    /// <summary>
+    /// Without what cannot be: times after now come from a clock that was set back since. A move of then counts as made now, and a lease runs no longer than it was given for; so each wait is over
+    /// at most its own length after this was noticed.
+    /// </summary>
+    public static TopicState Present(TopicState state, DateTimeOffset now)
+    {
+        if (state.LastMoved > now)
+            state = state with { LastMoved = now };
+        if (state.FirstSeen > now)
+            state = state with { FirstSeen = now };
+        return state.Lease is { Seconds: > 0 } lease && lease.ExpiresAt > now.AddSeconds(lease.Seconds)
+            ? state with { Lease = lease with { ExpiresAt = now.AddSeconds(lease.Seconds) } }
+            : state;
     }
 
     private static Denial? WhyNot(TopicState state, Reservation request, DateTimeOffset now)

@@ -41,7 +41,8 @@ public sealed record TopicState
 /// <param name="Step">How far it is.</param>
 /// <param name="ExpiresAt">When the holder counts as dead.</param>
 /// <param name="UnloadSentAt">When the unload was sent; null before.</param>
-public sealed record Lease(string MoveId, string From, string To, LeaseStep Step, DateTimeOffset ExpiresAt, DateTimeOffset? UnloadSentAt = null);
+/// <param name="Seconds">For how long it was given; 0 when not known.</param>
+public sealed record Lease(string MoveId, string From, string To, LeaseStep Step, DateTimeOffset ExpiresAt, DateTimeOffset? UnloadSentAt = null, double Seconds = 0);
 
 /// <summary>Steps of a lease.</summary>
 public enum LeaseStep

@@ -107,10 +107,10 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
             if (first == approved)
                 return null;
             if (first == expired)
-                return new BatchResult(ContinuationKind.Stop, ReasonCode.ApprovalExpired, "Nobody approved in time.");
-            // Somebody turned a switch: only a cancelled plan, or one without the floor, ends here; a pause has no meaning for a plan that waits.
+                return new BatchResult(ContinuationKind.Stop, ReasonCode.ApprovalExpired, ControlRules.NotApproved);
+            // Somebody turned a switch: only a plan that was cancelled, has no floor or waited too long ends here; a pause has no meaning for a plan that waits.
             var next = await context.CallActivityAsync<NextBatch>(nameof(NextBatchActivity), new PlanStep(input.PlanId, input.Hash, input.TraceParent), Retries.Step);
-            if (next is { Kind: ContinuationKind.Stop, Reason: ReasonCode.Cancelled })
+            if (next is { Kind: ContinuationKind.Stop, Reason: ReasonCode.Cancelled or ReasonCode.ApprovalExpired })
                 return new BatchResult(ContinuationKind.Stop, next.Reason, next.Detail);
         }
     }

@@ -1,0 +1,59 @@
+namespace Danube.Dapr.Rebalancer.Control;
+
+/// <summary>When the control loop looked at the clocks last.</summary>
+/// <param name="Wall">The time of day.</param>
+/// <param name="Steady">The stop-watch of the process, in its ticks; nobody sets it.</param>
+/// <param name="Process">The process whose stop-watch it is.</param>
+public sealed record ClockReading(DateTimeOffset Wall, long Steady, string Process)
+{
+    private static readonly string Here = Guid.NewGuid().ToString("n");
+
+    /// <summary>The clocks of this process.</summary>
+    public static ClockReading Now(TimeProvider time) => new(time.GetUtcNow(), time.GetTimestamp(), Here);
+}
+
+/// <summary>
+/// What a clock that was set does to the memory of the control loop: what is written down moves by as much as the clock did, so that a cool-down, a pause for a time and the hour of the hourly limits
+/// are as long as they were. What is told of past events keeps its time.
+/// </summary>
+internal static class ClockStep
+{
+    /// <summary>Less than this is left as it is: no wait is then wrong by more.</summary>
+    public static readonly TimeSpan Tolerance = TimeSpan.FromMinutes(1);
+
+    /// <summary>How far the clock was set between two looks, in whole minutes, as the ledger counts; zero when it was not.</summary>
+    /// <remarks>
+    /// Across a restart only a clock that was set back shows, and only as far as it is behind the last look: one that was set forward looks like a time in which nobody worked.
+    /// </remarks>
+    public static TimeSpan Between(ClockReading before, ClockReading now, TimeProvider time)
+    {
+        var step = now.Wall - before.Wall - (now.Process == before.Process ? time.GetElapsedTime(before.Steady, now.Steady) : TimeSpan.Zero);
+        if (now.Process != before.Process && step > TimeSpan.Zero)
+            return TimeSpan.Zero;
+        return step.Duration() < Tolerance ? TimeSpan.Zero : TimeSpan.FromMinutes(Math.Round(step.TotalMinutes));
+    }
+
+    /// <summary>The state with its waits moved to the clock of now.</summary>
+    public static ControlState Follow(ControlState state, ClockReading now, TimeProvider time)
+    {
+        var step = state.Clock is { } before ? Between(before, now, time) : TimeSpan.Zero;
+        return (step == TimeSpan.Zero ? state : Moved(state, step)) with { Clock = now };
+    }
+
+    private static ControlState Moved(ControlState state, TimeSpan step) => state with
+    {
+        Pause = state.Pause is { } pause ? pause with { Until = pause.Until + step } : null,
+        Active = state.Active is { } active
+            ? active with { Since = active.Since + step, ApprovedAt = active.ApprovedAt + step, ApprovalDeadline = active.ApprovalDeadline + step }
+            : null,
+        BreachSince = state.BreachSince + step,
+        Ledger = state.Ledger.Moved(step),
+        RecentMoves = [.. state.RecentMoves.Select(m => m with { At = m.At + step })],
+        Drains = [.. state.Drains.Select(d => d with { Since = d.Since + step, NotBefore = d.NotBefore + step })],
+        EffectsDue = [.. state.EffectsDue.Select(e => e with { At = e.At + step })],
+        Stalls = [.. state.Stalls.Select(s => s with { Since = s.Since + step })],
+        BuiltIn = state.BuiltIn is { } builtIn ? builtIn with { SeenAt = builtIn.SeenAt + step } : null,
+        Addresses = [.. state.Addresses.Select(a => a with { Since = a.Since + step })],
+        Published = state.Published is { } published ? published with { At = published.At + step } : null,
+    };
+}

@@ -1,0 +1,146 @@
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Execution;
+using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Topics;
+
+namespace Danube.Dapr.Rebalancer.Tests;
+
+/// <summary>A clock that was set makes no wait longer than it is by itself, and no limit wider.</summary>
+public sealed class ClockTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 1, 2, 12, 0, 0, TimeSpan.Zero);
+    private static readonly RebalancerOptions Options = new() { Mode = "auto", StorageMode = "shared_fs", MaxMovesPerHour = 10 };
+
+    [Theory]
+    [InlineData(-60, -60)]
+    [InlineData(60, 60)]
+    [InlineData(-0.5, 0)]
+    [InlineData(0, 0)]
+    public void Step_InOneProcess_IsWhatTheStopWatchDoesNotShow(double set, double expected)
+    {
+        var before = new ClockReading(Now, 0, "p");
+        var now = new ClockReading(Now.AddMinutes(5 + set), Ticks(TimeSpan.FromMinutes(5)), "p");
+
+        Assert.Equal(TimeSpan.FromMinutes(expected), ClockStep.Between(before, now, TimeProvider.System));
+    }
+
+    [Theory]
+    [InlineData(-60, -60)]
+    [InlineData(60, 0)]
+    public void Step_AcrossARestart_IsKnownOnlyWhenItWasBack(double set, double expected) =>
+        Assert.Equal(TimeSpan.FromMinutes(expected), ClockStep.Between(new ClockReading(Now, 99, "before"), new ClockReading(Now.AddMinutes(set), 7, "after"), TimeProvider.System));
+
+    [Fact]
+    public void State_ClockSetBackAnHour_EndsItsWaitsWhenTheyWouldHaveEnded()
+    {
+        var state = ControlRules.Switch(Remembered(), new SwitchCommand(ControlSwitch.Pause, 30), Now);
+
+        var after = ClockStep.Follow(state, new ClockReading(Now.AddHours(-1), 0, "p"), TimeProvider.System);
+
+        Assert.Equal(ReasonCode.Paused, ControlRules.WhyNotStart(after, Options, Now.AddHours(-1).AddMinutes(29))?.Reason);
+        Assert.Null(ControlRules.WhyNotStart(after, Options, Now.AddHours(-1).AddMinutes(31)));
+        Assert.Equal(Now.AddHours(-1), after.RecentMoves.Single().At);
+        Assert.Equal(10, after.Ledger.Total(Now.AddHours(-1).AddMinutes(59)));
+        Assert.Equal(0, after.Ledger.Total(Now.AddMinutes(1)));
+    }
+
+    [Fact]
+    public void State_ClockSetForwardAnHour_LeavesNoRoomForMoreMoves()
+    {
+        var after = ClockStep.Follow(Remembered(), new ClockReading(Now.AddHours(1), 0, "p"), TimeProvider.System);
+
+        Assert.Equal(0, ControlRules.MovesLeft(after, Options, Now.AddHours(1)));
+        Assert.Equal(10, ControlRules.MovesLeft(after, Options, Now.AddHours(2).AddMinutes(1)));
+        Assert.Equal(Now.AddHours(1), after.RecentMoves.Single().At);
+    }
+
+    [Fact]
+    public void State_ClockSetAndSetRight_IsAsBefore()
+    {
+        var there = ClockStep.Follow(Remembered(), new ClockReading(Now.AddHours(-3), 0, "p"), TimeProvider.System);
+        var back = ClockStep.Follow(there, new ClockReading(Now, 0, "p"), TimeProvider.System);
+
+        Assert.Equal(Now, back.RecentMoves.Single().At);
+        Assert.Equal(Now, back.Active!.Since);
+        Assert.Equal(10, back.Ledger.Total(Now));
+        // What is not made after all is given back, wherever the clock has been.
+        Assert.Equal(0, there.Ledger.Remove(Now.AddHours(-3), there.Active!.Since, Enumerable.Repeat(new CountedMove("/default", "1", "2"), 10)).Total(Now.AddHours(-3)));
+    }
+
+    [Fact]
+    public void Plan_ThatNobodyApproved_EndsThoughItsTimerIsLate()
+    {
+        var state = new ControlState { Active = new ActivePlan { PlanId = "p", Hash = "", Since = Now, ApprovalDeadline = Now.AddMinutes(10) } };
+
+        Assert.Equal(ContinuationKind.Go, ControlRules.MayContinue(state, "p", Options, Now.AddMinutes(9)).Kind);
+        Assert.Equal(Continuation.Stop(ReasonCode.ApprovalExpired, "Nobody approved in time."), ControlRules.MayContinue(state, "p", Options, Now.AddMinutes(11)));
+    }
+
+    [Fact]
+    public void Topic_MovedAfterNow_RestsForOneCoolDownFromWhenItWasNoticed()
+    {
+        var state = new TopicState { Topic = "/default/a", LastMoved = Now.AddHours(1) };
+
+        var (noticed, first) = TopicGate.Reserve(state, Ask(), Now);
+
+        Assert.Equal(ReasonCode.CoolDown, first.Denial?.Reason);
+        Assert.Equal(ReasonCode.CoolDown, TopicGate.Reserve(noticed, Ask(), Now.AddSeconds(59)).Result.Denial?.Reason);
+        Assert.Null(TopicGate.Reserve(noticed, Ask(), Now.AddSeconds(60)).Result.Denial);
+    }
+
+    [Fact]
+    public void Topic_FirstSeenAfterNow_IsOldEnoughOneLeastAgeAfterItWasNoticed()
+    {
+        var ask = Ask() with { FirstSeen = Now.AddHours(1), MinTopicAgeSeconds = 300 };
+
+        var (noticed, first) = TopicGate.Reserve(new TopicState { Topic = "/default/a" }, ask, Now);
+
+        Assert.Equal(ReasonCode.TopicTooYoung, first.Denial?.Reason);
+        Assert.Null(TopicGate.Reserve(noticed, ask, Now.AddSeconds(300)).Result.Denial);
+    }
+
+    [Fact]
+    public void Lease_OfADeadHolderBeforeTheClockWasSetBack_RunsNoLongerThanItWasGivenFor()
+    {
+        var (held, _) = TopicGate.Reserve(new TopicState { Topic = "/default/a" }, Ask(), Now.AddHours(1));
+
+        var noticed = TopicGate.Present(held, Now);
+
+        Assert.Null(TopicGate.Expire(noticed, Now.AddSeconds(119)));
+        Assert.NotNull(TopicGate.Expire(noticed, Now.AddSeconds(120)));
+    }
+
+    [Fact]
+    public void MaskWindow_OpenedAfterNow_IsOver()
+    {
+        var window = new MaskWindow { PlanId = "p", BatchId = "b", Target = "1", Moves = 1, OpenedAt = Now, ExpiresAt = Now.AddSeconds(60) };
+
+        Assert.False(MaskRules.IsOver(window, Now.AddSeconds(59)));
+        Assert.True(MaskRules.IsOver(window, Now.AddSeconds(60)));
+        Assert.True(MaskRules.IsOver(window, Now.AddHours(-1)));
+    }
+
+    [Fact]
+    public void MaskSpan_OfAClockThatWasSetBack_CoversNoTimeToCome()
+    {
+        MaskSpan[] spans = [new("ended", Now, Now.AddSeconds(1)), new("open", Now, null)];
+
+        var left = Assert.Single(MaskSpans.Recent(spans, Now.AddHours(-1)));
+
+        Assert.Equal(new MaskSpan("open", Now.AddHours(-1), null), left);
+    }
+
+    private static ControlState Remembered() => new()
+    {
+        Clock = new ClockReading(Now, 0, "p"),
+        Active = new ActivePlan { PlanId = "p", Hash = "", Since = Now },
+        RecentMoves = [new RecentMove("/default/a", "1", "2", Now)],
+        Ledger = new MoveLedger().Add(Now, Enumerable.Repeat(new CountedMove("/default", "1", "2"), 10)),
+    };
+
+    private static Reservation Ask() => new() { MoveId = "p:/default/a", Topic = "/default/a", From = "1", To = "2", LeaseSeconds = 120, CoolDownSeconds = 60 };
+
+    private static long Ticks(TimeSpan elapsed) => (long)(elapsed.TotalSeconds * TimeProvider.System.TimestampFrequency);
+}
