@@ -8,13 +8,13 @@ public abstract class SuiteFixture : IAsyncLifetime
     private readonly Suite _suite;
     private readonly Lazy<Task> _start;
 
-    private protected SuiteFixture(LabOptions options)
+    private protected SuiteFixture(LabOptions options, IReadOnlyList<Behaviour>? behaviours = null)
     {
         _suite = new Suite(options);
         _start = new(async () =>
         {
             await _suite.StartAsync();
-            _suite.StartWaiting(Behaviours.All);
+            _suite.StartWaiting(behaviours ?? Behaviours.All);
         });
     }
 

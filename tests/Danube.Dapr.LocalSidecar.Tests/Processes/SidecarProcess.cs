@@ -12,16 +12,17 @@ internal sealed class SidecarProcess : IAsyncDisposable
 
     private SidecarProcess(Process process) => _process = process;
 
-    public static SidecarProcess Start(string resources, params (string AppId, int? AppPort, int HttpPort, int GrpcPort)[] apps)
+    public static SidecarProcess Start(string resources, params (string AppId, int? AppPort, int HttpPort, int GrpcPort)[] apps) =>
+        Start(["--resources-path", resources, "--log-level", "warn", .. apps.SelectMany(static a =>
+            (string[])["--app", $"app-id={a.AppId},dapr-http-port={a.HttpPort},dapr-grpc-port={a.GrpcPort}{(a.AppPort is null ? "" : $",app-port={a.AppPort}")}"])]);
+
+    /// <summary>Any arguments, such as a script would give to daprd, and the system's temporary folder as the process sees it.</summary>
+    public static SidecarProcess Start(IEnumerable<string> arguments, string? temporaryFolder = null)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "local-sidecar.dll"));
-        foreach (var argument in (string[])["--resources-path", resources, "--log-level", "warn"]) start.ArgumentList.Add(argument);
-        foreach (var (appId, appPort, http, grpc) in apps)
-        {
-            start.ArgumentList.Add("--app");
-            start.ArgumentList.Add($"app-id={appId},dapr-http-port={http},dapr-grpc-port={grpc}{(appPort is null ? "" : $",app-port={appPort}")}");
-        }
+        foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        if (temporaryFolder is not null) start.Environment["TMPDIR"] = temporaryFolder;
         var sidecar = new SidecarProcess(Process.Start(start)!);
         sidecar._process.OutputDataReceived += (_, e) => sidecar.Keep(e.Data);
         sidecar._process.ErrorDataReceived += (_, e) => sidecar.Keep(e.Data);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Names;
 using Danube.Dapr.LocalSidecar.Resiliency;
 using Danube.Dapr.LocalSidecar.Tracing;
 using Dapr.Client.Autogen.Grpc.v1;
@@ -8,18 +9,24 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Danube.Dapr.LocalSidecar.Api;
 
 /// <summary>Service invocation: HTTP to HTTP, and <c>InvokeService</c> over gRPC to an app that speaks HTTP.</summary>
 internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
 {
-    // Of one connection only, and those that the sidecar sets itself.
-    private static readonly HashSet<string> HopByHop = new(StringComparer.OrdinalIgnoreCase)
+    private const string NoHost = "no host found with the given ID";
+
+    // Of one connection only, and those that each sidecar sets itself.
+    private static readonly HashSet<string> OfOneHop = new(StringComparer.OrdinalIgnoreCase)
     {
         "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host", "Content-Length",
-        "traceparent", "tracestate", "grpc-trace-bin", "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace", "dapr-api-token",
+        "traceparent", "tracestate", "grpc-trace-bin", "dapr-api-token",
     };
+
+    // Also those that only the first sidecar may set.
+    private static readonly HashSet<string> HopByHop = new(OfOneHop, StringComparer.OrdinalIgnoreCase) { "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace" };
 
     // Headers of HTTP that must not be taken for those of the gRPC answer.
     private static readonly HashSet<string> HttpOnly = new(StringComparer.OrdinalIgnoreCase)
@@ -34,34 +41,37 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
     /// <param name="path">The app's path, not escaped.</param>
     public async Task InvokeAsync(HttpContext http, AppInstance caller, string appId, string path, Tracing.Span span)
     {
-        var target = Find(appId) ?? throw Failed(appId, "no host found with the given ID");
+        var (id, space) = NameOf(appId, caller);
+        var target = Find(id, space);
+        if (target is null && sidecar.Neighbours is null) throw Failed(appId, NoHost);
         var verb = Verbs.Contains(http.Request.Method) ? http.Request.Method : "POST";
         var body = Body(http.Request, appId);
-        var policy = caller.Components.AppPolicy(target.Runtime.AppId);
+        var policy = caller.Components.AppPolicy(id);
         // With a policy the body may have to be sent again.
         var buffered = policy is not null && body is not null ? await body.ReadAsByteArrayAsync(http.RequestAborted) : null;
         string url = "";
 
+        HttpRequestMessage Compose(AppChannel channel, TraceContext trace)
+        {
+            var request = channel.Request(new HttpMethod(verb), Escape(path) + http.Request.QueryString.Value, trace);
+            request.Content = buffered is not null ? Copy(body!, buffered) : body;
+            CopyHeaders(http.Request, request, HopByHop);
+            return request;
+        }
+
         async ValueTask<HttpResponseMessage> Once(CancellationToken token)
         {
+            if (target is null) return Checked(await ElsewhereAsync(appId, id, space, caller, channel => Compose(channel, span.Context), token));
             var instance = target.Next() ?? throw Failed(appId, "no app channel: the app has no port");
             var channel = instance.Channel!;
             url = channel.BaseAddress + path;
             // A call to another app passes its sidecar, too.
-            using var server = instance.App == caller.App ? default : instance.Tracer.Start("CallLocal/" + target.Runtime.AppId + path, span.Context, System.Diagnostics.ActivityKind.Server);
-            using var request = channel.Request(new HttpMethod(verb), Escape(path) + http.Request.QueryString.Value, instance.App == caller.App ? span.Context : server.Context);
-            request.Content = buffered is not null ? Copy(body!, buffered) : body;
-            foreach (var (name, values) in http.Request.Headers)
-            {
-                if (HopByHop.Contains(name) || name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)) continue;
-                request.Headers.TryAddWithoutValidation(PubSub.Subscriber.Canonical(name), (IEnumerable<string?>)values);
-            }
-            if (instance.App != caller.App) AddCaller(request, caller, target.Runtime.AppId);
+            using var server = instance.App == caller.App ? default : instance.Tracer.Start("CallLocal/" + id + path, span.Context, System.Diagnostics.ActivityKind.Server);
+            using var request = Compose(channel, instance.App == caller.App ? span.Context : server.Context);
+            if (instance.App != caller.App) AddCaller(request, caller, id);
             try
             {
-                var response = await channel.SendAsync(request, token);
-                if (policy is null || response.StatusCode < System.Net.HttpStatusCode.InternalServerError) return response;
-                throw new AnsweredException(response);
+                return Checked(await channel.SendAsync(request, token));
             }
             catch (HttpRequestException e) when (AppChannel.WasRefused(e))
             {
@@ -69,6 +79,9 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
                 throw;
             }
         }
+
+        HttpResponseMessage Checked(HttpResponseMessage response) =>
+            policy is null || response.StatusCode < System.Net.HttpStatusCode.InternalServerError ? response : throw new AnsweredException(response);
 
         HttpResponseMessage answer;
         try
@@ -86,7 +99,7 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
                 http.Response.Headers.Connection = "close";
                 throw Failed(appId, $"{GoVerb(verb)} \"{url}\": stream too large");
             }
-            throw Failed(appId, $"{GoVerb(verb)} \"{url}\": {e.Message}");
+            throw Failed(appId, e is NeighbourException ? e.Message : $"{GoVerb(verb)} \"{url}\": {e.Message}");
         }
         using (answer) await CopyBackAsync(http, answer, span.Context);
     }
@@ -94,25 +107,38 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
     public async Task<InvokeResponse> InvokeServiceAsync(GrpcCall call, InvokeServiceRequest request)
     {
         var message = request.Message ?? throw new DaprError("ERR_DIRECT_INVOKE", 400, StatusCode.InvalidArgument, "invalid request: message is missing");
-        var target = Find(request.Id) ?? throw Failed(request.Id, "no host found with the given ID");
-        var instance = target.Next() ?? throw Failed(request.Id, "no app channel: the app has no port");
+        var (id, space) = NameOf(request.Id, call.App);
+        var target = Find(id, space);
+        var instance = target is null ? null : target.Next() ?? throw Failed(request.Id, "no app channel: the app has no port");
         var verb = message.HttpExtension is { Verb: not HTTPExtension.Types.Verb.None } extension ? extension.Verb.ToString().ToUpperInvariant() : "POST";
         var query = message.HttpExtension?.Querystring is { Length: > 0 } text ? "?" + text : "";
         var path = Clean("/" + message.Method);
-        using var sent = instance.Channel!.Request(new HttpMethod(verb), Escape(path) + query, call.Trace);
         var data = message.Data?.Value.ToByteArray() ?? [];
-        if (data.Length > 0) sent.Content = AppChannel.Content(data, message.ContentType.Length > 0 ? message.ContentType : "application/json");
-        foreach (var header in call.Context.RequestHeaders)
+
+        HttpRequestMessage Compose(AppChannel channel)
         {
-            if (header.IsBinary || HopByHop.Contains(header.Key) || header.Key.StartsWith(':') || header.Key is "content-type" or "grpc-timeout") continue;
-            var name = header.Key.StartsWith("grpc-", StringComparison.Ordinal) ? "Dapr-" + PubSub.Subscriber.Canonical(header.Key) : PubSub.Subscriber.Canonical(header.Key);
-            sent.Headers.TryAddWithoutValidation(name, header.Value);
+            var sent = channel.Request(new HttpMethod(verb), Escape(path) + query, call.Trace);
+            if (data.Length > 0) sent.Content = AppChannel.Content(data, message.ContentType.Length > 0 ? message.ContentType : "application/json");
+            foreach (var header in call.Context.RequestHeaders)
+            {
+                if (header.IsBinary || HopByHop.Contains(header.Key) || header.Key.StartsWith(':') || header.Key is "content-type" or "grpc-timeout") continue;
+                var name = header.Key.StartsWith("grpc-", StringComparison.Ordinal) ? "Dapr-" + PubSub.Subscriber.Canonical(header.Key) : PubSub.Subscriber.Canonical(header.Key);
+                sent.Headers.TryAddWithoutValidation(name, header.Value);
+            }
+            sent.Headers.TryAddWithoutValidation("Dapr-Authority", call.Context.Host);
+            return sent;
         }
-        sent.Headers.TryAddWithoutValidation("Dapr-Authority", call.Context.Host);
-        if (instance.App != call.App.App) AddCaller(sent, call.App, target.Runtime.AppId);
+
+        async Task<HttpResponseMessage> HereAsync()
+        {
+            using var sent = Compose(instance.Channel!);
+            if (instance.App != call.App.App) AddCaller(sent, call.App, id);
+            return await instance.Channel!.SendAsync(sent, call.Cancelled);
+        }
+
         try
         {
-            using var response = await instance.Channel.SendAsync(sent, call.Cancelled);
+            using var response = instance is null ? await ElsewhereAsync(request.Id, id, space, call.App, Compose, call.Cancelled) : await HereAsync();
             var body = await response.Content.ReadAsByteArrayAsync(call.Cancelled);
             var code = (int)response.StatusCode;
             await call.Context.WriteResponseHeadersAsync(ResponseHeaders(response, call.Trace));
@@ -122,9 +148,52 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         }
         catch (HttpRequestException e)
         {
-            if (AppChannel.WasRefused(e)) instance.Suspect();
+            if (AppChannel.WasRefused(e)) instance?.Suspect();
             throw Failed(request.Id, e.Message);
         }
+    }
+
+    /// <summary>Answers another sidecar that has a call for this app: as the app answers, or with what went wrong on the way to it.</summary>
+    public async Task AnswerNeighbourAsync(HttpContext http, AppInstance app)
+    {
+        var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var path = Uri.UnescapeDataString(target.Split('?')[0]);
+        using var server = app.Tracer.Start("CallLocal/" + app.AppId + path, TraceContext.Parse(http.Request.Headers.TraceParent, http.Request.Headers.TraceState), System.Diagnostics.ActivityKind.Server);
+        try
+        {
+            var channel = app.Channel ?? throw new NeighbourException("no app channel: the app has no port");
+            using var request = channel.Request(new HttpMethod(http.Request.Method), target, server.Context);
+            request.Content = Body(http.Request, app.AppId);
+            CopyHeaders(http.Request, request, OfOneHop);
+            using var answer = await channel.SendAsync(request, http.RequestAborted);
+            await CopyBackAsync(http, answer, default);
+        }
+        catch (Exception e) when (e is not OperationCanceledException && !http.Response.HasStarted)
+        {
+            if (AppChannel.WasRefused(e)) app.Suspect();
+            var problem = e is NeighbourException or DaprError ? e.Message : $"{GoVerb(http.Request.Method)} \"{app.Channel!.BaseAddress}{path}\": {e.Message}";
+            server.Failed(problem);
+            http.Response.Headers.Clear();
+            http.Response.StatusCode = 502;
+            http.Response.Headers[Neighbours.ProblemHeader] = Uri.EscapeDataString(problem);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The other sidecar's caller gave up.
+        }
+    }
+
+    private async Task<HttpResponseMessage> ElsewhereAsync(string appId, string id, string space, AppInstance caller, Func<AppChannel, HttpRequestMessage> compose, CancellationToken cancellationToken)
+    {
+        HttpRequestMessage Compose(AppChannel channel)
+        {
+            var request = compose(channel);
+            AddCaller(request, caller, id);
+            return request;
+        }
+
+        var answer = sidecar.Neighbours is { } neighbours ? await neighbours.SendAsync(id, space, Compose, cancellationToken) : null;
+        return answer ?? throw Failed(appId, NoHost);
     }
 
     // The app's headers go back as metadata; those that have a meaning of their own in HTTP get a prefix, as in daprd.
@@ -165,11 +234,21 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
     private static string Escape(string path) => string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
 
     // An app-id may name its namespace.
-    private AppGroup? Find(string appId)
+    private static (string Id, string Namespace) NameOf(string appId, AppInstance caller)
     {
-        if (sidecar.GroupOf(appId) is { } group) return group;
         var dot = appId.IndexOf('.', StringComparison.Ordinal);
-        return dot > 0 && sidecar.GroupOf(appId[..dot]) is { } other && other.Runtime.Namespace == appId[(dot + 1)..] ? other : null;
+        return dot > 0 ? (appId[..dot], appId[(dot + 1)..]) : (appId, caller.App.Namespace);
+    }
+
+    private AppGroup? Find(string id, string space) => sidecar.GroupOf(id) is { } group && group.Runtime.Namespace == space ? group : null;
+
+    private static void CopyHeaders(Microsoft.AspNetCore.Http.HttpRequest from, HttpRequestMessage to, HashSet<string> without)
+    {
+        foreach (var (name, values) in from.Headers)
+        {
+            if (without.Contains(name) || name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)) continue;
+            to.Headers.TryAddWithoutValidation(PubSub.Subscriber.Canonical(name), (IEnumerable<string?>)values);
+        }
     }
 
     private static void AddCaller(HttpRequestMessage request, AppInstance caller, string callee)

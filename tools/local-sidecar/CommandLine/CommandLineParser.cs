@@ -12,7 +12,7 @@ public static class CommandLineParser
     // Flags of daprd that have no meaning here: accepted, so that a script written for daprd starts, and named in the log.
     private static readonly string[] IgnoredFlags =
     [
-        "mode", "dapr-internal-grpc-port", "dapr-internal-grpc-listen-address", "dapr-public-port", "dapr-public-listen-address",
+        "mode", "dapr-internal-grpc-listen-address", "dapr-public-port", "dapr-public-listen-address",
         "placement-host-address", "scheduler-host-address", "scheduler-job-streams", "actors-disseminate-timeout", "actors-service", "reminders-service",
         "read-buffer-size", "dapr-http-read-buffer-size", "unix-domain-socket", "metrics-port", "metrics-listen-address", "profile-port", "sentry-address", "control-plane-address",
         "control-plane-trust-domain", "control-plane-namespace", "sentry-request-jwt-audiences", "allowed-origins", "dapr-block-shutdown-duration", "disable-init-endpoints",
@@ -28,6 +28,7 @@ public static class CommandLineParser
     private static readonly Option<string?> AppPort = Single("app-port", "the port the app listens on");
     private static readonly Option<string?> HttpPort = Single("dapr-http-port", "the port of the Dapr HTTP API (3500)");
     private static readonly Option<string?> GrpcPort = Single("dapr-grpc-port", "the port of the Dapr gRPC API (50001)");
+    private static readonly Option<string?> InternalPort = Single("dapr-internal-grpc-port", "the port on which other sidecars call this one (a free one)");
     private static readonly Option<string?> AppAddress = Single("app-channel-address", "the address the app listens on (127.0.0.1)");
     private static readonly Option<string?> AppProtocol = Single("app-protocol", "http, the one protocol of apps that is available here");
     private static readonly Option<string?> MaxConcurrency = Single("app-max-concurrency", "how many requests the app gets at once (no limit)");
@@ -58,7 +59,7 @@ public static class CommandLineParser
         var version = new Option<bool>("--version", "--build-info") { Description = "print the version" };
         var root = new RootCommand("local-sidecar: a stand-in for daprd on a machine without Dapr");
         foreach (var builtIn in root.Options.OfType<VersionOption>().ToList()) root.Options.Remove(builtIn);
-        foreach (var option in (Option[])[App, ResourcesPath, Config, AppId, AppPort, HttpPort, GrpcPort, AppAddress, AppProtocol, MaxConcurrency, ListenAddresses, MaxBodySize, Level, Graceful, LogAsJson,
+        foreach (var option in (Option[])[App, ResourcesPath, Config, AppId, AppPort, HttpPort, GrpcPort, InternalPort, AppAddress, AppProtocol, MaxConcurrency, ListenAddresses, MaxBodySize, Level, Graceful, LogAsJson,
             EnableHealth, HealthPath, HealthInterval, HealthTimeout, HealthThreshold, version, .. ignoredOptions]) root.Options.Add(option);
 
         var result = root.Parse([.. args.Select(TwoDashes)], new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
@@ -107,11 +108,12 @@ public static class CommandLineParser
                 AppPort = Whole(AppPort, result, 0, 65535) is { } port and > 0 ? port : null,
                 DaprHttpPort = Whole(HttpPort, result, 1, 65535) ?? 3500,
                 DaprGrpcPort = Whole(GrpcPort, result, 1, 65535) ?? 50001,
+                DaprInternalPort = Whole(InternalPort, result, 0, 65535) is { } own and > 0 ? own : null,
             });
         }
         else
         {
-            foreach (var (given, name) in ((Option, string)[])[(AppId, "--app-id"), (AppPort, "--app-port"), (HttpPort, "--dapr-http-port"), (GrpcPort, "--dapr-grpc-port")])
+            foreach (var (given, name) in ((Option, string)[])[(AppId, "--app-id"), (AppPort, "--app-port"), (HttpPort, "--dapr-http-port"), (GrpcPort, "--dapr-grpc-port"), (InternalPort, "--dapr-internal-grpc-port")])
                 if (result.GetResult(given) is { Implicit: false }) throw new CommandLineException($"{name} and --app cannot be used together");
             apps.AddRange(many.Select(text => OneApp(text, defaults)));
         }
@@ -129,6 +131,8 @@ public static class CommandLineParser
             MaxBodyBytes = Size(result.GetValue(MaxBodySize)),
             LogLevel = LevelOf(result.GetValue(Level)),
             LogAsJson = result.GetValue(LogAsJson),
+            // Apps of one process find each other anyway.
+            NamesFile = many.Length == 0 ? Path.Combine(Path.GetTempPath(), "local-sidecar-" + Environment.UserName, "names.db") : null,
             ShutdownTimeout = TimeSpan.FromSeconds(Math.Min(Whole(Graceful, result, 0, 3600) ?? 1, 1)),
         };
     }
@@ -164,8 +168,8 @@ public static class CommandLineParser
         {
             if (app.AppId.Length == 0 || app.AppId.Contains('.', StringComparison.Ordinal) || app.AppId.Contains('|', StringComparison.Ordinal))
                 throw new CommandLineException($"app-id '{app.AppId}' must not be empty nor hold a dot or a vertical bar");
-            foreach (var (port, what) in ((int, string)[])[(app.DaprHttpPort, "dapr-http-port"), (app.DaprGrpcPort, "dapr-grpc-port")])
-                if (!ports.TryAdd(port, $"{what} of {app.AppId}")) throw new CommandLineException($"{what} {port} of {app.AppId} is the {ports[port]} too");
+            foreach (var (port, what) in ((int, string)[])[(app.DaprHttpPort, "dapr-http-port"), (app.DaprGrpcPort, "dapr-grpc-port"), (app.DaprInternalPort ?? 0, "dapr-internal-grpc-port")])
+                if (port > 0 && !ports.TryAdd(port, $"{what} of {app.AppId}")) throw new CommandLineException($"{what} {port} of {app.AppId} is the {ports[port]} too");
         }
         foreach (var app in apps)
             if (app.AppPort is { } port && app.AppChannelAddress is "127.0.0.1" or "localhost" or "::1" && ports.TryGetValue(app.AppPort ?? 0, out var taken))

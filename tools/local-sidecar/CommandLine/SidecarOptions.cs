@@ -30,6 +30,9 @@ public sealed record SidecarOptions
     /// <summary>The least severe level that is logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
+    /// <summary>The SQLite file in which this sidecar and others of the machine find each other when no Configuration names one; null for none.</summary>
+    public string? NamesFile { get; init; }
+
     /// <summary>Log lines as JSON.</summary>
     public bool LogAsJson { get; init; }
 
@@ -51,6 +54,9 @@ public sealed record AppOptions
 
     /// <summary>The port of the Dapr gRPC API.</summary>
     public required int DaprGrpcPort { get; init; }
+
+    /// <summary>The port on which other sidecars call this one, or null for a free one.</summary>
+    public int? DaprInternalPort { get; init; }
 
     /// <summary>The address the app listens on.</summary>
     public string AppChannelAddress { get; init; } = "127.0.0.1";

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Danube.Dapr.LocalSidecar.Names;
 using Danube.Dapr.LocalSidecar.Workflows;
 
 namespace Danube.Dapr.LocalSidecar.Components;
@@ -9,7 +10,8 @@ namespace Danube.Dapr.LocalSidecar.Components;
 /// <param name="ZipkinEndpoint">Where spans go, or null.</param>
 /// <param name="Features">Feature flags by name.</param>
 /// <param name="Retention">How long finished workflows stay.</param>
-internal sealed partial record ConfigurationResource(double? SamplingRate, Uri? ZipkinEndpoint, IReadOnlyDictionary<string, bool> Features, WorkflowRetention Retention)
+/// <param name="Names">The file in which sidecars find each other, or null when none is given.</param>
+internal sealed partial record ConfigurationResource(double? SamplingRate, Uri? ZipkinEndpoint, IReadOnlyDictionary<string, bool> Features, WorkflowRetention Retention, NameResolution? Names)
 {
     public bool IsEnabled(string feature) => Features.TryGetValue(feature, out var enabled) && enabled;
 
@@ -18,6 +20,7 @@ internal sealed partial record ConfigurationResource(double? SamplingRate, Uri? 
     {
         double? rate = null;
         Uri? zipkin = null;
+        NameResolution? names = null;
         var retention = new WorkflowRetention();
         var features = new Dictionary<string, bool>(StringComparer.Ordinal) { ["HotReload"] = true, ["WorkflowsRemoteActivityReminder"] = true };
         foreach (var file in files)
@@ -43,10 +46,11 @@ internal sealed partial record ConfigurationResource(double? SamplingRate, Uri? 
                 }
                 if (spec?.Mapping("workflow")?.Mapping("stateRetentionPolicy") is { } policy)
                     retention = new WorkflowRetention(policy.Duration("anyTerminal"), policy.Duration("completed"), policy.Duration("failed"), policy.Duration("terminated"));
+                if (spec?.Mapping("nameResolution") is { } resolution) names = NameResolution.Read(resolution);
                 foreach (var feature in spec?.Mappings("features") ?? []) features[feature.RequiredText("name")] = feature.Boolean("enabled") ?? false;
             }
         }
-        return new ConfigurationResource(rate, zipkin, features, retention);
+        return new ConfigurationResource(rate, zipkin, features, retention, names);
     }
 
     [GeneratedRegex(@"\$\{(\w+)\}")]

@@ -6,7 +6,7 @@ using Danube.Dapr.LocalSidecar.Tracing;
 
 namespace Danube.Dapr.LocalSidecar.Hosting;
 
-/// <summary>HTTP/1.1 to one instance of an app.</summary>
+/// <summary>HTTP/1.1 to one instance of an app, or to another sidecar that has it.</summary>
 internal sealed class AppChannel : IDisposable
 {
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
@@ -17,13 +17,16 @@ internal sealed class AppChannel : IDisposable
     private readonly string _host;
     private readonly int _port;
 
-    public AppChannel(AppOptions app, string? appToken)
+    public AppChannel(AppOptions app, string? appToken) : this(app.AppChannelAddress, app.AppPort!.Value, appToken, app.AppMaxConcurrency)
     {
-        _host = app.AppChannelAddress;
-        _port = app.AppPort!.Value;
+    }
+
+    public AppChannel(string host, int port, string? appToken = null, int? maxConcurrency = null)
+    {
+        (_host, _port) = (host, port);
         BaseAddress = $"http://{(_host.Contains(':', StringComparison.Ordinal) ? $"[{_host}]" : _host)}:{_port}";
         _appToken = appToken;
-        _concurrency = app.AppMaxConcurrency is { } limit ? new SemaphoreSlim(limit) : null;
+        _concurrency = maxConcurrency is { } limit ? new SemaphoreSlim(limit) : null;
         _client = new HttpMessageInvoker(new SocketsHttpHandler
         {
             AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None,

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Danube.Dapr.LocalSidecar.Actors;
 using Danube.Dapr.LocalSidecar.CommandLine;
 using Danube.Dapr.LocalSidecar.Components;
+using Danube.Dapr.LocalSidecar.Names;
 using Danube.Dapr.LocalSidecar.PubSub;
 using Danube.Dapr.LocalSidecar.Tracing;
 
@@ -41,6 +42,7 @@ internal sealed class Sidecar : IAsyncDisposable
                 groups[apps.Key] = new AppGroup(runtime, [.. apps.Select(a => new AppInstance(a, runtime, components, a.AppPort is null ? null : new AppChannel(a, options.AppToken), tracer))]);
             }
             _groups = groups.ToFrozenDictionary(StringComparer.Ordinal);
+            Neighbours = FindNeighbours(configuration.Names, logger);
         }
         catch
         {
@@ -70,6 +72,9 @@ internal sealed class Sidecar : IAsyncDisposable
 
     public TimerService Timers { get; }
 
+    /// <summary>Other sidecars of the machine, or null when this one is alone.</summary>
+    public Neighbours? Neighbours { get; }
+
     public AppInstance FromPort(int localPort) => _byPort[localPort];
 
     public AppGroup? GroupOf(string appId) => _groups.GetValueOrDefault(appId);
@@ -90,6 +95,7 @@ internal sealed class Sidecar : IAsyncDisposable
     /// <summary>Deactivates actors and ends every loop.</summary>
     public async Task StopAsync()
     {
+        if (Neighbours is not null) await Neighbours.DisposeAsync();
         await Actors.StopAsync(TimeSpan.FromMilliseconds(Math.Min(500, _options.ShutdownTimeout.TotalMilliseconds)));
         await _stopping.CancelAsync();
         await Task.WhenAll(_monitors);
@@ -108,6 +114,35 @@ internal sealed class Sidecar : IAsyncDisposable
         foreach (var store in _stores) await store.Store.DisposeAsync();
         if (_zipkin is not null) await _zipkin.DisposeAsync();
         _stopping.Dispose();
+    }
+
+    private Neighbours? FindNeighbours(NameResolution? configured, ILogger logger)
+    {
+        if ((configured ?? (_options.NamesFile is { } file ? new NameResolution(file) : null)) is not { } names) return null;
+        try
+        {
+            if (names.Source is null) OwnFolder(Path.GetDirectoryName(names.Path)!);
+            return new Neighbours(names, Time, _loggers.CreateLogger<Neighbours>());
+        }
+        catch (Exception e) when (e is Microsoft.Data.Sqlite.SqliteException or IOException or UnauthorizedAccessException)
+        {
+            if (names.Source is { } source) throw new ResourceException(source.File, source.Field, $"'{names.Path}' cannot be opened: {e.Message}");
+            logger.LogWarning("sidecars of other processes are not found: {File}: {Problem}", names.Path, e.Message);
+            return null;
+        }
+    }
+
+    // The temporary folder belongs to all users: nobody else may say where the apps are.
+    private static void OwnFolder(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+            return;
+        }
+        const UnixFileMode Own = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Directory.CreateDirectory(folder, Own);
+        if (File.GetUnixFileMode(folder) != Own) throw new IOException("the folder may be used by others, too; its mode must be 700");
     }
 
     private async Task LoadAsync(ReminderService reminders)

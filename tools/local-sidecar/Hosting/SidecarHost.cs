@@ -30,7 +30,8 @@ public sealed class SidecarHost : IAsyncDisposable
         if (options.LogAsJson) builder.Logging.AddJsonConsole(static o => o.UseUtcTimestamp = true);
         else builder.Logging.AddSimpleConsole(static o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = options.ShutdownTimeout);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options));
+        var internals = new List<(AppInstance App, ListenOptions Port)>();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, internals));
         builder.Services.AddRoutingCore();
         builder.Services.AddGrpc(grpc =>
         {
@@ -62,6 +63,7 @@ public sealed class SidecarHost : IAsyncDisposable
             // Only now: a second process on the same ports must not touch the stores of the first.
             workflows = new WorkflowEngines(sidecar.Registry, web.Services.GetRequiredService<ILoggerFactory>(), sidecar.Configuration.Retention);
             sidecar.Start();
+            sidecar.Neighbours?.Announce(internals.Select(static i => (i.App.App, i.Port.IPEndPoint!)));
             return new SidecarHost(web, sidecar, workflows);
         }
         catch
@@ -93,8 +95,10 @@ public sealed class SidecarHost : IAsyncDisposable
     {
         var http = web.Services.GetRequiredService<HttpApi>();
         var httpPorts = options.Apps.Select(static a => a.DaprHttpPort).ToHashSet();
+        var invoke = web.Services.GetRequiredService<InvokeApi>();
         web.Use(next => context =>
         {
+            if (context.Features.Get<CalledByNeighbour>() is { App: var called }) return invoke.AnswerNeighbourAsync(context, called);
             if (httpPorts.Contains(context.Connection.LocalPort)) return http.HandleAsync(context, next);
             var sent = options.ApiToken is null ? null : context.Request.Headers["dapr-api-token"].ToString();
             if (options.ApiToken is null || (sent!.Length > 0 && ApiGuard.IsAllowed(options.ApiToken, sent))) return next(context);
@@ -114,7 +118,7 @@ public sealed class SidecarHost : IAsyncDisposable
         return new HttpCall(context, app, [], default, 0).ErrorAsync(DaprError.UnknownPath());
     }
 
-    private static void Listen(KestrelServerOptions kestrel, SidecarOptions options)
+    private static void Listen(KestrelServerOptions kestrel, SidecarOptions options, List<(AppInstance App, ListenOptions Port)> internals)
     {
         kestrel.AddServerHeader = false;
         // The API answers a body that is too large itself.
@@ -128,6 +132,21 @@ public sealed class SidecarHost : IAsyncDisposable
         {
             Open(kestrel, options, app.DaprHttpPort, HttpProtocols.Http1);
             Open(kestrel, options, app.DaprGrpcPort, HttpProtocols.Http2);
+        }
+        var sidecar = kestrel.ApplicationServices.GetRequiredService<Sidecar>();
+        if (sidecar.Neighbours is null) return;
+        foreach (var instance in sidecar.Instances)
+        {
+            kestrel.Listen(IPAddress.Loopback, instance.Options.DaprInternalPort ?? 0, port =>
+            {
+                port.Protocols = HttpProtocols.Http1;
+                port.Use(next => connection =>
+                {
+                    connection.Features.Set(new CalledByNeighbour(instance));
+                    return next(connection);
+                });
+                internals.Add((instance, port));
+            });
         }
     }
 
@@ -145,3 +164,6 @@ public sealed class SidecarHost : IAsyncDisposable
         }
     }
 }
+
+/// <summary>A connection of another sidecar, for one app of this one.</summary>
+internal sealed record CalledByNeighbour(AppInstance App);

@@ -123,12 +123,7 @@ public sealed class SqliteStateStore : IStateStore
     {
         // Its readers have connections of their own: they must see the same memory.
         if (IsInMemory(text)) return new SqliteConnectionStringBuilder { DataSource = "sidecar-" + Guid.NewGuid().ToString("N"), Pooling = false, Mode = SqliteOpenMode.Memory, Cache = SqliteCacheMode.Shared }.ToString();
-        // daprd takes a URI with query parameters; of those only the path matters here.
-        var path = text.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? text["file:".Length..] : text;
-        var query = path.IndexOf('?', StringComparison.Ordinal);
-        if (query >= 0) path = path[..query];
-        if (path.StartsWith("///", StringComparison.Ordinal)) path = path[2..];
-        return new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, Mode = SqliteOpenMode.ReadWriteCreate }.ToString();
+        return new SqliteConnectionStringBuilder { DataSource = SqliteOptions.PathOf(text), Pooling = false, Mode = SqliteOpenMode.ReadWriteCreate }.ToString();
     }
 }
 
