@@ -124,5 +124,57 @@ public sealed class PlannerPropertyTests
         },
         iter: Iterations);
 
+    [Fact]
+    public void Plan_CarriedOutAgainAndAgain_LetsTheOverloadFallUntilNothingMoves() => RandomClusters.Any.Sample(
+        question =>
+        {
+            // No rule that forces a move and no limit that cuts a plan short; no cool-down holds a topic back.
+            question = new(
+                question.Snapshot with { Brokers = [.. question.Snapshot.Brokers.Select(b => b with { State = Contracts.BrokerState.Active })] },
+                question.Options with
+                {
+                    Goal = PlanGoal.Rebalance,
+                    Brokers = [],
+                    PaybackHorizon = TimeSpan.Zero,
+                    Policy = question.Options.Policy with { TargetMinOverMean = 0 },
+                    Limits = Cluster.Unlimited.Limits,
+                    Rules = question.Options.Rules with { Pins = [], Banned = [], MaxPartitionsPerBroker = null, MaxPartitionsPerZone = null },
+                });
+            var first = Overload(question);
+            var (overload, visited) = (first, question.Snapshot.Topics.ToDictionary(t => t.Name, t => new HashSet<string?> { t.BrokerId }));
+            for (var round = 0; ; round++)
+            {
+                var plan = Plan(question);
+                if (plan.Moves.Count == 0) return;
+                Assert.True(round < 30, $"After {round} plans it still moves: {plan.Summary}");
+                var to = plan.Moves.ToDictionary(m => m.Topic, m => m.To);
+                question = question with { Snapshot = question.Snapshot with { Topics = [.. question.Snapshot.Topics.Select(t => to.TryGetValue(t.Name, out var b) ? t with { BrokerId = b } : t)] } };
+                var next = Overload(question);
+                Assert.True(next.CompareTo(overload) < 0, $"Plan {round} moved {plan.Moves.Count} topics, and the overload went from {overload} to {next}.");
+                overload = next;
+                Assert.All(plan.Moves, move => Assert.True(visited[move.Topic].Add(move.To), $"{move.Topic} came back to broker {move.To}."));
+            }
+        },
+        iter: Iterations);
+
+    /// <summary>The load above the target, in mean broker loads, and then what the coefficients of variation are above theirs; of all resources, rounded, so that the order of a sum does not count.</summary>
+    private static (double Load, double Variation) Overload(Question question)
+    {
+        var policy = question.Options.Policy;
+        var active = question.Snapshot.Brokers.Where(b => b is { Reachable: true, State: Contracts.BrokerState.Active }).ToArray();
+        var (bytes, messages) = (Of(t => t.BytesInPerSecond), Of(t => t.MessagesInPerSecond));
+        return (Math.Round(bytes.Load + messages.Load, 9), Math.Round(bytes.Variation + messages.Variation, 9));
+
+        (double Load, double Variation) Of(Func<TopicSnapshot, double> rate)
+        {
+            var fill = active.Select(b => question.Snapshot.Topics.Where(t => t.BrokerId == b.Id).Sum(rate) / b.Capacity.Weight).ToArray();
+            var total = fill.Zip(active, (f, b) => f * b.Capacity.Weight).Sum();
+            if (total <= 0) return default;
+            var (share, mean) = (total / active.Sum(b => b.Capacity.Weight), fill.Average());
+            var above = fill.Zip(active, (f, b) => Math.Max(0, (f / share) - policy.TargetMaxOverMean) * b.Capacity.Weight).Sum();
+            return (above, Math.Max(0, (Math.Sqrt(fill.Average(f => (f - mean) * (f - mean))) / mean) - policy.TargetCoefficientOfVariation));
+        }
+    }
+
     private static RebalancePlan Plan(Question question) => PlanMapping.ToContract(Planner.Plan(SnapshotMapping.ToPlanning(question.Snapshot), question.Options));
 }

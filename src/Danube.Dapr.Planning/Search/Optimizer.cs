@@ -45,26 +45,27 @@ internal sealed class Optimizer
 
     /// <summary>
     /// Moves further topics from the fullest to the emptiest brokers until the coefficient of variation of every resource is within the target. Each step is the one that
-    /// takes most off the sum of squares per cost. Returns the topics moved.
+    /// takes most off the sum of squares per cost; what all resources together are above the target falls with every step. Returns the topics moved.
     /// </summary>
     public HashSet<int> Even(double target)
     {
         var moved = new HashSet<int>();
         if (target <= 0 || !_p.Triggered || _p.Options.Goal == PlanGoal.Drain) return moved;
+        var fills = new Fills(_p, _at);
         while (_repair.Work < 2 * _p.Options.WorkBudget + 1_000_000)
         {
             var worst = -1;
             double worstCv = target + 1e-9;
             for (var r = 0; r < _p.R; r++)
             {
-                var cv = Variation(r);
+                var cv = fills.Variation(r);
                 if (cv <= worstCv) continue;
                 worstCv = cv;
                 worst = r;
             }
 
             if (worst < 0) break;
-            if (EvenOnce(worst) is not (var topic and >= 0)) break;
+            if (EvenOnce(worst, fills, target) is not (var topic and >= 0)) break;
             moved.Add(topic);
         }
 
@@ -72,25 +73,11 @@ internal sealed class Optimizer
         return moved;
     }
 
-    private double Variation(int r)
-    {
-        double sum = 0, squares = 0;
-        foreach (var b in _p.Participants) sum += _at.Load[(b * _p.R) + r] / _p.Share[(b * _p.R) + r];
-        var mean = sum / _p.Participants.Length;
-        foreach (var b in _p.Participants)
-        {
-            var off = (_at.Load[(b * _p.R) + r] / _p.Share[(b * _p.R) + r]) - mean;
-            squares += off * off;
-        }
-
-        return mean <= 0 ? 0 : Math.Sqrt(squares / _p.Participants.Length) / mean;
-    }
-
-    private int EvenOnce(int r)
+    private int EvenOnce(int r, Fills fills, double target)
     {
         var byFill = _p.Participants.OrderBy(b => _at.Load[(b * _p.R) + r] / _p.Share[(b * _p.R) + r]).ThenBy(b => b).ToArray();
-        int bestTopic = -1, bestTo = -1;
-        double best = 1e-9;
+        int bestTopic = -1, bestFrom = -1, bestTo = -1;
+        double best = 1e-9, excess = fills.Excess(target);
         foreach (var to in byFill.Where(b => _p.CanReceive[b]).Take(4))
         {
             foreach (var from in byFill.Reverse().Take(4))
@@ -102,7 +89,9 @@ internal sealed class Optimizer
             }
         }
 
-        if (bestTopic >= 0) _at.Move(bestTopic, bestTo);
+        if (bestTopic < 0) return -1;
+        fills.Move(bestTopic, bestFrom, bestTo);
+        _at.Move(bestTopic, bestTo);
         return bestTopic;
 
         void Try(int t, int from, int to, double cost)
@@ -111,8 +100,10 @@ internal sealed class Optimizer
             double w = _p.W[(t * _p.R) + r], sf = _p.Share[f], sd = _p.Share[d];
             var fall = (((2 * _at.Load[f]) - w) * w / (sf * sf)) - (((2 * _at.Load[d]) + w) * w / (sd * sd));
             if (fall / cost <= best || !_at.Fits(t, to) || !_at.MayPut(t, to) || _at.Change(t, from, -1) > Problem.Tolerance) return;
+            if (fills.Excess(target, t, from, to) >= excess - 1e-9) return;
             best = fall / cost;
             bestTopic = t;
+            bestFrom = from;
             bestTo = to;
         }
     }
