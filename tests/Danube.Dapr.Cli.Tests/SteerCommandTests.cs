@@ -129,6 +129,25 @@ public sealed class SteerCommandTests : IDisposable
     }
 
     [Fact]
+    public void LoadReports_None_SaysWhereTheFiguresOfAgentsAre() =>
+        Assert.Contains("danube-lb brokers list", Render(console => Tables.LoadReports([], console)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Topics_OldestUnacked_IsShownAsAnAgeOrTheLeastThatItCanBe()
+    {
+        TopicSnapshot[] topics =
+        [
+            new() { Name = "/default/a", OldestUnackedSeconds = 12.34 }, new() { Name = "/default/b", OldestUnackedSeconds = 3600, OldestUnackedIsAtLeast = true }, new() { Name = "/default/c" },
+        ];
+
+        var lines = Render(console => Tables.Topics(new Page<TopicSnapshot>(3, 0, topics), console)).Split('\n');
+
+        Assert.Matches("/default/a .* 12.3 s", Assert.Single(lines, l => l.Contains("/default/a", StringComparison.Ordinal)));
+        Assert.Contains("over 3,600 s", Assert.Single(lines, l => l.Contains("/default/b", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.DoesNotContain(" s ", Assert.Single(lines, l => l.Contains("/default/c", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Findings_None_SaysSo() => Assert.Contains("Nothing is wrong", Render(console => Tables.Findings([], console)), StringComparison.Ordinal);
 
     [Fact]

@@ -13,12 +13,12 @@ internal static class RoundSuite
     {
         (int Brokers, int Topics)[] sizes = quick
             ? [(1, 10), (1, 1000), (10, 100)]
-            : [(1, 10), (1, 100), (1, 1000), (1, 5000), (10, 10), (10, 100), (10, 1000), (10, 5000), (100, 10), (100, 100), (100, 1000)];
+            : [(1, 10), (1, 100), (1, 1000), (1, 5000), (10, 10), (10, 100), (10, 1000), (100, 10), (100, 100)];
         var rows = new List<RoundRow>();
         foreach (var (brokers, topics) in sizes)
         {
             Console.Error.WriteLine($"rounds: {brokers} brokers with {topics} topics each");
-            rows.Add(await MeasureAsync(brokers, topics, quick ? 8 : Math.Clamp(60_000 / (brokers * topics), 6, 30)));
+            rows.Add(await MeasureAsync(brokers, topics, quick ? 8 : Math.Clamp(60_000 / (brokers * topics), 8, 30)));
         }
 
         return rows;
@@ -29,8 +29,8 @@ internal static class RoundSuite
         await using var simulator = await SimulatorProcess.StartAsync(brokers, brokers * topics);
         using var cluster = simulator.Connect();
         using var collector = new CollectorUnderTest(new DanubeSource(cluster), TimeProvider.System);
-        // The first rounds compile the code and open the connections.
-        for (var i = 0; i < 12; i++)
+        // The first rounds compile the code and open the connections; the first report of a large broker has all names.
+        for (var i = 0; i < (brokers * topics < 5000 ? 12 : 6); i++)
             await PausedRoundAsync(collector);
         collector.Forget();
         GC.Collect();

@@ -241,6 +241,12 @@ internal static class Tables
 
     public static void LoadReports(IReadOnlyList<LoadReport> reports, IAnsiConsole console)
     {
+        if (reports.Count == 0)
+        {
+            console.WriteLine("This collector has made no load report. Where agents measure the brokers, 'danube-lb brokers list' and 'danube-lb topics list --broker ID' show what they reported.");
+            return;
+        }
+
         var table = New("Broker", "Sequence", "Topics", "CPU %", "Memory %", "MB/s", "Msg/s", "Disk free GB", "Source", "Missing");
         foreach (var r in reports)
         {
