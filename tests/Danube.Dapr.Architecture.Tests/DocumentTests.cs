@@ -26,6 +26,18 @@ public sealed partial class DocumentTests
         }
     }
 
+    [Fact]
+    public void Workflow_TestsOfSurprises_AreThere()
+    {
+        var code = string.Concat(Repository.Files("tests/Danube.Dapr.Workflow.Tests", "*.cs").Select(File.ReadAllText));
+        var named = TestName().Matches(Repository.Read("docs/workflow.md")).Select(m => m.Groups[1].Value).ToArray();
+        Assert.NotEmpty(named);
+        Assert.All(named, name => Assert.Contains($" {name}(", code, StringComparison.Ordinal));
+    }
+
+    [GeneratedRegex(@"`([A-Z][a-z]\w*_\w+_\w+)`")]
+    private static partial Regex TestName();
+
     [GeneratedRegex(@"^\| `(\w+)` \|", RegexOptions.Multiline)]
     private static partial Regex ReasonRow();
 

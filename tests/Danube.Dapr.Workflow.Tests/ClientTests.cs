@@ -76,6 +76,7 @@ public sealed class ClientTests : IAsyncLifetime
     [Theory]
     [InlineData(StatusCode.Unknown, ActorIsClosed)]
     [InlineData(StatusCode.Unavailable, "connection lost")]
+    [InlineData(StatusCode.DeadlineExceeded, "it blocks while no worker is connected")]
     public async Task Schedule_ThatBreaksOffAfterItWasAccepted_IsNotRepeated(StatusCode code, string detail)
     {
         _sidecar.OnStart = _ => throw ScriptedSidecar.Error(code, detail);
@@ -235,6 +236,39 @@ public sealed class ClientTests : IAsyncLifetime
         await Assert.ThrowsAsync<WorkflowInstanceNotFoundException>(() => _client.SuspendWorkflowAsync("nobody"));
         await Assert.ThrowsAsync<WorkflowInstanceNotFoundException>(() => _client.ResumeWorkflowAsync("nobody"));
         Assert.False(await _client.PurgeInstanceAsync("nobody"));
+    }
+
+    [Fact]
+    public async Task RaiseEvent_ToAStalledInstance_ShowsTheRefusal()
+    {
+        _sidecar.OnOther = () => throw ScriptedSidecar.Error(StatusCode.Unknown, "cannot raise event: workflow is stalled");
+
+        var e = await Assert.ThrowsAsync<RpcException>(() => _client.RaiseEventAsync("wf-1", "go"));
+
+        Assert.Contains("stalled", e.Status.Detail, StringComparison.Ordinal);
+        Assert.Single(_sidecar.Calls);
+    }
+
+    [Fact]
+    public async Task Terminate_ThatIsNotAnsweredInTime_LooksWhetherItWorked()
+    {
+        _sidecar.OnOther = () => throw ScriptedSidecar.Error(StatusCode.DeadlineExceeded, "");
+        _sidecar.OnGet = _ => State(OrchestrationStatus.Terminated);
+
+        await _client.TerminateWorkflowAsync("wf-1");
+
+        Assert.Equal(["TerminateInstance wf-1  True", "GetInstance wf-1"], _sidecar.Calls);
+    }
+
+    [Fact]
+    public async Task Resume_WhoseActorIsClosed_LooksWhetherItWorked()
+    {
+        _sidecar.OnOther = () => throw ScriptedSidecar.Error(StatusCode.Unknown, ActorIsClosed);
+        _sidecar.OnGet = _ => State(OrchestrationStatus.Running);
+
+        await _client.ResumeWorkflowAsync("wf-1", "go on");
+
+        Assert.Equal(["ResumeInstance wf-1 go on", "GetInstance wf-1"], _sidecar.Calls);
     }
 
     [Fact]

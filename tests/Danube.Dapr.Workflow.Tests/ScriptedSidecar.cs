@@ -106,7 +106,12 @@ internal sealed class ScriptedSidecar : IAsyncDisposable
     {
         private readonly Channel<WorkItem> _items = Channel.CreateUnbounded<WorkItem>();
 
+        private int _written;
+
         public required GetWorkItemsRequest Request { get; init; }
+
+        /// <summary>How many items the worker's side took; it stands still when the worker does not read.</summary>
+        public int Written => Volatile.Read(ref _written);
 
         public void Send(WorkItem item) => _items.Writer.TryWrite(item);
 
@@ -131,9 +136,19 @@ internal sealed class ScriptedSidecar : IAsyncDisposable
         });
 
         /// <summary>Ends the stream with an error, as a sidecar does that goes away.</summary>
-        public void Break() => _items.Writer.TryComplete(Error(StatusCode.Unavailable, "shutting down"));
+        public void Break(StatusCode code = StatusCode.Unavailable, string detail = "shutting down") => _items.Writer.TryComplete(Error(code, detail));
 
-        public IAsyncEnumerable<WorkItem> ReadAsync(CancellationToken cancellation) => _items.Reader.ReadAllAsync(cancellation);
+        /// <summary>Ends the stream without an error.</summary>
+        public void End() => _items.Writer.TryComplete();
+
+        public async Task WriteToAsync(IServerStreamWriter<WorkItem> writer, CancellationToken cancellation)
+        {
+            await foreach (WorkItem item in _items.Reader.ReadAllAsync(cancellation))
+            {
+                await writer.WriteAsync(item, cancellation);
+                Interlocked.Increment(ref _written);
+            }
+        }
     }
 
     private sealed class Service : TaskHubSidecarService.TaskHubSidecarServiceBase
@@ -147,8 +162,7 @@ internal sealed class ScriptedSidecar : IAsyncDisposable
             Script._streams.Writer.TryWrite(stream);
             try
             {
-                await foreach (WorkItem item in stream.ReadAsync(context.CancellationToken))
-                    await responseStream.WriteAsync(item);
+                await stream.WriteToAsync(responseStream, context.CancellationToken);
             }
             catch (OperationCanceledException)
             {

@@ -95,6 +95,34 @@ public sealed class TurnTests
         Assert.Equal(["0 Completed \"early\""], Steps(response));
     }
 
+    [Fact]
+    public async Task EventWait_WithTimeout_MakesATimerThatNamesTheEvent()
+    {
+        WorkflowResponse response = await RunAsync<string>((context, _) => context.WaitForExternalEventAsync<string>("go", TimeSpan.FromMinutes(1)), [], Begin());
+
+        // By the name a daprd finds the reminder that it deletes when the event is there.
+        Assert.Equal("go", Assert.Single(response.Actions).CreateTimer.ExternalEvent.Name);
+    }
+
+    [Fact]
+    public async Task Clock_OfATurn_IsThatOfItsOwnBeginning()
+    {
+        var seen = new List<int>();
+        async Task<string> Workflow(WorkflowContext context, string? input)
+        {
+            seen.Add(context.CurrentUtcDateTime.Second);
+            await context.CallActivityAsync<string>("A");
+            seen.Add(context.CurrentUtcDateTime.Second);
+            return "";
+        }
+
+        // The start of the instance is older than its first turn, a completion older than the turn that sees it.
+        HistoryEvent[] begun = [TurnStarted(3), Begin()[1], Scheduled(0, "A")];
+        await RunAsync<string>(Workflow, begun, TurnStarted(8), Completed(0, "x"));
+
+        Assert.Equal([3, 8], seen);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

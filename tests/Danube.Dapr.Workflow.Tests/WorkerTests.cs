@@ -96,6 +96,90 @@ public sealed class WorkerTests : IAsyncLifetime
         await StopAsync(app);
     }
 
+    [Theory]
+    [InlineData(StatusCode.Unavailable, "unable to establish work item stream")]
+    [InlineData(StatusCode.Cancelled, "context canceled")]
+    [InlineData(StatusCode.Unknown, "shutting down")]
+    [InlineData(StatusCode.Internal, "stream terminated by RST_STREAM")]
+    [InlineData(StatusCode.OK, "")]
+    public async Task Stream_ThatTheSidecarEnds_IsOpenedAgain(StatusCode code, string detail)
+    {
+        (IHost app, ScriptedSidecar.Stream stream) = await StartAsync(Register);
+
+        if (code == StatusCode.OK)
+            stream.End();
+        else
+            stream.Break(code, detail);
+        stream = await _sidecar.NextStreamAsync();
+        stream.SendActivity("Echo", "after");
+
+        Assert.Equal("after", (await _sidecar.NextActivityAsync()).CompletionToken);
+        await StopAsync(app);
+    }
+
+    [Fact]
+    public async Task Stream_WhileEverySlotIsTaken_IsReadOn()
+    {
+        // More than the connection holds in between; a daprd cuts a worker off that lets one item lie for ten seconds.
+        const int Items = 80;
+        string input = $"\"{new string('x', 256 * 1024)}\"";
+        var goOn = new TaskCompletionSource();
+        (IHost app, ScriptedSidecar.Stream stream) = await StartAsync(options =>
+        {
+            options.MaxConcurrentActivities = 1;
+            options.RegisterActivity<string, int>("Slow", async (_, text) =>
+            {
+                await goOn.Task;
+                return text.Length;
+            });
+        });
+
+        for (int i = 0; i < Items; i++)
+            stream.SendActivity("Slow", "", taskId: i, input: input);
+
+        Assert.True(SpinWait.SpinUntil(() => stream.Written == Items, ScriptedSidecar.Patience), $"{stream.Written} of {Items} items were read");
+        goOn.SetResult();
+        for (int i = 0; i < Items; i++)
+            Assert.Equal("262144", (await _sidecar.NextActivityAsync()).Result);
+        await StopAsync(app);
+    }
+
+    [Fact]
+    public async Task Turn_OfMoreThanFourMebibytes_IsRead()
+    {
+        (IHost app, ScriptedSidecar.Stream stream) = await StartAsync(options => options.RegisterWorkflow<string, int>("Test", (_, input) => Task.FromResult(input.Length)));
+
+        stream.SendTurn("wf-1", "", Turns.Begin(new string('x', 5_000_000)));
+
+        Assert.Equal("Completed 5000000", Turns.End(await _sidecar.NextTurnAsync()));
+        await StopAsync(app);
+    }
+
+    [Fact]
+    public async Task Answers_ThatNobodyWaitsForAnyMore_AreDropped()
+    {
+        _sidecar.OnActivityAnswer = answer => answer.CompletionToken == "stale" ? throw ScriptedSidecar.Error(StatusCode.Unknown, "no pending task with ID 7") : Task.CompletedTask;
+        _sidecar.OnOldTurnAnswer = answer => answer.CompletionToken == "stale" ? throw ScriptedSidecar.Error(StatusCode.Unknown, "no such instance exists") : Task.CompletedTask;
+        (IHost app, ScriptedSidecar.Stream stream) = await StartAsync(options =>
+        {
+            Register(options);
+            options.MaxConcurrentActivities = options.MaxConcurrentWorkflows = 1;
+        });
+
+        stream.SendActivity("Echo", "stale");
+        Assert.True(SpinWait.SpinUntil(() => _sidecar.Calls.Contains("CompleteActivityTask wf-1"), ScriptedSidecar.Patience));
+        stream.SendActivity("Echo", "next");
+        Assert.Equal("next", (await _sidecar.NextActivityAsync()).CompletionToken);
+        stream.SendTurn("gone", "stale", Turns.Begin());
+        Assert.True(SpinWait.SpinUntil(() => _sidecar.Calls.Contains("CompleteOrchestratorTask gone"), ScriptedSidecar.Patience));
+        stream.SendTurn("wf-2", "next", Turns.Begin());
+        Assert.Equal("wf-2", (await _sidecar.NextTurnAsync()).InstanceId);
+
+        Assert.Single(_sidecar.Calls, "CompleteOrchestratorTask gone");
+        Assert.Equal(2, _sidecar.Calls.Count(call => call == "CompleteActivityTask wf-1"));
+        await StopAsync(app);
+    }
+
     [Fact]
     public async Task Turn_OfABrokenStream_IsNotAnswered()
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Danube.Dapr.Conformance.App;
+using Danube.Dapr.TaskHub;
 using Grpc.Core;
 using Rpc = Dapr.Client.Autogen.Grpc.v1;
 
@@ -26,6 +27,14 @@ internal static class TracingBehaviours
         {
             var (trace, _, header) = NewTrace();
             var call = c.Grpc.GetMetadataAsync(new Rpc.GetMetadataRequest(), new Metadata { { "traceparent", header } });
+            await call;
+            var entry = (await call.ResponseHeadersAsync).Get("grpc-trace-bin");
+            Check.Equal(trace, entry is { ValueBytes: { Length: >= 18 } bytes } ? Convert.ToHexStringLower(bytes[2..18]) : "none");
+        }),
+        new(Area, "a TaskHub answer has grpc-trace-bin of the caller's trace", async c =>
+        {
+            var (trace, _, header) = NewTrace();
+            var call = new TaskHubSidecarService.TaskHubSidecarServiceClient(c.Invoker).GetInstanceAsync(new GetInstanceRequest { InstanceId = Stage.Id("unknown") }, new Metadata { { "traceparent", header } });
             await call;
             var entry = (await call.ResponseHeadersAsync).Get("grpc-trace-bin");
             Check.Equal(trace, entry is { ValueBytes: { Length: >= 18 } bytes } ? Convert.ToHexStringLower(bytes[2..18]) : "none");

@@ -37,9 +37,8 @@ internal sealed class GrpcBinder(ServiceMethodProviderContext<DaprGrpcService> c
         context.AddUnaryMethod(method, [], async (_, request, call) =>
         {
             var app = sidecar.FromPort(call.GetHttpContext().Connection.LocalPort);
-            using var span = app.Tracer.Start(spanName, Parent(call));
-            // Not sent yet: an rpc may have more headers to give, and a call needs one flush less.
-            if (span.Context.IsValid) call.GetHttpContext().Response.Headers["grpc-trace-bin"] = Convert.ToBase64String(span.Context.ToBinary()).TrimEnd('=');
+            using var span = app.Tracer.Start(spanName, GrpcTrace.Parent(call));
+            GrpcTrace.Answer(call, span.Context);
             try
             {
                 return await handler(new GrpcCall(app, span.Context, call), request);
@@ -50,12 +49,6 @@ internal sealed class GrpcBinder(ServiceMethodProviderContext<DaprGrpcService> c
                 throw e.ToRpcException();
             }
         });
-    }
-
-    private static TraceContext Parent(ServerCallContext call)
-    {
-        if (call.RequestHeaders.GetValueBytes("grpc-trace-bin") is { } binary && TraceContext.Parse(binary) is { IsValid: true } context) return context;
-        return TraceContext.Parse(call.RequestHeaders.GetValue("traceparent"), call.RequestHeaders.GetValue("tracestate"));
     }
 
     private Marshaller<T> Marshaller<T>() where T : IMessage<T>, new()

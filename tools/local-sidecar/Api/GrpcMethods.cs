@@ -63,7 +63,7 @@ internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi in
                 }
                 return item;
             }));
-            return new GetBulkStateResponse { Items = { items } };
+            return new GetBulkStateResponse { Items = { StateApi.BulkOrder(store, items, static i => i.Etag.Length > 0, static i => i.Key) } };
         });
         rpc.Unary<SaveStateRequest, Empty>("SaveState", static async (call, request) =>
         {

@@ -29,6 +29,11 @@ internal static class StateApi
         };
     }
 
+    /// <summary>The order of a bulk answer, which is not that of the request in daprd either: SQLite gives what it finds first, by key.</summary>
+    public static IEnumerable<T> BulkOrder<T>(StateComponent store, IReadOnlyList<T> items, Func<T, bool> found, Func<T, string> key) => store.Resource.Type == "state.sqlite"
+        ? items.OrderBy(i => found(i) ? 0 : 1).ThenBy(i => found(i) ? key(i) : "", StringComparer.Ordinal)
+        : items;
+
     public static async Task<StateEntry?> GetAsync(AppInstance app, StateComponent store, string key, CancellationToken cancellationToken)
     {
         var full = Key(app, store, key);

@@ -70,7 +70,7 @@ internal static class StateHttpApi
         await call.JsonAsync(json =>
         {
             json.WriteStartArray();
-            foreach (var (key, entry, error) in items)
+            foreach (var (key, entry, error) in StateApi.BulkOrder(store, items, static i => i.Entry is not null, static i => i.Key))
             {
                 json.WriteStartObject();
                 json.WriteString("key", key);

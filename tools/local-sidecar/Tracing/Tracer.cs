@@ -15,11 +15,17 @@ internal sealed class Tracer(string appId, double? samplingRate, ZipkinExporter?
     /// <summary>Begins a span. Dispose it to end and export it.</summary>
     public Span Start(string name, TraceContext parent, ActivityKind kind = ActivityKind.Client)
     {
-        if (_rate == 0) return default;
-        if (_rate is null) return new Span(parent, null);
-        var context = parent.IsValid ? Child(parent) : NewTrace();
-        return new Span(context, exporter is not null && context.IsSampled ? new OpenSpan(this, name, kind, context, parent.Context.SpanId, time.GetUtcNow()) : null);
+        var context = Answer(parent);
+        return new Span(context, exporter is not null && context is { IsValid: true, IsSampled: true } && _rate is not null ? new OpenSpan(this, name, kind, context, parent.Context.SpanId, time.GetUtcNow()) : null);
     }
+
+    /// <summary>The context that the answer to a call carries: that of the call's own span when spans are made here.</summary>
+    public TraceContext Answer(TraceContext parent) => _rate switch
+    {
+        0 => default,
+        null => parent,
+        _ => parent.IsValid ? Child(parent) : NewTrace(),
+    };
 
     /// <summary>The context of a new span in the trace of <paramref name="parent"/>.</summary>
     public static TraceContext Child(TraceContext parent) =>

@@ -1,3 +1,4 @@
+using Danube.Dapr.LocalSidecar.Tracing;
 using Danube.Dapr.TaskHub;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -10,7 +11,11 @@ internal delegate WorkflowEngine? WorkflowEngineResolver(int localPort);
 /// <summary>The durable-task service of daprd 1.18.3 over a <see cref="WorkflowEngine"/>.</summary>
 internal sealed class TaskHubService(WorkflowEngineResolver engines, IHostApplicationLifetime lifetime) : TaskHubSidecarService.TaskHubSidecarServiceBase
 {
-    public override Task<Empty> Hello(Empty request, ServerCallContext context) => Task.FromResult(new Empty());
+    public override Task<Empty> Hello(Empty request, ServerCallContext context)
+    {
+        Trace(engines(context.GetHttpContext().Connection.LocalPort), context);
+        return Task.FromResult(new Empty());
+    }
 
     public override Task<CreateInstanceResponse> StartInstance(CreateInstanceRequest request, ServerCallContext context) => Run(context, async engine =>
     {
@@ -113,11 +118,18 @@ internal sealed class TaskHubService(WorkflowEngineResolver engines, IHostApplic
     private WorkflowEngine Engine(ServerCallContext context) => engines(context.GetHttpContext().Connection.LocalPort)
         ?? throw new RpcException(new Status(StatusCode.Unknown, "the state store is not configured to use the actor runtime. Have you set the - name: actorStateStore value: \"true\" in your state store component file?"));
 
+    private static void Trace(WorkflowEngine? engine, ServerCallContext context)
+    {
+        if (engine?.Tracer is { } tracer) GrpcTrace.Answer(context, tracer.Answer(GrpcTrace.Parent(context)));
+    }
+
     private async Task<T> Run<T>(ServerCallContext context, Func<WorkflowEngine, Task<T>> call)
     {
         try
         {
-            return await call(Engine(context));
+            var engine = Engine(context);
+            Trace(engine, context);
+            return await call(engine);
         }
         catch (WorkflowException e)
         {

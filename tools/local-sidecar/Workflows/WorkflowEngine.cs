@@ -53,6 +53,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
 
     public string AppId { get; }
 
+    public Tracing.Tracer? Tracer => _tracer;
+
     /// <summary>Workers whose work item stream is open.</summary>
     public int ConnectedWorkers => _dispatcher.Streams;
 
