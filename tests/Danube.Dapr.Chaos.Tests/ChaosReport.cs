@@ -33,6 +33,12 @@ internal sealed class ChaosReport(int seed)
 
     public double? TakeOverSeconds { get; set; }
 
+    /// <summary>From the death of a broker to the event that says so; null when not measured.</summary>
+    public double? LossSeenSeconds { get; set; }
+
+    /// <summary>From the moment at which Danube dropped the broker until ranking knew of each topic where it is, or that nobody owns it; null when not measured.</summary>
+    public double? AccountedForSeconds { get; set; }
+
     public string Logs { get; set; } = "";
 
     public void Add(Kill kill) => _kills.Add(kill);
@@ -67,6 +73,10 @@ internal sealed class ChaosReport(int seed)
 
         if (TakeOverSeconds is { } takeOver)
             Line("take-over", Seconds(takeOver));
+        if (LossSeenSeconds is { } seen)
+            Line("loss of a broker seen", Seconds(seen));
+        if (AccountedForSeconds is { } accounted)
+            Line("its topics accounted for", Seconds(accounted));
         Line("logs", Logs);
         return text.ToString();
 

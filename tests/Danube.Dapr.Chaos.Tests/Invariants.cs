@@ -10,7 +10,10 @@ namespace Danube.Dapr.Chaos.Tests;
 /// </summary>
 internal sealed class Invariants(ChaosCluster cluster, ChaosReport report)
 {
-    /// <summary>The cluster must have been without a step for so long to count as quiet.</summary>
+    /// <summary>
+    /// The cluster must have been without a step for so long to count as quiet. What a plan does between its steps is seen otherwise: no plan runs, no move is open. This is for a call that a killed process
+    /// had sent and that is still under way; the slowest of them, an admin call made slow by a fault with its unload, takes half a second.
+    /// </summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan QuietPatience = TimeSpan.FromSeconds(150);
 

@@ -13,7 +13,7 @@ public sealed class ShortSet(SharedCluster shared) : IClassFixture<SharedCluster
     private const double GenerousSeconds = 60;
 
     [Theory]
-    [InlineData(DaprNames.Apps.Rebalancer, nameof(MoveStep.Masked), nameof(MoveStep.Released))]
+    [InlineData(DaprNames.Apps.Rebalancer, nameof(MoveStep.Masked), nameof(MoveStep.UnloadPosted), nameof(MoveStep.Draining), nameof(MoveStep.Released), nameof(MoveStep.Assigned), nameof(MoveStep.Loaded), nameof(MoveStep.Unmasked))]
     [InlineData(ChaosCluster.Sidecar, nameof(MoveStep.Draining), nameof(MoveStep.Loaded))]
     [InlineData(DaprNames.Apps.History, nameof(MoveStep.UnloadPosted))]
     [InlineData(DaprNames.Apps.Ranking, nameof(MoveStep.Assigned))]
@@ -29,19 +29,18 @@ public sealed class ShortSet(SharedCluster shared) : IClassFixture<SharedCluster
     }
 
     [Fact]
-    public Task Broker_KilledInTheMiddleOfAMove_LosesNothing() => shared.UnderUnrestAsync(async cluster =>
+    public async Task Broker_KilledInTheMiddleOfAMove_IsSeenInTimeAndLosesNothing()
     {
-        await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.Draining, Poll.Patience);
-        var slot = await BrokerDeath.KillAsync(cluster, shared.Report, new Random(shared.Report.Seed), nameof(MoveStep.Draining));
-        await BrokerDeath.UntilDroppedAsync(cluster);
-        await BrokerDeath.ReviveAsync(cluster, slot);
-    });
+        await shared.UnderUnrestAsync(cluster => BrokerLoss.RunAsync(cluster, shared.Report));
+        Assert.InRange(shared.Report.LossSeenSeconds!.Value, 0, Promised(10));
+        Assert.InRange(shared.Report.AccountedForSeconds!.Value, 0, Promised(10));
+    }
 
     [Fact]
     public Task Etcd_DownForAWhileInAMove_GoesOnWithItsData() => shared.UnderUnrestAsync(async cluster =>
     {
         if (cluster.Has(ChaosCluster.Etcd))
-            await StoreOutage.RunAsync(cluster, shared.Report, TimeSpan.FromSeconds(6));
+            await StoreOutage.RunAsync(cluster, shared.Report, TimeSpan.FromSeconds(30));
     });
 
     [Theory]
@@ -74,6 +73,9 @@ public sealed class ShortSet(SharedCluster shared) : IClassFixture<SharedCluster
     public async Task SecondRebalancer_FirstOneKilled_TakesOver()
     {
         await shared.UnderUnrestAsync(cluster => TakeOver.RunAsync(cluster, shared.Report));
-        Assert.InRange(shared.Report.TakeOverSeconds!.Value, 0, GenerousSeconds);
+        Assert.InRange(shared.Report.TakeOverSeconds!.Value, 0, Promised(15));
     }
+
+    /// <summary>What is promised to an operator; three times of it on a machine that builds other things besides.</summary>
+    private static double Promised(double seconds) => Environment.GetEnvironmentVariable("CI") is { Length: > 0 } ? 3 * seconds : seconds;
 }

@@ -475,9 +475,14 @@ internal sealed partial class ControlLoopActor(
     {
         var stored = await StateManager.TryGetStateAsync<ControlState>(StateKey);
         var (before, now) = (stored.HasValue ? stored.Value : new ControlState(), ClockReading.Now(time));
+        var state = ClockStep.Follow(before, now, time);
         if (before.Clock is { } clock && ClockStep.Between(clock, now, time) is { } step && step != TimeSpan.Zero)
+        {
+            await StoreAsync(state);
             ClockWasSet(step);
-        return ClockStep.Follow(before, now, time);
+        }
+
+        return state;
     }
 
     private async Task StoreAsync(ControlState state)

@@ -5,11 +5,16 @@ namespace Danube.Dapr.Chaos.Tests.Faults;
 /// <summary>The state store is killed in the middle of a move, and comes back with its data.</summary>
 internal static class StoreOutage
 {
+    private static readonly TimeSpan Settled = TimeSpan.FromSeconds(3);
+
     public static async Task RunAsync(ChaosCluster cluster, ChaosReport report, TimeSpan length)
     {
-        await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, Poll.Patience);
+        Assert.NotNull(await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, Poll.Patience));
         await cluster[ChaosCluster.Etcd].KillAsync();
-        await Task.Delay(length);
+        // What had been written down before is still done; after that nothing can begin.
+        await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), _ => false, Settled);
+        var begun = await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, length - Settled);
+        Assert.True(begun is null, $"{begun?.Topic} was unloaded although nothing could be written down (event {begun?.Seq}, logs {cluster.Logs}).");
         var seq = await cluster.Simulator.LastSeqAsync();
         var back = TimeProvider.System.GetTimestamp();
         await cluster.StartAsync(ChaosCluster.Etcd);

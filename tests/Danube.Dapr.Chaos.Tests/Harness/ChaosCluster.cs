@@ -26,6 +26,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         Options = options;
         Logs = logs;
         _run = Directory.CreateTempSubdirectory("chaos-");
+        Clock = options.OwnClock ? new WallClock(_run.FullName) : null;
     }
 
     public ChaosOptions Options { get; }
@@ -47,6 +48,12 @@ internal sealed class ChaosCluster : IAsyncDisposable
     public bool Has(string name) => _processes.ContainsKey(name);
 
     public ServiceApi Api(string name) => _apis[name];
+
+    /// <summary>What the services and the sidecar take for the time; null when it is the machine's.</summary>
+    public WallClock? Clock { get; }
+
+    /// <summary>A file on the small disk, as seen from outside.</summary>
+    public string OnSmallDisk(string file) => SmallDisk.PathOf(_processes[Sidecar].Life.Id, StateFolder, file);
 
     /// <summary>Port of a service's sidecar, HTTP.</summary>
     public Uri SidecarOf(string name) => new($"http://127.0.0.1:{_endpoints[name].DaprHttpPort}");
@@ -121,7 +128,11 @@ internal sealed class ChaosCluster : IAsyncDisposable
         foreach (var service in Topology.Create(_ports).Services.Where(s => s.AppId != DaprNames.Apps.Console))
             AddService(service.AppId, service);
         AddService(SecondRebalancer, new ServiceEndpoint(DaprNames.Apps.Rebalancer, _ports.Free(), _ports.Free(), _ports.Free()));
-        Add(Sidecar, () => Sidecars.Local(new Topology([.. _endpoints.Values]), resources, configuration, Options.StateFolder ?? _run.FullName)[0].Start);
+        Add(Sidecar, () =>
+        {
+            var start = OnClock(Sidecars.Local(new Topology([.. _endpoints.Values]), resources, configuration, StateFolder)[0].Start);
+            return Options.DiskMegabytes is { } megabytes ? SmallDisk.Wrap(start, StateFolder, megabytes) : start;
+        });
         foreach (var name in _endpoints.Keys.Where(n => n != SecondRebalancer).Append(Sidecar))
             _processes[name].Start();
         foreach (var name in _endpoints.Keys.Where(n => n != SecondRebalancer).Append(Sidecar))
@@ -160,8 +171,17 @@ internal sealed class ChaosCluster : IAsyncDisposable
             var start = ServiceStart.Of(endpoint, Seeds, new UpSettings());
             foreach (var (key, value) in ServicePolicy(endpoint.AppId).Concat(Options.Environment))
                 start.Environment[key] = value;
-            return start;
+            return OnClock(start);
         });
+    }
+
+    private string StateFolder => Options.DiskMegabytes is null ? _run.FullName : _run.CreateSubdirectory("disk").FullName;
+
+    private ProcessStartInfo OnClock(ProcessStartInfo start)
+    {
+        foreach (var (key, value) in Clock?.Variables ?? [])
+            start.Environment[key] = value;
+        return start;
     }
 
     /// <summary>As for a demonstration, and quicker: what takes minutes in production takes seconds.</summary>

@@ -23,8 +23,11 @@ internal sealed record ChaosOptions
 
     public Store Store { get; init; } = Store.Etcd;
 
-    /// <summary>Folder of the SQLite file; null for one of the run.</summary>
-    public string? StateFolder { get; init; }
+    /// <summary>Size of the disk that the SQLite file is on; null for the machine's.</summary>
+    public int? DiskMegabytes { get; init; }
+
+    /// <summary>Whether the services and the sidecar see a clock that the test sets.</summary>
+    public bool OwnClock { get; init; }
 
     /// <summary>Time that a topic rests after a move.</summary>
     public int CoolDownSeconds { get; init; } = 6;

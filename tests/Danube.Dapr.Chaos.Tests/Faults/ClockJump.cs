@@ -1,0 +1,33 @@
+using Danube.Dapr.Chaos.Tests.Harness;
+using Danube.Dapr.Contracts;
+
+namespace Danube.Dapr.Chaos.Tests.Faults;
+
+/// <summary>In the middle of moves the clock of all services and of the sidecar is set an hour ahead, and then right again, which is an hour back.</summary>
+internal static class ClockJump
+{
+    public static async Task RunAsync(ChaosCluster cluster)
+    {
+        await JumpAsync(cluster, TimeSpan.FromHours(1));
+        await JumpAsync(cluster, TimeSpan.Zero);
+        Assert.Contains("The clock was set by", await File.ReadAllTextAsync(Path.Combine(cluster.Logs, DaprNames.Apps.Rebalancer + ".log")), StringComparison.Ordinal);
+    }
+
+    private static async Task JumpAsync(ChaosCluster cluster, TimeSpan offset)
+    {
+        await MoveAsync(cluster, "before the clock was set");
+        cluster.Clock!.Set(offset);
+        // A process has the new time when it says so: a cycle, a load report and a step of a move in the record are of now by the new clock.
+        await Poll.UntilAsync($"the rebalancer's clock is {offset} ahead", async () =>
+            await cluster.Rebalancer.TryGetAsync<RebalancerStatus>("status") is { LastCycle.Time: var cycle } && cluster.Clock.Shows(cycle));
+        await Poll.UntilAsync($"the collector's clock is {offset} ahead", async () =>
+            await cluster.Api(DaprNames.Apps.MetricsCollector).TryGetAsync<IReadOnlyList<LoadReport>>("load-reports") is { Count: > 0 } reports && reports.All(r => cluster.Clock.Shows(r.IntervalEnd)));
+        await Poll.UntilAsync($"ranking's clock is {offset} ahead", async () =>
+            await cluster.Api(DaprNames.Apps.Ranking).TryGetAsync<ClusterSnapshot>("snapshot") is { } snapshot && cluster.Clock.Shows(snapshot.Time));
+        await MoveAsync(cluster, $"after the clock was set to {offset} from the true time");
+    }
+
+    private static async Task MoveAsync(ChaosCluster cluster, string when) => Assert.True(
+        await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, Poll.Patience) is not null,
+        $"Nothing was moved for {Poll.Patience.TotalSeconds:0} s {when} (logs {cluster.Logs}).");
+}
