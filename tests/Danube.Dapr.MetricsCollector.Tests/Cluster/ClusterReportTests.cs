@@ -41,6 +41,8 @@ public sealed class ClusterReportTests : IDisposable
         await _bench.RoundAsync();
         _danube.Topics = () => ["/default/t", "/default/u"];
         _danube.Owned[B] = [];
+        // Danube answers so for a topic that it knows nothing of.
+        _danube.NonReliable.Add("/default/u");
         await _bench.RoundAsync();
         var since = Last.Time;
         await _bench.RoundAsync();

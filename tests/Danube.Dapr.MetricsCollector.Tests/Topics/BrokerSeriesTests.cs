@@ -133,6 +133,15 @@ public sealed class BrokerSeriesTests
     }
 
     [Fact]
+    public void Take_SameSeriesTwiceInOneText_TheLaterLineHolds()
+    {
+        Take(Text().Topic("/default/t", 100, 1));
+        Take(Text().Topic("/default/t", 150, 1).Line("danube_topic_messages_in_total", "topic=\"/default/t\"", 160));
+
+        Assert.Equal(6, Load("/default/t").MessagesInPerSecond);
+    }
+
+    [Fact]
     public void Take_SeriesOfAnotherBroker_AreLeftOutAndCounted()
     {
         var text = Text().Topic("/default/t", 5, 1).Text() + "danube_topic_messages_in_total{broker=\"7\",topic=\"/default/x\"} 9\n";
