@@ -70,6 +70,16 @@ public sealed class RunStateTests
     }
 
     [Fact]
+    public void StrandedSeen_RepairedBeforeTheLimit_CountsOnce()
+    {
+        var state = new RunState();
+        state.TakeUnowned(2, ["a"]);
+        state.TakeMoves([Move("a", MoveState.Done, 5) with { Cause = MoveCause.Repair }, Move("b", MoveState.Done, 6) with { Cause = MoveCause.Repair }, Move("c", MoveState.Done, 7)]);
+        state.TakeUnowned(0, []);
+        Assert.Equal((2, 0), (state.StrandedSeen, state.UnownedNow));
+    }
+
+    [Fact]
     public void Moves_LateRecord_DoesNotReplaceTheEnd()
     {
         var state = new RunState();

@@ -41,7 +41,7 @@ internal sealed class RunState
 
     public IReadOnlyCollection<string> Unsplittable => _unsplittable;
 
-    /// <summary>Topics that nobody owned for longer than the limit at some time of the run.</summary>
+    /// <summary>Topics that nobody owned for longer than the limit at some time of the run, or that a repair took on before that.</summary>
     public int StrandedSeen => _stranded.Count;
 
     /// <summary>Topics that nobody owns now.</summary>
@@ -97,6 +97,8 @@ internal sealed class RunState
         {
             if (!_moves.TryGetValue(record.MoveId, out var known) || record.State > known.State || record.Time > known.Time)
                 _moves[record.MoveId] = record;
+            if (record.Cause == MoveCause.Repair)
+                _stranded.Add(record.Topic);
         }
     }
 

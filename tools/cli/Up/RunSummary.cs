@@ -34,7 +34,7 @@ internal sealed record RunSummary
     /// <summary>Seconds from the start of the processes to the end of the run.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>Topics that nobody owned for over 10 s at some time.</summary>
+    /// <summary>Topics that nobody owned for over 10 s at some time, or that were repaired before that.</summary>
     public required int Stranded { get; init; }
 
     /// <summary>Of these, how many have an owner again.</summary>
