@@ -182,6 +182,38 @@ public sealed class ReportInboxTests
     }
 
     [Fact]
+    public void Offer_NewerCollectorSendsWhatCannotBeUsed_KeepsNoOtherOut()
+    {
+        var bad = By(200, 2_000, 0) with { Topics = [Topic("/default/a"), Topic("/default/a")] };
+
+        Assert.Equal(Intake.Accepted, Offer(Message(By(100, 1_000, 0)), 0).Intake);
+        Assert.Equal(Intake.Invalid, Offer(Message(bad), 1).Intake);
+        Assert.Equal(Intake.Accepted, Offer(Message(By(100, 1_001, 30)), 30).Intake);
+    }
+
+    [Fact]
+    public void Lack_NewerCollectorDiedInTheMiddleOfAReport_IsNothing()
+    {
+        Assert.Equal(Intake.Accepted, Offer(Message(By(100, 1_000, 0)), 0).Intake);
+        Assert.Equal(Intake.Partial, Offer(Message(By(200, 2_000, 0)) with { Chunks = 2 }, 1).Intake);
+
+        Assert.Null(_inbox.Lack());
+        Assert.Equal(Intake.Partial, Offer(Message(By(100, 1_001, 30)) with { Chunks = 2 }, 30).Intake);
+        Assert.NotNull(_inbox.Lack());
+    }
+
+    [Fact]
+    public void Offer_ClockSetBackWhileTheCollectorRuns_StillKnowsDuplicatesAndLateOnes()
+    {
+        var ahead = At(3600).ToUnixTimeMilliseconds() * LoadReport.SequencesPerMillisecond;
+
+        Assert.Equal(Intake.Accepted, Offer(Message(By(100, ahead + 2, 0)), 0).Intake);
+        Assert.Equal(Intake.Late, Offer(Message(By(100, ahead + 1, 0)), 1).Intake);
+        Assert.Equal(Intake.Duplicate, Offer(Message(By(100, ahead + 2, 0)), 1).Intake);
+        Assert.Equal(Intake.Accepted, Offer(Message(By(100, ahead + 3, 30)), 30).Intake);
+    }
+
+    [Fact]
     public void Offer_ManyRestartsOfACollector_IsTakenAtOnceEachTime()
     {
         for (var i = 1; i <= 30; i++)

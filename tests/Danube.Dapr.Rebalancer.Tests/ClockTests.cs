@@ -56,6 +56,32 @@ public sealed class ClockTests
         Assert.Equal(Now.AddHours(1), after.RecentMoves.Single().At);
     }
 
+    [Theory]
+    [InlineData(-3, -3)]
+    [InlineData(57, 0)]
+    [InlineData(-63, 0)]
+    public void Outcome_ClockSetWhileThePlanRan_LetsTheCoolDownBeginNow(double movedMinutes, double expected)
+    {
+        var state = new ControlState { Active = new ActivePlan { PlanId = "p", Hash = "", Since = Now.AddMinutes(-5) } };
+        var move = new MoveRecord { MoveId = "p:/default/a", PlanId = "p", Topic = "/default/a", From = "1", To = "2", State = MoveState.Done, Time = Now.AddMinutes(movedMinutes) };
+
+        var after = Outcomes.Apply(state, new PlanResult("p", null, "", [move], []), Options, Now);
+
+        Assert.Equal(Now.AddMinutes(expected), after.RecentMoves.Single().At);
+    }
+
+    [Fact]
+    public void Approval_TimeIsUpUnderTheKillSwitch_EndsThePlan()
+    {
+        var state = new ControlState
+        {
+            Active = new ActivePlan { PlanId = "p", Hash = "", Since = Now, ApprovalDeadline = Now.AddMinutes(10) },
+        };
+        state = ControlRules.Switch(state, new SwitchCommand(ControlSwitch.Kill, null), Now);
+
+        Assert.Equal(ReasonCode.ApprovalExpired, ControlRules.MayContinue(state, "p", Options, Now.AddMinutes(11)).Reason);
+    }
+
     [Fact]
     public void State_ClockSetAndSetRight_IsAsBefore()
     {

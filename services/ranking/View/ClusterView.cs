@@ -18,8 +18,6 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
         var (intake, report, detail) = _inbox.Offer(message, now);
         if (report is null)
             return (intake, null, detail);
-        if (ReportFaults.Of(report) is { } fault)
-            return (Intake.Invalid, null, fault);
         // The clock of the collector may be ahead; a report cannot end after it came.
         if (report.IntervalEnd > now)
             report = report with { IntervalEnd = now };
@@ -36,7 +34,7 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
             return (Intake.Invalid, $"Cluster report {report.Sequence} lists a broker without an id.");
         if (report.Brokers.GroupBy(b => b.Id, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             return (Intake.Invalid, $"Cluster report {report.Sequence} lists broker {twice.Key} {twice.Count()} times.");
-        if (_cluster is not null && report.Sequence <= _cluster.Sequence && !ReportInbox.IsToCome(_cluster.Sequence, now ?? report.Time))
+        if (_cluster is not null && report.Sequence <= _cluster.Sequence && !(ReportInbox.IsToCome(_cluster.Sequence, now ?? report.Time) && !ReportInbox.IsToCome(report.Sequence, now ?? report.Time)))
             return (report.Sequence == _cluster.Sequence ? Intake.Duplicate : Intake.Late, "");
 
         // A report with gaps may lack brokers that are still there: what is known of them is kept.

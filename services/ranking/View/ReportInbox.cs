@@ -59,13 +59,13 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
         if (!_brokers.TryGetValue(message.BrokerId, out var broker))
             _brokers[message.BrokerId] = broker = new Broker();
         var sender = broker.Sender(message.Collector);
-        if (IsToCome(sender.LastSequence, now))
+        if (IsToCome(sender.LastSequence, now) && !IsToCome(message.Sequence, now))
             sender.LastSequence = long.MinValue;
         if (message.Sequence <= sender.LastSequence)
             return (message.Sequence == sender.LastSequence ? Intake.Duplicate : Intake.Late, null, "");
         if (!broker.Reader.Knows(message))
         {
-            var wanted = message.Collector >= broker.Elected || IsSilent(broker, now);
+            var wanted = message.Collector >= broker.Elected || GivesWay(broker, message.Collector, now);
             broker.LacksNames |= wanted;
             return (wanted ? Intake.UnknownNames : Intake.Outranked, null, "");
         }
@@ -91,7 +91,7 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
         {
             if (broker.LacksNames)
                 return $"the topic names of broker {id} are not known";
-            if (broker.Senders.Any(s => s.Key >= broker.Elected && s.Value.Waiting.Count > 0))
+            if (broker.Senders.Any(s => (s.Key == broker.Elected || broker.Heard is null) && s.Value.Waiting.Count > 0))
                 return $"parts of a load report of broker {id} are missing";
         }
 
@@ -133,6 +133,9 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
         sender.LastSequence = report.Sequence;
         foreach (var older in sender.Waiting.Keys.Where(s => s <= report.Sequence).ToArray())
             sender.Waiting.Remove(older);
+        // Before the election: one whose reports cannot be used must not keep out one whose can.
+        if (ReportFaults.Of(report) is { } fault)
+            return Invalid(fault);
         if (!Elect(broker, report, now))
             return (Intake.Outranked, null, "");
         broker.LacksNames = false;
@@ -144,14 +147,15 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
         var grade = report.Resources switch { { Source: "none" } => 0, { Fallback: true } => 1, _ => 2 };
         // An old report that was held up on its way wins nothing back.
         var outranks = (grade, report.Collector).CompareTo((broker.Grade, broker.Elected)) > 0 && now - report.IntervalEnd <= givenUpAfter;
-        if (broker.Heard is not null && report.Collector != broker.Elected && !outranks && !IsSilent(broker, now))
+        if (broker.Heard is not null && report.Collector != broker.Elected && !outranks && !GivesWay(broker, report.Collector, now))
             return false;
         (broker.Elected, broker.Grade, broker.Heard) = (report.Collector, grade, now);
         return true;
     }
 
     // Neither one that spoke in a time that is yet to come, nor one that began in such a time, keeps others out until the clock has caught up.
-    private bool IsSilent(Broker broker, DateTimeOffset now) => broker.Heard is not { } heard || (now - heard).Duration() > givenUpAfter || IsToCome(broker.Elected, now);
+    private bool GivesWay(Broker broker, long collector, DateTimeOffset now) =>
+        broker.Heard is not { } heard || (now - heard).Duration() > givenUpAfter || (IsToCome(broker.Elected, now) && !IsToCome(collector, now));
 
     private static (Intake, LoadReport?, string) Invalid(string detail) => (Intake.Invalid, null, detail);
 

@@ -328,7 +328,10 @@ internal sealed partial class ControlLoopActor(
         ControlState state, RebalancePlan plan, bool manual, DateTimeOffset? deadline, string? by, string? key, string body)
     {
         state = await WithdrawAsync(state);
-        var now = time.GetUtcNow();
+        // The clock may have been set since the state was read; what is written down here is of this moment.
+        var reading = ClockReading.Now(time);
+        state = ClockStep.Follow(state, reading, time);
+        var now = reading.Wall;
         await actors.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
             ApprovalDeadline = deadline,

@@ -91,16 +91,16 @@ internal static class ControlRules
     /// <summary>Whether the running plan may take its next step.</summary>
     public static Continuation MayContinue(ControlState state, string planId, RebalancerOptions options, DateTimeOffset now)
     {
-        // These two first: they also end a plan that waits for approval, whatever else holds it back.
+        // These first: they also end a plan that waits for approval, whatever else holds it back.
         if (state.Active is not { } active || active.PlanId != planId)
             return Continuation.Stop(ReasonCode.Cancelled, $"Plan {planId} no longer has the floor.");
         if (active.Cancelled)
             return Continuation.Stop(ReasonCode.Cancelled, "An operator cancelled the plan.");
-        if (state.KillSwitch is { } kill)
-            return Continuation.Stop(ReasonCode.KillSwitch, Describe(kill));
         // Its workflow has a timer for this, which a clock that was set back makes late.
         if (active.AwaitsApproval && now > active.ApprovalDeadline)
             return Continuation.Stop(ReasonCode.ApprovalExpired, NotApproved);
+        if (state.KillSwitch is { } kill)
+            return Continuation.Stop(ReasonCode.KillSwitch, Describe(kill));
         if (!active.AwaitsApproval && (now - (active.ApprovedAt ?? active.Since)).TotalMinutes > options.MaxPlanMinutes)
             return Continuation.Stop(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"The plan has run for {options.MaxPlanMinutes:0.#} minutes, the most that a plan may."));
         if (state.Circuit is { } circuit && !active.Manual)

@@ -44,7 +44,9 @@ internal static class Outcomes
     private static IReadOnlyList<RecentMove> Recent(ControlState state, PlanResult result, RebalancerOptions options, DateTimeOffset now)
     {
         var keep = now - ControlRules.NoReturn(options);
-        var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => new RecentMove(m.Topic, m.From, m.To, m.Time));
+        // A time from before the plan, or from after now, is that of a clock that was set meanwhile.
+        DateTimeOffset Ended(DateTimeOffset at) => at <= now && at >= (state.Active?.Since ?? at) ? at : now;
+        var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => new RecentMove(m.Topic, m.From, m.To, Ended(m.Time)));
         return [.. state.RecentMoves.Concat(moved).Where(m => m.At > keep)];
     }
 

@@ -63,6 +63,8 @@ internal sealed class TopicRepairer(
             if (ownership.OwnersByTopic.TryGetValue(input.Move.Topic, out var owners))
             {
                 await RemoveHelperAsync(input.Move.Topic, ownership, cancellationToken);
+                if (held.Step == LeaseStep.Unloading)
+                    await RefusesNothingAsync(input.Move.Topic, owners[0], cancellationToken);
                 return await EndAsync(input, MoveState.Skipped, ReasonCode.AlreadyThere, $"Broker {owners[0]} owns it: nothing to repair.", owners[0], null);
             }
 

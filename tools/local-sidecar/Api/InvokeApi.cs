@@ -161,6 +161,9 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         using var server = app.Tracer.Start("CallLocal/" + app.AppId + path, TraceContext.Parse(http.Request.Headers.TraceParent, http.Request.Headers.TraceState), System.Diagnostics.ActivityKind.Server);
         try
         {
+            // A line of a process that died may name a port that is this one's now.
+            if (http.Request.Headers["Dapr-Callee-App-Id"] is [{ } callee] && callee != app.AppId)
+                throw new NeighbourException($"no app {callee} here: this address is app {app.AppId}'s now");
             var channel = app.Channel ?? throw new NeighbourException("no app channel: the app has no port");
             using var request = channel.Request(new HttpMethod(http.Request.Method), target, server.Context);
             request.Content = Body(http.Request, app.AppId);
