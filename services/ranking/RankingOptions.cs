@@ -10,7 +10,7 @@ internal sealed class RankingOptions
     /// <summary>What decides the headline of the balance when nothing is configured.</summary>
     internal static readonly string[] DefaultBalanceResources = ["bytes", "messages"];
 
-    /// <summary>Ranking strategy: fair, balanced, weighted_load or weighted_composite.</summary>
+    /// <summary>Ranking strategy: fair, balanced, weighted_load or weighted_composite. Default weighted_composite.</summary>
     public string Strategy { get; set; } = RankingStrategies.WeightedComposite;
 
     /// <summary>Weights of weighted_composite, each 0 to 1, together 1.</summary>
@@ -19,19 +19,19 @@ internal sealed class RankingOptions
     /// <summary>Resources that decide the headline of the balance; empty: bytes and messages. All measured ones are shown besides.</summary>
     public IList<string> BalanceResources { get; } = [];
 
-    /// <summary>Seconds after which a load report is too old to count, and after which another collector is taken for one that fell silent, 5 to 3,600.</summary>
+    /// <summary>Seconds after which a load report is too old to count, and after which another collector is taken for one that fell silent, 5 to 3,600. Default 90.</summary>
     public double StaleAfterSeconds { get; set; } = 90;
 
-    /// <summary>Seconds without an owner after which a topic is told to be stranded, 0 to 3,600.</summary>
+    /// <summary>Seconds without an owner after which a topic is told to be stranded, 0 to 3,600. Default 5.</summary>
     public double StrandedAfterSeconds { get; set; } = 5;
 
-    /// <summary>Minutes after which a topic that is in no report any more is forgotten, 10 to 43,200.</summary>
+    /// <summary>Minutes after which a topic that is in no report any more is forgotten, 10 to 43,200. Default 120.</summary>
     public double ForgetTopicsAfterMinutes { get; set; } = 120;
 
-    /// <summary>Samples of the balance curve that are kept, 10 to 10,000.</summary>
+    /// <summary>Samples of the balance curve that are kept, 10 to 10,000. Default 720.</summary>
     public int BalanceSamples { get; set; } = 720;
 
-    /// <summary>Milliseconds for which an answer may be served from memory before the actor is asked again, 0 to 10,000.</summary>
+    /// <summary>Milliseconds for which an answer may be served from memory before the actor is asked again, 0 to 10,000. Default 200.</summary>
     public int CacheMilliseconds { get; set; } = 200;
 
     /// <summary>What is known of single brokers beyond what they report.</summary>
@@ -67,7 +67,7 @@ internal sealed class BrokerOptions
     /// <summary>Its failure domain.</summary>
     public string? Zone { get; set; }
 
-    /// <summary>Relative size, above 0 and at most 1,000.</summary>
+    /// <summary>Relative size, above 0 and at most 1,000. Default 1.</summary>
     public double Weight { get; set; } = 1;
 
     /// <summary>Messages in and out per second that it can carry; above 0.</summary>
