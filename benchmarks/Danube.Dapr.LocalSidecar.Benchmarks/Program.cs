@@ -1,16 +1,16 @@
 using Danube.Dapr.LocalSidecar.Benchmarks;
 
 const string Usage = """
-    Usage: ./bench sidecar [--quick] [--daprd PATH] [--stores memory,sqlite,etcd] [--apps 1,5] [--clients N] [--seconds S] [--out FOLDER]
+    Usage: ./bench sidecar [--quick] [--daprd PATH] [--stores memory,sqlite,etcd] [--apps 1,5] [--clients 8,16] [--seconds S] [--out FOLDER]
       --quick    one app, one second for each measure
       --daprd    measures this daprd in the same run, too; placement and scheduler are started from its folder when they are there
       --stores   default memory,sqlite,etcd (etcd is left out when it is not installed)
       --apps     numbers of apps, 1 to 20; default 1,5
-      --clients  1 to 256; default 8 (etcd is also tried with 64)
+      --clients  numbers of clients, each 1 to 256; default 8,16 (saves to etcd also with 64)
       --seconds  for each measure, after as long to warm up; 0.2 to 600; default 4
       --out      where sidecar.json and sidecar.md go; default benchmarks/results
     """;
-var (quick, seconds, clients, outFolder) = (false, 4.0, 8, Path.Combine("benchmarks", "results"));
+var (quick, seconds, clients, outFolder) = (false, 4.0, "8,16", Path.Combine("benchmarks", "results"));
 string? daprd = null;
 string[] known = ["memory", "sqlite", "etcd"];
 var (stores, appCounts) = (known, "1,5");
@@ -19,11 +19,11 @@ for (var a = 0; a < args.Length; a++)
     string? Next() => a + 1 < args.Length ? args[++a] : null;
     switch (args[a])
     {
-        case "--quick": (quick, seconds, appCounts) = (true, 1, "1"); break;
+        case "--quick": (quick, seconds, appCounts) = (true, 1, "1"); clients = "16"; break;
         case "--daprd" when Next() is { } value && File.Exists(value): daprd = Path.GetFullPath(value); break;
         case "--stores" when Next() is { } value && value.Split(',').All(known.Contains): stores = value.Split(','); break;
         case "--apps" when Next() is { } value && value.Split(',').All(static n => int.TryParse(n, out var count) && count is >= 1 and <= 20): appCounts = value; break;
-        case "--clients" when int.TryParse(Next(), out var value) && value is >= 1 and <= 256: clients = value; break;
+        case "--clients" when Next() is { } value && value.Split(',').All(static n => int.TryParse(n, out var count) && count is >= 1 and <= 256): clients = value; break;
         case "--seconds" when double.TryParse(Next(), System.Globalization.CultureInfo.InvariantCulture, out var value) && value is >= 0.2 and <= 600: seconds = value; break;
         case "--out" when Next() is { } value: outFolder = value; break;
         default:
@@ -35,9 +35,9 @@ for (var a = 0; a < args.Length; a++)
 var load = File.Exists("/proc/loadavg") ? string.Join(", ", (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[..3]) : "unknown";
 var flush = DiskFlush.Measure();
 var hasEtcd = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(static p => File.Exists(Path.Combine(p, "etcd")));
-var suite = new Suite(clients, TimeSpan.FromSeconds(seconds));
+var suite = new Suite([.. clients.Split(',').Select(static n => int.Parse(n, System.Globalization.CultureInfo.InvariantCulture))], TimeSpan.FromSeconds(seconds));
 Console.Error.WriteLine("Warming up the clients:");
-await new Suite(clients, TimeSpan.FromSeconds(0.5)).RunAsync("local", "memory", 1, null);
+await new Suite([16], TimeSpan.FromSeconds(0.5)).RunAsync("local", "memory", 1, null);
 foreach (var store in stores)
 {
     if (store == "etcd" && !hasEtcd)

@@ -48,7 +48,7 @@ internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBe
             text.Append(CultureInfo.InvariantCulture, $"| {r.Store} | {r.Apps} | {r.Measure} | {r.Clients} | {N(r.PerSecond)} | {N(r.MedianMs)} | {N(r.P99Ms)} | {N(r.CpuMicrosecondsPerCall)} | {N(Alone(r))} | {N(r.ResidentMb)} | {N(r.PeakMb)} | ");
             if (measured)
             {
-                var other = rows.FirstOrDefault(d => d.Sidecar == "daprd" && (d.Store, d.Apps, d.Measure) == (r.Store, r.Apps, r.Measure));
+                var other = rows.FirstOrDefault(d => d.Sidecar == "daprd" && (d.Store, d.Apps, d.Measure, d.Clients) == (r.Store, r.Apps, r.Measure, r.Clients));
                 text.AppendLine(CultureInfo.InvariantCulture, $"{N(other?.PerSecond)} | {N(other?.P99Ms)} | {N(other?.CpuMicrosecondsPerCall)} | {N(other?.ResidentMb)} | {N(r.PerSecond / other?.PerSecond)} |");
             }
             else

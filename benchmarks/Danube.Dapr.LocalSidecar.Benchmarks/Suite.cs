@@ -11,7 +11,7 @@ namespace Danube.Dapr.LocalSidecar.Benchmarks;
 internal sealed record Row(string Sidecar, string Store, int Apps, string Measure, int Clients, double PerSecond, double MedianMs, double P99Ms, double CpuMicrosecondsPerCall, double AllCpuMicrosecondsPerCall, double ResidentMb, double PeakMb);
 
 /// <summary>All measures of one sidecar with one store.</summary>
-internal sealed class Suite(int clients, TimeSpan duration)
+internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration)
 {
     private const int KeysPerClient = 500;
 
@@ -36,10 +36,11 @@ internal sealed class Suite(int clients, TimeSpan duration)
             // Each once before it counts: the local sidecar compiles its code while it runs, and what comes first would pay for the rest.
             Console.Error.WriteLine($"{sidecarName}, {store}, {appCount} app{(appCount == 1 ? "" : "s")}: warming up");
             foreach (var measure in Measures) await MeasureAsync(measure, apps, ClientsOfEtcd, static () => default);
-            foreach (var measure in Measures) await AddAsync(measure, clients, cpu => MeasureAsync(measure, apps, clients, cpu));
+            foreach (var count in clients)
+                foreach (var measure in Measures) await AddAsync(measure, count, cpu => MeasureAsync(measure, apps, count, cpu));
             if (etcd is null || appCount > 1) return;
             await AddAsync("state save", ClientsOfEtcd, cpu => MeasureAsync("state save", apps, ClientsOfEtcd, cpu));
-            foreach (var count in new[] { clients, ClientsOfEtcd }) await AddAsync("put without sidecar", count, cpu => PutAsync(etcd.Endpoint, count, cpu));
+            foreach (var count in clients.Append(ClientsOfEtcd)) await AddAsync("put without sidecar", count, cpu => PutAsync(etcd.Endpoint, count, cpu));
 
             async Task AddAsync(string measure, int count, Func<Func<CpuTime>, Task<Measurement>> run)
             {
@@ -63,8 +64,8 @@ internal sealed class Suite(int clients, TimeSpan duration)
         "actor call" => HttpAsync(apps, count, cpu, static (i, app, n) => RawConnection.Request("PUT", $"/v1.0/actors/Bench{app}/a{i}-{n % 20}/method/m", "{}")),
         // With several apps to the next one: through two sidecars.
         "invocation" => HttpAsync(apps, count, cpu, (_, app, _) => RawConnection.Request("GET", $"/v1.0/invoke/bench{(app + 1) % apps.Ports.Count}/method/x")),
-        "publish" => PublishAsync(apps, cpu),
-        "workflow" => WorkflowAsync(apps, cpu),
+        "publish" => PublishAsync(apps, count, cpu),
+        "workflow" => WorkflowAsync(apps, count, cpu),
         _ => throw new ArgumentOutOfRangeException(nameof(measure), measure, null),
     };
 
@@ -93,7 +94,7 @@ internal sealed class Suite(int clients, TimeSpan duration)
         });
     }
 
-    private Task<Measurement> PublishAsync(BenchApps apps, Func<CpuTime> cpu) => ClosedLoop.RunAsync(clients, duration, duration, cpu, async i =>
+    private Task<Measurement> PublishAsync(BenchApps apps, int count, Func<CpuTime> cpu) => ClosedLoop.RunAsync(count, duration, duration, cpu, async i =>
     {
         var app = i % apps.Ports.Count;
         var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
@@ -107,11 +108,11 @@ internal sealed class Suite(int clients, TimeSpan duration)
         };
     });
 
-    private Task<Measurement> WorkflowAsync(BenchApps apps, Func<CpuTime> cpu)
+    private Task<Measurement> WorkflowAsync(BenchApps apps, int count, Func<CpuTime> cpu)
     {
         var run = Guid.NewGuid().ToString("N")[..8];
         var all = apps.Workflows;
-        return ClosedLoop.RunAsync(clients, duration, duration, cpu, i => Task.FromResult<Func<int, Task>>(async n =>
+        return ClosedLoop.RunAsync(count, duration, duration, cpu, i => Task.FromResult<Func<int, Task>>(async n =>
         {
             var client = all[i % all.Count];
             var id = string.Create(CultureInfo.InvariantCulture, $"{run}-{i}-{n}");
