@@ -51,6 +51,9 @@ internal static class Reports
         LeaderId = brokers.FirstOrDefault()?.Id,
     };
 
+    /// <summary>Takes a cluster report at the time that it tells.</summary>
+    internal static (Intake Intake, string Detail) Apply(this ClusterView view, ClusterReport report) => view.Apply(report, report.Time);
+
     internal static (ClusterView View, TopicRegistry Topics) NewView(RankingOptions? options = null)
     {
         var topics = new TopicRegistry();

@@ -37,7 +37,7 @@ public sealed class ClockTests
     {
         var state = ControlRules.Switch(Remembered(), new SwitchCommand(ControlSwitch.Pause, 30), Now);
 
-        var after = ClockStep.Follow(state, new ClockReading(Now.AddHours(-1), 0, "p"), TimeProvider.System);
+        var (after, _) = ClockStep.Follow(state, new ClockReading(Now.AddHours(-1), 0, "p"), TimeProvider.System);
 
         Assert.Equal(ReasonCode.Paused, ControlRules.WhyNotStart(after, Options, Now.AddHours(-1).AddMinutes(29))?.Reason);
         Assert.Null(ControlRules.WhyNotStart(after, Options, Now.AddHours(-1).AddMinutes(31)));
@@ -49,7 +49,7 @@ public sealed class ClockTests
     [Fact]
     public void State_ClockSetForwardAnHour_LeavesNoRoomForMoreMoves()
     {
-        var after = ClockStep.Follow(Remembered(), new ClockReading(Now.AddHours(1), 0, "p"), TimeProvider.System);
+        var (after, _) = ClockStep.Follow(Remembered(), new ClockReading(Now.AddHours(1), 0, "p"), TimeProvider.System);
 
         Assert.Equal(0, ControlRules.MovesLeft(after, Options, Now.AddHours(1)));
         Assert.Equal(10, ControlRules.MovesLeft(after, Options, Now.AddHours(2).AddMinutes(1)));
@@ -85,8 +85,8 @@ public sealed class ClockTests
     [Fact]
     public void State_ClockSetAndSetRight_IsAsBefore()
     {
-        var there = ClockStep.Follow(Remembered(), new ClockReading(Now.AddHours(-3), 0, "p"), TimeProvider.System);
-        var back = ClockStep.Follow(there, new ClockReading(Now, 0, "p"), TimeProvider.System);
+        var (there, _) = ClockStep.Follow(Remembered(), new ClockReading(Now.AddHours(-3), 0, "p"), TimeProvider.System);
+        var (back, _) = ClockStep.Follow(there, new ClockReading(Now, 0, "p"), TimeProvider.System);
 
         Assert.Equal(Now, back.RecentMoves.Single().At);
         Assert.Equal(Now, back.Active!.Since);

@@ -27,14 +27,14 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
         return (intake, report, detail);
     }
 
-    /// <summary>Takes a cluster report that came at <paramref name="now"/>; by its own time when that is not given.</summary>
-    internal (Intake Intake, string Detail) Apply(ClusterReport report, DateTimeOffset? now = null)
+    /// <summary>Takes a cluster report that came at <paramref name="now"/>.</summary>
+    internal (Intake Intake, string Detail) Apply(ClusterReport report, DateTimeOffset now)
     {
         if (report.Brokers.Any(b => string.IsNullOrEmpty(b.Id)))
             return (Intake.Invalid, $"Cluster report {report.Sequence} lists a broker without an id.");
         if (report.Brokers.GroupBy(b => b.Id, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             return (Intake.Invalid, $"Cluster report {report.Sequence} lists broker {twice.Key} {twice.Count()} times.");
-        if (_cluster is not null && report.Sequence <= _cluster.Sequence && !(ReportInbox.IsToCome(_cluster.Sequence, now ?? report.Time) && !ReportInbox.IsToCome(report.Sequence, now ?? report.Time)))
+        if (_cluster is not null && !ReportInbox.IsNewer(report.Sequence, _cluster.Sequence, now))
             return (report.Sequence == _cluster.Sequence ? Intake.Duplicate : Intake.Late, "");
 
         // A report with gaps may lack brokers that are still there: what is known of them is kept.

@@ -59,9 +59,7 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
         if (!_brokers.TryGetValue(message.BrokerId, out var broker))
             _brokers[message.BrokerId] = broker = new Broker();
         var sender = broker.Sender(message.Collector);
-        if (IsToCome(sender.LastSequence, now) && !IsToCome(message.Sequence, now))
-            sender.LastSequence = long.MinValue;
-        if (message.Sequence <= sender.LastSequence)
+        if (!IsNewer(message.Sequence, sender.LastSequence, now))
             return (message.Sequence == sender.LastSequence ? Intake.Duplicate : Intake.Late, null, "");
         if (!broker.Reader.Knows(message))
         {
@@ -99,10 +97,13 @@ internal sealed class ReportInbox(TimeSpan givenUpAfter)
     }
 
     /// <summary>
-    /// True for a sequence that no collector can have made yet, clocks that differ a little included: its clock was set back since. Held on to, it would make late whatever a collector that began anew
-    /// reports, until its clock has caught up.
+    /// Whether a report comes after the last one. A last one that is yet to come was made by a clock that was set back since: held on to, it would make late whatever a collector that began anew reports,
+    /// until its clock has caught up.
     /// </summary>
-    internal static bool IsToCome(long sequence, DateTimeOffset now) => sequence > now.Add(ClockTolerance).ToUnixTimeMilliseconds() * LoadReport.SequencesPerMillisecond;
+    internal static bool IsNewer(long sequence, long last, DateTimeOffset now) => sequence > last || (IsToCome(last, now) && !IsToCome(sequence, now));
+
+    /// <summary>True for a sequence that no collector can have made yet, clocks that differ a little included.</summary>
+    private static bool IsToCome(long sequence, DateTimeOffset now) => sequence > now.Add(ClockTolerance).ToUnixTimeMilliseconds() * LoadReport.SequencesPerMillisecond;
 
     /// <summary>Forgets the brokers that are not listed any more.</summary>
     internal void Keep(IReadOnlySet<string> brokerIds)

@@ -330,7 +330,7 @@ internal sealed partial class ControlLoopActor(
         state = await WithdrawAsync(state);
         // The clock may have been set since the state was read; what is written down here is of this moment.
         var reading = ClockReading.Now(time);
-        state = ClockStep.Follow(state, reading, time);
+        (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
         await actors.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
@@ -477,9 +477,8 @@ internal sealed partial class ControlLoopActor(
     private async Task<ControlState> LoadAsync()
     {
         var stored = await StateManager.TryGetStateAsync<ControlState>(StateKey);
-        var (before, now) = (stored.HasValue ? stored.Value : new ControlState(), ClockReading.Now(time));
-        var state = ClockStep.Follow(before, now, time);
-        if (before.Clock is { } clock && ClockStep.Between(clock, now, time) is { } step && step != TimeSpan.Zero)
+        var (state, step) = ClockStep.Follow(stored.HasValue ? stored.Value : new ControlState(), ClockReading.Now(time), time);
+        if (step != TimeSpan.Zero)
         {
             await StoreAsync(state);
             ClockWasSet(step);

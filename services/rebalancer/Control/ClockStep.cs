@@ -33,11 +33,11 @@ internal static class ClockStep
         return step.Duration() < Tolerance ? TimeSpan.Zero : TimeSpan.FromMinutes(Math.Round(step.TotalMinutes));
     }
 
-    /// <summary>The state with its waits moved to the clock of now.</summary>
-    public static ControlState Follow(ControlState state, ClockReading now, TimeProvider time)
+    /// <summary>The state with its waits moved to the clock of now, and how far that was.</summary>
+    public static (ControlState State, TimeSpan Step) Follow(ControlState state, ClockReading now, TimeProvider time)
     {
         var step = state.Clock is { } before ? Between(before, now, time) : TimeSpan.Zero;
-        return (step == TimeSpan.Zero ? state : Moved(state, step)) with { Clock = now };
+        return ((step == TimeSpan.Zero ? state : Moved(state, step)) with { Clock = now }, step);
     }
 
     private static ControlState Moved(ControlState state, TimeSpan step) => state with

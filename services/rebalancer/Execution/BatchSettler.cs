@@ -11,10 +11,6 @@ namespace Danube.Dapr.Rebalancer.Execution;
 internal sealed class BatchSettler(DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, TimeProvider time)
 {
     private const int AtOnce = 8;
-    private const int Looks = 4;
-
-    /// <summary>A broker counts a topic a moment before or after it lists it; only a difference that stays means something.</summary>
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(400);
 
     public async Task<BatchResult> SettleAsync(SettleInput input, CancellationToken cancellationToken = default)
     {
@@ -80,9 +76,9 @@ internal sealed class BatchSettler(DanubeCluster danube, ActorDirectory actors, 
             if (await TargetScan.ReadAsync(danube, input.Target, cancellationToken) is not { } scan)
                 return TargetBaseline.Unknown;
             var now = new TargetBaseline(scan.Owned - listed, scan.Refused);
-            if (look == Looks || !Verification.LooksWrong(input.Baseline, now, input.Landed))
+            if (look == Verification.Looks || !Verification.LooksWrong(input.Baseline, now, input.Landed))
                 return now;
-            await Task.Delay(BetweenLooks, time, cancellationToken);
+            await Task.Delay(Verification.BetweenLooks, time, cancellationToken);
         }
     }
 }

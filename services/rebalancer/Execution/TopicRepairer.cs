@@ -25,10 +25,6 @@ internal sealed class TopicRepairer(
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
-    /// <summary>As after a move: clients come back to the topic within a moment.</summary>
-    private const int Looks = 4;
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(400);
-
     public async Task<MoveResult> RepairAsync(MoveInput input, CancellationToken cancellationToken = default)
     {
         using var span = RebalancerTracing.Start("repair topic", input.TraceParent);
@@ -283,9 +279,9 @@ internal sealed class TopicRepairer(
     {
         if (await RefusedAsync(topic, owner, cancellationToken) is not { } before || before == 0)
             return;
-        for (var look = 1; look <= Looks; look++)
+        for (var look = 1; look <= Verification.Looks; look++)
         {
-            await Task.Delay(BetweenLooks, time, cancellationToken);
+            await Task.Delay(Verification.BetweenLooks, time, cancellationToken);
             if (await RefusedAsync(topic, owner, cancellationToken) is { } now && now > before)
             {
                 throw new RepairException(ReasonCode.DeadCopy, string.Create(CultureInfo.InvariantCulture,

@@ -12,6 +12,12 @@ internal sealed record Judgement(MoveState State, ReasonCode? Reason, string Det
 /// </summary>
 internal static class Verification
 {
+    /// <summary>How often a target that looks wrong is looked at before it counts as wrong.</summary>
+    public const int Looks = 4;
+
+    /// <summary>A broker counts a topic a moment before or after it lists it, and clients come back to it within a moment; only a difference that stays means something.</summary>
+    public static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(400);
+
     /// <summary>True when the target has loaded more than it should, or refuses publishes of a landed topic: look again, it may be a moment only.</summary>
     public static bool LooksWrong(TargetBaseline before, TargetBaseline after, IReadOnlyList<LandedMove> landed) =>
         LoadedTooMuch(before, after) || landed.Any(l => NewlyRefused(before, after, l.Move.Topic) > 0);

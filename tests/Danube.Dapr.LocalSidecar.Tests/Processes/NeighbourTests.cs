@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Danube.Dapr.LocalSidecar.Names;
 using Dapr.Client.Autogen.Grpc.v1;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -64,6 +65,22 @@ public sealed class NeighbourTests : IAsyncLifetime, IDisposable
 
         // Its old line may still stand beside the new one.
         for (var i = 0; i < 10; i++) Assert.Equal(200, (await SendAsync(here, "GET", "/v1.0/invoke/callee/method/x")).Status);
+    }
+
+    [Fact]
+    public async Task Invoke_LineThatADeadProcessLeftNamesThePortOfAnother_ReachesNoOtherApp()
+    {
+        await using var callee = await new TestApp().StartAsync();
+        var (here, _, _) = await StartAsync("caller", null);
+        await StartAsync("callee", callee.Port);
+        using var hosts = new HostsTable(new NameResolution(Path.Combine(_folder.Path, "local-sidecar-" + Environment.UserName, "names.db")));
+        hosts.Put("left", hosts.Find("callee", "default").Single().Replace("127.0.0.1", "localhost", StringComparison.Ordinal), "gone", "default");
+
+        var (status, body) = await SendAsync(here, "GET", "/v1.0/invoke/gone/method/x");
+
+        Assert.Equal(500, status);
+        Assert.Contains("no app gone here", body, StringComparison.Ordinal);
+        Assert.Empty(callee.To("/x"));
     }
 
     [Fact]
