@@ -17,6 +17,12 @@ internal sealed record AppCall(string Method, string Path, IReadOnlyDictionary<s
 /// <summary>An app behind the sidecar, in this process. It records what it gets and answers as its test says.</summary>
 internal sealed class TestApp : IAsyncDisposable
 {
+    // Below those that the system gives to outgoing connections and to listeners that ask for any: another one could have such a port before it is used.
+    private const int FirstPort = 27_000;
+    private const int Ports = 5_700;
+
+    private static int s_lastPort = Random.Shared.Next(Ports);
+
     private WebApplication? _web;
 
     public int Port { get; } = FreePort();
@@ -67,9 +73,20 @@ internal sealed class TestApp : IAsyncDisposable
 
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        for (var tries = 0; ; tries++)
+        {
+            var port = FirstPort + (int)((uint)Interlocked.Increment(ref s_lastPort) % Ports);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException) when (tries < Ports)
+            {
+                // Taken.
+            }
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
-using System.Text;
 using Danube.Dapr.LocalSidecar.Api;
 using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Names;
 using Danube.Dapr.LocalSidecar.Scheduling;
 using Danube.Dapr.LocalSidecar.Tracing;
 using Grpc.Core;
@@ -12,12 +12,14 @@ namespace Danube.Dapr.LocalSidecar.Actors;
 /// <summary>No instance hosts the actor's type.</summary>
 internal sealed class NoHostException(ActorAddress address) : Exception($"did not find address for actor '{address}'");
 
-/// <summary>What the app answered to an actor call.</summary>
-internal sealed record ActorAnswer(int Status, IReadOnlyList<KeyValuePair<string, IEnumerable<string>>> Headers, byte[] Body);
+/// <summary>The actor is in another process, or is about to be in this one.</summary>
+internal sealed class NotHereException(ActorAddress address) : Exception($"actor '{address}' is not here");
 
 /// <summary>Places actors over the instances that host their types, gives each one turn at a time, and deactivates idle ones.</summary>
 internal sealed partial class ActorSystem : IAsyncDisposable
 {
+    // While the processes agree on a new placement, calls wait longer than for a host that may not exist.
+    private static readonly TimeSpan MovingTime = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookupTime = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ScanInterval = TimeSpan.FromMilliseconds(250);
 
@@ -27,12 +29,18 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly ITimer _scan;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Membership? _members;
+    private readonly ActorRelay? _relay;
+    private readonly Departures _saves = new();
+    private FrozenDictionary<int, AppInstance> _instances = FrozenDictionary<int, AppInstance>.Empty;
     private FrozenDictionary<string, (AppInstance[] Hosts, ActorTypeConfig Config)> _hosts = FrozenDictionary<string, (AppInstance[], ActorTypeConfig)>.Empty;
     private TaskCompletionSource _placementChanged = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public ActorSystem(TimeProvider time, ILogger<ActorSystem> logger)
+    /// <param name="members">The processes that share the actors, or null when this one is alone.</param>
+    public ActorSystem(TimeProvider time, ILogger<ActorSystem> logger, Membership? members = null)
     {
-        (_time, _logger) = (time, logger);
+        (_time, _logger, _members) = (time, logger, members);
+        if (members is not null) _relay = new ActorRelay(members);
         Due = new DueQueue(time);
         _scan = time.CreateTimer(_ => DeactivateIdle(), null, ScanInterval, ScanInterval);
     }
@@ -49,6 +57,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
         lock (_placementLock)
         {
             // Read inside the lock: of two apps that come up at once, the one that is placed last must see the other.
+            if (_members is not null) _instances = instances.ToFrozenDictionary(static i => i.Options.DaprHttpPort);
             _hosts = instances.Where(static i => i.IsReady).SelectMany(static i => i.Actors.Types.Select(t => (t.Key, Instance: i, Config: t.Value)))
                 .GroupBy(static t => t.Key, StringComparer.Ordinal)
                 .ToFrozenDictionary(static g => g.Key, static g => (g.Select(static t => t.Instance).ToArray(), g.First().Config), StringComparer.Ordinal);
@@ -56,21 +65,24 @@ internal sealed partial class ActorSystem : IAsyncDisposable
             _placementChanged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
         changed.TrySetResult();
+        // With others, actors move when all have agreed.
+        if (_members is not null) return;
         foreach (var entry in _active.Values)
             if (entry.Owner is not null && OwnerOf(entry.Address) != entry.Owner) _ = MoveAsync(entry);
     }
 
-    public bool IsHosted(string type) => _hosts.ContainsKey(type);
+    public bool IsHosted(string type) => _members?.Placement.Latest.Hosts(type) ?? _hosts.ContainsKey(type);
 
     public int ActiveCount(AppInstance instance, string type) => _active.Count(e => e.Key.Type == type && e.Value.Owner == instance);
 
     public ActorEntry? FindActive(ActorAddress address, AppInstance instance) =>
-        _active.TryGetValue(address, out var entry) && entry.Owner?.App == instance.App ? entry : null;
+        _active.TryGetValue(address, out var entry) && entry.Owner?.App == instance.App && _members is not { IsFenced: true } ? entry : null;
 
     /// <summary>Runs one turn of an actor on the instance it belongs to.</summary>
     /// <param name="waitForHost">How long to wait for a host, or null for as long as it takes.</param>
     /// <param name="reentrancyId">The call chain, when the caller is inside one.</param>
     /// <exception cref="NoHostException">Nobody hosts the type.</exception>
+    /// <exception cref="NotHereException">The actor belongs to another process.</exception>
     /// <exception cref="HttpRequestException">The app broke off.</exception>
     public async Task<T> TurnAsync<T>(ActorAddress address, TimeSpan? waitForHost, string? reentrancyId, Func<AppInstance, AppChannel, CancellationToken, Task<T>> turn, CancellationToken cancellationToken)
     {
@@ -138,58 +150,6 @@ internal sealed partial class ActorSystem : IAsyncDisposable
         }
     }
 
-    /// <summary>Calls a method of an actor.</summary>
-    /// <exception cref="DaprError">The call failed.</exception>
-    public async Task<ActorAnswer> InvokeAsync(AppInstance caller, ActorAddress address, string method, IEnumerable<KeyValuePair<string, string>> headers, byte[] body, string? contentType, TraceContext trace, CancellationToken cancellationToken)
-    {
-        if (caller.Components.ActorStore is null && !IsHosted(address.Type)) throw NoRuntime();
-        var sent = headers.ToList();
-        var reentrancyId = sent.FirstOrDefault(static h => string.Equals(h.Key, "Dapr-Reentrancy-Id", StringComparison.OrdinalIgnoreCase)).Value;
-        if (reentrancyId is null && TypeConfig(address.Type).Reentrant)
-        {
-            reentrancyId = Guid.NewGuid().ToString();
-            sent.Add(new("Dapr-Reentrancy-Id", reentrancyId));
-        }
-
-        async ValueTask<ActorAnswer> Once(CancellationToken token) => await TurnAsync(address, LookupTime, reentrancyId, async (_, channel, running) =>
-        {
-            using var request = channel.Request(HttpMethod.Put, Path(address) + "/method/" + Uri.EscapeDataString(method), trace);
-            request.Content = AppChannel.Content(body, contentType);
-            foreach (var (name, value) in sent) request.Headers.TryAddWithoutValidation(name, value);
-            request.Headers.TryAddWithoutValidation("Dapr-Api-Call", "true");
-            request.Headers.TryAddWithoutValidation("Dapr-Caller-App-Id", caller.AppId);
-            request.Headers.TryAddWithoutValidation("Dapr-Caller-Namespace", caller.App.Namespace);
-            using var response = await channel.SendAsync(request, running);
-            var answer = new ActorAnswer((int)response.StatusCode,
-                [.. response.Headers.NonValidated.Select(static h => new KeyValuePair<string, IEnumerable<string>>(h.Key, [.. h.Value])), .. response.Content.Headers.NonValidated.Select(static h => new KeyValuePair<string, IEnumerable<string>>(h.Key, [.. h.Value]))],
-                await response.Content.ReadAsByteArrayAsync(running));
-            return answer.Status == 200 ? answer
-                : throw new Resiliency.CallFailedException($"error from actor service: ({answer.Status}) {Encoding.UTF8.GetString(answer.Body)}", answer.Status);
-        }, token);
-
-        try
-        {
-            var policy = caller.Components.ActorPolicy(address.Type);
-            return policy is null ? await Once(cancellationToken) : await policy.RunAsync(Once, cancellationToken);
-        }
-        catch (NoHostException e)
-        {
-            throw Failed("ERR_ACTOR_INVOKE_METHOD", $"error invoke actor method: failed to lookup actor: api error: code = FailedPrecondition desc = {e.Message}");
-        }
-        catch (Exception e) when (e is Resiliency.CallFailedException or HttpRequestException or IOException or Polly.Timeout.TimeoutRejectedException or Polly.CircuitBreaker.BrokenCircuitException
-            || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            throw Failed("ERR_ACTOR_INVOKE_METHOD", "error invoke actor method: " + e.Message);
-        }
-    }
-
-    public static DaprError Failed(string errorCode, string message) => new(errorCode, 500, StatusCode.Internal, message);
-
-    public static DaprError NoRuntime() => Failed("ERR_ACTOR_RUNTIME_NOT_FOUND",
-        "the state store is not configured to use the actor runtime. Have you set the - name: actorStateStore value: \"true\" in your state store component file?");
-
-    public static string Path(ActorAddress address) => $"/actors/{Uri.EscapeDataString(address.Type)}/{Uri.EscapeDataString(address.Id)}";
-
     /// <summary>Deactivates every actor whose app is there, within the time given, then stops.</summary>
     public async Task StopAsync(TimeSpan limit)
     {
@@ -209,6 +169,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
         Due.Dispose();
         if (!_stopping.IsCancellationRequested) await _stopping.CancelAsync();
         _stopping.Dispose();
+        _relay?.Dispose();
     }
 
     private ActorTypeConfig TypeConfig(string type) => _hosts.TryGetValue(type, out var host) ? host.Config : ActorTypeConfig.Default;
@@ -216,6 +177,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     // Rendezvous hashing: when an instance comes or goes, only its own share of the actors moves.
     private AppInstance? OwnerOf(ActorAddress address)
     {
+        if (_members is not null) return PortOf(address, _members.Placement) is { } port ? _instances.GetValueOrDefault(port) : null;
         if (!_hosts.TryGetValue(address.Type, out var found)) return null;
         if (found.Hosts.Length == 1) return found.Hosts[0];
         return found.Hosts.MaxBy(host => Weight($"{address}@{host.AppId}:{host.Options.DaprHttpPort}"));
@@ -236,11 +198,13 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     {
         while (true)
         {
-            var changed = _placementChanged.Task;
+            var changed = _members is null ? _placementChanged.Task : Task.WhenAny(_placementChanged.Task, _members.Changed);
             if (OwnerOf(address) is { IsReady: true }) return;
-            var left = deadline - _time.GetUtcNow();
+            if (_members?.Placement.Latest.OwnerOf(address) is { IsHere: false }) throw new NotHereException(address);
+            var isMoving = _members is { Placement: var placement } && (!placement.IsSettled || placement.Latest.Version == 0);
+            var left = (isMoving && deadline < DateTimeOffset.MaxValue - MovingTime ? deadline + MovingTime : deadline) - _time.GetUtcNow();
             if (left <= TimeSpan.Zero) throw new NoHostException(address);
-            var wait = left < TimeSpan.FromMilliseconds(100) || _hosts.ContainsKey(address.Type) ? TimeSpan.FromMilliseconds(Math.Min(50, left.TotalMilliseconds)) : left > TimeSpan.FromDays(1) ? TimeSpan.FromDays(1) : left;
+            var wait = left < TimeSpan.FromMilliseconds(100) || isMoving || _hosts.ContainsKey(address.Type) ? TimeSpan.FromMilliseconds(Math.Min(50, left.TotalMilliseconds)) : left > TimeSpan.FromDays(1) ? TimeSpan.FromDays(1) : left;
             try
             {
                 await changed.WaitAsync(wait, _time, cancellationToken);
@@ -313,20 +277,18 @@ internal sealed partial class ActorSystem : IAsyncDisposable
 
     private async Task MoveAsync(ActorEntry entry)
     {
-        if (!entry.TryEnter()) return;
+        if (!entry.TryEnter())
+        {
+            // It is being deactivated.
+            await entry.Closed;
+            return;
+        }
         try
         {
             if (!await entry.Turn.WaitAsync(TypeConfig(entry.Address.Type).DrainTimeout, _stopping.Token))
             {
                 // The call had its time: it is broken off, so that the actor does not act in two places.
-                try
-                {
-                    entry.Running?.Cancel();
-                }
-                catch (ObjectDisposedException)
-                {
-                    // It ended just now.
-                }
+                BreakOff(entry);
                 await entry.Turn.WaitAsync(_stopping.Token);
             }
             try

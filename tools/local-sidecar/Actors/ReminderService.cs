@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Names;
 using Danube.Dapr.LocalSidecar.Scheduling;
 using Danube.Dapr.LocalSidecar.State;
 
@@ -8,7 +9,7 @@ namespace Danube.Dapr.LocalSidecar.Actors;
 
 /// <summary>
 /// The reminders of one app-id: kept in its actor state store, delivered at least once, in the turn of their actor. A reminder whose app is
-/// not there waits for it.
+/// not there waits for it. Of several processes each has the reminders of its actors.
 /// </summary>
 internal sealed partial class ReminderService(string appId, IStateStore store, ActorSystem actors, TimeProvider time, ILogger<ReminderService> logger)
 {
@@ -18,20 +19,35 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
     // No key of an app begins so: keys begin with an app-id, a store's name or a literal, none of which is empty.
     private readonly string _prefix = $"||actorreminder||{appId}||";
     private readonly ConcurrentDictionary<(ActorAddress Actor, string Name), Scheduled> _reminders = new();
+    private readonly Departures _writes = new();
     private Task? _loading;
 
-    /// <summary>Takes in what is stored; every call after the first waits for the same.</summary>
+    // What was removed while the store was being read.
+    private volatile ConcurrentDictionary<(ActorAddress Actor, string Name), byte>? _removed;
+
+    /// <summary>Takes in what is stored; every call after the first waits for the same. Where several processes share the actors, <see cref="Reload"/> begins it.</summary>
     public Task LoadAsync(CancellationToken cancellationToken)
     {
-        lock (_reminders) return _loading ??= ReadAsync(cancellationToken);
+        lock (_reminders) return _loading ??= actors.Relay is null ? ReadAsync(cancellationToken) : Task.CompletedTask;
     }
+
+    /// <summary>Takes in the reminders of the actors that are here now, and forgets the others.</summary>
+    public void Reload(Func<ActorAddress, bool> isHere)
+    {
+        lock (_reminders) _loading = ReloadAsync(_loading ?? Task.CompletedTask, isHere);
+    }
+
+    /// <summary>Returns when nothing is under way any more for actors that are not here.</summary>
+    public Task LeaveAsync() => _writes.EndAsync();
 
     /// <summary>Stores and schedules a reminder, in the place of one with the same name.</summary>
     /// <returns>False when there is one already and <paramref name="overwrite"/> is false.</returns>
     /// <exception cref="FormatException">A time is not understood.</exception>
+    /// <exception cref="NotHereException">The actor belongs to another process.</exception>
     public async Task<bool> RegisterAsync(ActorAddress actor, string name, string dueTime, string period, string ttl, string? dataJson, bool overwrite, CancellationToken cancellationToken)
     {
-        await LoadAsync(cancellationToken);
+        await LoadAsync(cancellationToken).WaitAsync(cancellationToken);
+        using var write = Begin(actor);
         var now = time.GetUtcNow();
         var ticks = Ticks.Parse(dueTime, period, ttl, now);
         if (ticks.Until < now) throw new FormatException($"reminder {name} has already expired");
@@ -44,18 +60,39 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
 
     public async Task<Reminder?> FindAsync(ActorAddress actor, string name, CancellationToken cancellationToken)
     {
-        await LoadAsync(cancellationToken);
+        if (!actors.IsHere(actor)) return await store.GetAsync(Key(actor, name), cancellationToken) is { } stored ? JsonSerializer.Deserialize(stored.Value, ReminderJson.Default.Reminder) : null;
+        await LoadAsync(cancellationToken).WaitAsync(cancellationToken);
         return _reminders.TryGetValue((actor, name), out var found) ? found.Reminder : null;
     }
 
     public async Task UnregisterAsync(ActorAddress actor, string name, CancellationToken cancellationToken)
     {
-        await LoadAsync(cancellationToken);
+        await LoadAsync(cancellationToken).WaitAsync(cancellationToken);
+        using var write = Begin(actor);
         await store.ApplyAsync([new StateOperation(Key(actor, name), null)], cancellationToken);
+        _removed?.TryAdd((actor, name), 0);
         if (_reminders.TryRemove((actor, name), out var old)) old.Pending?.Dispose();
     }
 
-    private async Task ReadAsync(CancellationToken cancellationToken)
+    private IDisposable Begin(ActorAddress actor)
+    {
+        var write = _writes.Enter();
+        if (actors.IsHere(actor)) return write;
+        write.Dispose();
+        throw new NotHereException(actor);
+    }
+
+    private async Task ReloadAsync(Task before, Func<ActorAddress, bool> isHere)
+    {
+        await before.ContinueWith(static _ => { }, TaskScheduler.Default);
+        foreach (var (key, scheduled) in _reminders)
+            if (!isHere(key.Actor)) Forget(scheduled);
+        _removed = new();
+        await ReadAsync(actors.Stopping, isHere);
+        _removed = null;
+    }
+
+    private async Task ReadAsync(CancellationToken cancellationToken, Func<ActorAddress, bool>? isHere = null)
     {
         while (true)
         {
@@ -63,8 +100,10 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
             {
                 foreach (var entry in await store.ListAsync(_prefix, cancellationToken))
                 {
-                    if (JsonSerializer.Deserialize(entry.Value, ReminderJson.Default.Reminder) is { } reminder)
-                        Schedule(reminder with { Ticks = reminder.Ticks.AsOf(time.GetUtcNow()) });
+                    if (JsonSerializer.Deserialize(entry.Value, ReminderJson.Default.Reminder) is not { } reminder) continue;
+                    if (isHere is not null && (!isHere(reminder.Address) || _reminders.ContainsKey((reminder.Address, reminder.Name)) || _removed!.ContainsKey((reminder.Address, reminder.Name)))) continue;
+                    Schedule(reminder with { Ticks = reminder.Ticks.AsOf(time.GetUtcNow()) });
+                    if (_removed?.ContainsKey((reminder.Address, reminder.Name)) == true && _reminders.TryRemove((reminder.Address, reminder.Name), out var gone)) gone.Pending?.Dispose();
                 }
                 return;
             }
@@ -96,9 +135,11 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
         {
             var goesOn = await DeliverAsync(scheduled);
             if (!IsCurrent(scheduled)) return;
+            using var write = Begin(reminder.Address);
             var rest = goesOn ? reminder.Ticks.After(time.GetUtcNow()) : null;
             if (rest is null)
             {
+                _removed?.TryAdd((reminder.Address, reminder.Name), 0);
                 if (_reminders.TryRemove(new((reminder.Address, reminder.Name), scheduled)))
                     await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), null));
                 return;
@@ -114,10 +155,21 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
         {
             // The sidecar stops: the tick comes again when it is back.
         }
+        catch (NotHereException)
+        {
+            // Who has the actor now has its reminders, too.
+            Forget(scheduled);
+        }
         catch (Exception e)
         {
             NotDelivered(logger, reminder.Address, reminder.Name, e.Message);
         }
+    }
+
+    private void Forget(Scheduled scheduled)
+    {
+        scheduled.Pending?.Dispose();
+        _reminders.TryRemove(new((scheduled.Reminder.Address, scheduled.Reminder.Name), scheduled));
     }
 
     /// <returns>False when the app asked for no more.</returns>

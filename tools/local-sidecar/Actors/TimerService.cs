@@ -61,6 +61,10 @@ internal sealed partial class TimerService(ActorSystem actors, TimeProvider time
         {
             // The sidecar stops, or the actor moved: timers end with it.
         }
+        catch (NotHereException)
+        {
+            // It moved to another process.
+        }
         catch (Exception e)
         {
             Failed(logger, actor.Address, timer.Name, e.Message);

@@ -27,6 +27,7 @@ internal sealed class ActorApi(Sidecar sidecar)
     public async Task SaveStateAsync(AppInstance app, ActorAddress actor, IReadOnlyList<ActorStateWrite> writes, CancellationToken cancellationToken)
     {
         var store = app.Components.ActorStore ?? throw ActorSystem.NoRuntime();
+        using var save = sidecar.Actors.BeginSave();
         if (sidecar.Actors.FindActive(actor, app) is null)
             throw new DaprError("ERR_ACTOR_INSTANCE_MISSING", 400, StatusCode.Internal, "actor instance is missing");
         var operations = new List<StateOperation>(writes.Count);
@@ -47,7 +48,7 @@ internal sealed class ActorApi(Sidecar sidecar)
         if (operations.Count == 0) return;
         try
         {
-            await store.Store.ApplyAsync(operations, cancellationToken);
+            await app.App.ActorStateStore!.ApplyAsync(operations, cancellationToken);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -55,15 +56,22 @@ internal sealed class ActorApi(Sidecar sidecar)
         }
     }
 
-    public async Task RegisterReminderAsync(AppInstance app, ActorAddress actor, string name, string dueTime, string period, string ttl, string? dataJson, bool overwrite, CancellationToken cancellationToken)
+    public Task RegisterReminderAsync(AppInstance app, ActorAddress actor, string name, string dueTime, string period, string ttl, string? dataJson, bool overwrite, CancellationToken cancellationToken)
     {
-        var reminders = Reminders(app, actor);
+        var command = new ReminderCommand(name, dueTime, period, ttl, dataJson, overwrite);
+        _ = Reminders(app, actor);
+        return AtOwnerAsync(actor, "register", command, () => RegisterReminderHereAsync(app, actor, command, cancellationToken), "ERR_ACTOR_REMINDER_CREATE", "error creating actor reminder: ", cancellationToken);
+    }
+
+    /// <exception cref="NotHereException">The actor belongs to another process.</exception>
+    public async Task RegisterReminderHereAsync(AppInstance app, ActorAddress actor, ReminderCommand command, CancellationToken cancellationToken)
+    {
         try
         {
-            if (!await reminders.RegisterAsync(actor, name, dueTime, period, ttl, dataJson, overwrite, cancellationToken))
-                throw new DaprError("ERR_ACTOR_REMINDER_ALREADY_EXISTS", 409, StatusCode.AlreadyExists, $"actor reminder already exists: {name}");
+            if (!await Reminders(app, actor).RegisterAsync(actor, command.Name, command.DueTime, command.Period, command.Ttl, command.Data, command.Overwrite, cancellationToken))
+                throw new DaprError("ERR_ACTOR_REMINDER_ALREADY_EXISTS", 409, StatusCode.AlreadyExists, $"actor reminder already exists: {command.Name}");
         }
-        catch (Exception e) when (e is not (DaprError or OperationCanceledException))
+        catch (Exception e) when (e is not (DaprError or NotHereException or OperationCanceledException))
         {
             throw ActorSystem.Failed("ERR_ACTOR_REMINDER_CREATE", "error creating actor reminder: " + e.Message);
         }
@@ -73,14 +81,21 @@ internal sealed class ActorApi(Sidecar sidecar)
         await Reminders(app, actor).FindAsync(actor, name, cancellationToken)
             ?? throw new DaprError("ERR_ACTOR_REMINDER_NOT_FOUND", 404, StatusCode.NotFound, $"actor reminder not found: {name}");
 
-    public async Task UnregisterReminderAsync(AppInstance app, ActorAddress actor, string name, CancellationToken cancellationToken)
+    public Task UnregisterReminderAsync(AppInstance app, ActorAddress actor, string name, CancellationToken cancellationToken)
     {
-        var reminders = Reminders(app, actor);
+        _ = Reminders(app, actor);
+        return AtOwnerAsync(actor, "unregister", new ReminderCommand(name, "", "", "", null, false), () => UnregisterReminderHereAsync(app, actor, name, cancellationToken),
+            "ERR_ACTOR_REMINDER_DELETE", "error deleting actor reminder: ", cancellationToken);
+    }
+
+    /// <exception cref="NotHereException">The actor belongs to another process.</exception>
+    public async Task UnregisterReminderHereAsync(AppInstance app, ActorAddress actor, string name, CancellationToken cancellationToken)
+    {
         try
         {
-            await reminders.UnregisterAsync(actor, name, cancellationToken);
+            await Reminders(app, actor).UnregisterAsync(actor, name, cancellationToken);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (e is not (DaprError or NotHereException or OperationCanceledException))
         {
             throw ActorSystem.Failed("ERR_ACTOR_REMINDER_DELETE", "error deleting actor reminder: " + e.Message);
         }
@@ -104,6 +119,26 @@ internal sealed class ActorApi(Sidecar sidecar)
     {
         if (app.Components.ActorStore is null) throw ActorSystem.NoRuntime();
         if (sidecar.Actors.FindActive(actor, app) is { } entry) TimerService.Unregister(entry, name);
+    }
+
+    private async Task AtOwnerAsync(ActorAddress actor, string operation, ReminderCommand command, Func<Task> here, string errorCode, string failure, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await sidecar.Actors.AtOwnerAsync(actor, async () =>
+            {
+                await here();
+                return true;
+            }, async place =>
+            {
+                await sidecar.Actors.Relay!.RemindAsync(place, operation, actor, command, cancellationToken);
+                return true;
+            }, cancellationToken);
+        }
+        catch (Exception e) when (e is NoHostException or HttpRequestException)
+        {
+            throw ActorSystem.Failed(errorCode, failure + e.Message);
+        }
     }
 
     private ReminderService Reminders(AppInstance app, ActorAddress actor)

@@ -22,11 +22,11 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
     private static readonly HashSet<string> OfOneHop = new(StringComparer.OrdinalIgnoreCase)
     {
         "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host", "Content-Length",
-        "traceparent", "tracestate", "grpc-trace-bin", "dapr-api-token",
+        "traceparent", "tracestate", "grpc-trace-bin", "dapr-api-token", "Expect",
     };
 
     // Also those that only the first sidecar may set.
-    private static readonly HashSet<string> HopByHop = new(OfOneHop, StringComparer.OrdinalIgnoreCase) { "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace" };
+    private static readonly HashSet<string> HopByHop = new(OfOneHop, StringComparer.OrdinalIgnoreCase) { "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace", Actors.ActorRelay.OperationHeader };
 
     // Headers of HTTP that must not be taken for those of the gRPC answer.
     private static readonly HashSet<string> HttpOnly = new(StringComparer.OrdinalIgnoreCase)
@@ -163,7 +163,11 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         {
             // A line of a process that died may name a port that is this one's now.
             if (http.Request.Headers["Dapr-Callee-App-Id"] is [{ } callee] && callee != app.AppId)
-                throw new NeighbourException($"no app {callee} here: this address is app {app.AppId}'s now");
+            {
+                http.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
+                http.Response.Headers[Neighbours.ProblemHeader] = Uri.EscapeDataString($"no app {callee} here: this address is app {app.AppId}'s now");
+                return;
+            }
             var channel = app.Channel ?? throw new NeighbourException("no app channel: the app has no port");
             using var request = channel.Request(new HttpMethod(http.Request.Method), target, server.Context);
             request.Content = Body(http.Request, app.AppId);

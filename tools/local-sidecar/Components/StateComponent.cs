@@ -16,6 +16,9 @@ internal sealed class StateComponent(ComponentResource resource, IStateStore sto
 
     public bool IsActorStore { get; } = isActorStore;
 
+    /// <summary>The same for every process that uses the same data; null when no other process can.</summary>
+    public string? SharedAs { get; init; }
+
     /// <summary>Whether a read tells when the value expires.</summary>
     public bool ShowsExpiry { get; } = showsExpiry;
 
@@ -46,36 +49,50 @@ internal sealed class StateComponent(ComponentResource resource, IStateStore sto
             case "state.in-memory":
                 return new StateComponent(resource, new InMemoryStateStore(time), keyPrefix, isActorStore, showsExpiry: true, Has("ETAG", "TRANSACTIONAL", "TTL", "DELETE_WITH_PREFIX", "KEYS_LIKE"));
             case "state.sqlite":
-                return new StateComponent(resource, Sqlite(resource, time), keyPrefix, isActorStore, showsExpiry: true, Has("ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"));
+                var sqlite = SqliteOptionsOf(resource);
+                return new StateComponent(resource, Sqlite(resource, sqlite, time), keyPrefix, isActorStore, showsExpiry: true, Has("ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"))
+                {
+                    SharedAs = IsInMemory(sqlite) ? null : $"sqlite:{Path.GetFullPath(SqliteOptions.PathOf(sqlite.ConnectionString))}:{sqlite.TableName}",
+                };
             case "state.etcd":
-                return new StateComponent(resource, Etcd(resource), keyPrefix, isActorStore, showsExpiry: false, Has("ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"));
+                var etcd = EtcdOptionsOf(resource);
+                return new StateComponent(resource, new EtcdStateStore(etcd), keyPrefix, isActorStore, showsExpiry: false, Has("ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"))
+                {
+                    SharedAs = $"etcd:{string.Join(',', etcd.Endpoints.Order(StringComparer.Ordinal))}:{etcd.KeyPrefixPath}",
+                };
             default:
                 throw resource.Spec.Wrong("type", $"'{resource.Type}' is not available; state.in-memory, state.sqlite, state.etcd and pubsub.in-memory are");
         }
     }
 
-    private static IStateStore Sqlite(ComponentResource resource, TimeProvider time)
+    private static SqliteOptions SqliteOptionsOf(ComponentResource resource)
     {
         var connectionString = Required(resource, "connectionString");
-        // Nothing of it outlives the process, and the same etags and expiry come from memory without SQL.
-        if (connectionString == ":memory:" || connectionString.Contains("mode=memory", StringComparison.OrdinalIgnoreCase)) return new InMemoryStateStore(time);
         var table = Value(resource, "tableName") is { Length: > 0 } name ? name : "state";
         if (!table.All(static c => char.IsAsciiLetterOrDigit(c) || c == '_') || char.IsAsciiDigit(table[0]))
             throw Wrong(resource, "tableName", $"'{table}' is not a name of letters, digits and underscores");
         _ = Duration(resource, "timeout");
         var cleanup = Duration(resource, "cleanupInterval");
-        var options = new SqliteOptions(connectionString, table, Duration(resource, "busyTimeout"), Boolean(resource, "disableWAL") ?? false, cleanup > TimeSpan.Zero ? cleanup : null);
+        return new SqliteOptions(connectionString, table, Duration(resource, "busyTimeout"), Boolean(resource, "disableWAL") ?? false, cleanup > TimeSpan.Zero ? cleanup : null);
+    }
+
+    private static bool IsInMemory(SqliteOptions options) => options.ConnectionString == ":memory:" || options.ConnectionString.Contains("mode=memory", StringComparison.OrdinalIgnoreCase);
+
+    private static IStateStore Sqlite(ComponentResource resource, SqliteOptions options, TimeProvider time)
+    {
+        // Nothing of it outlives the process, and the same etags and expiry come from memory without SQL.
+        if (IsInMemory(options)) return new InMemoryStateStore(time);
         try
         {
             return new SqliteStateStore(options, time);
         }
         catch (Microsoft.Data.Sqlite.SqliteException e)
         {
-            throw Wrong(resource, "connectionString", $"'{connectionString}' cannot be opened: {e.Message}");
+            throw Wrong(resource, "connectionString", $"'{options.ConnectionString}' cannot be opened: {e.Message}");
         }
     }
 
-    private static EtcdStateStore Etcd(ComponentResource resource)
+    private static EtcdOptions EtcdOptionsOf(ComponentResource resource)
     {
         var endpoints = Required(resource, "endpoints").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (endpoints.FirstOrDefault(static e => !Uri.TryCreate(e.Contains("://", StringComparison.Ordinal) ? e : "http://" + e, UriKind.Absolute, out _)) is { } bad)
@@ -83,7 +100,7 @@ internal sealed class StateComponent(ComponentResource resource, IStateStore sto
         var most = 128;
         if (Value(resource, "maxTxnOps") is { Length: > 0 } text && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out most) && most > 0))
             throw Wrong(resource, "maxTxnOps", $"'{text}' is not a whole number above 0");
-        return new EtcdStateStore(new EtcdOptions(endpoints, Value(resource, "keyPrefixPath") ?? "", most, Boolean(resource, "tlsEnable") == true ? Tls(resource) : null));
+        return new EtcdOptions(endpoints, Value(resource, "keyPrefixPath") ?? "", most, Boolean(resource, "tlsEnable") == true ? Tls(resource) : null);
     }
 
     private static EtcdTls Tls(ComponentResource resource)

@@ -9,7 +9,7 @@ namespace Danube.Dapr.LocalSidecar.Hosting;
 /// Watches one instance of an app: reads its configuration and subscriptions when it comes up, and takes it out of service within about a
 /// second when its port refuses or its health check fails.
 /// </summary>
-internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstance> changed, Action<AppInstance, Subscription> subscribe, TimeProvider time, ILogger logger)
+internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance, CancellationToken, Task> changed, Action<AppInstance, Subscription> subscribe, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan WhileDown = TimeSpan.FromMilliseconds(100);
 
@@ -36,7 +36,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstanc
                         {
                             await ReadAppAsync(channel, cancellationToken);
                             instance.IsReady = true;
-                            changed(instance);
+                            await changed(instance, cancellationToken);
                             instance.IsPlaced = true;
                             if (known) IsBack(logger, instance.AppId, channel.BaseAddress);
                             else IsUp(logger, instance.AppId, channel.BaseAddress);
@@ -57,7 +57,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Action<AppInstanc
                     served = false;
                     instance.IsPlaced = false;
                     instance.Actors = ActorConfig.None;
-                    changed(instance);
+                    await changed(instance, cancellationToken);
                     IsGone(logger, instance.AppId, channel.BaseAddress);
                 }
                 var pause = instance.IsReady ? instance.Options.HealthProbeInterval : WhileDown;

@@ -33,28 +33,32 @@ internal sealed class Sidecar : IAsyncDisposable
         try
         {
             foreach (var resource in resources.Components) Create(resource, logger);
+            (Neighbours, Members) = FindNeighbours(configuration.Names, logger);
             var groups = new Dictionary<string, AppGroup>(StringComparer.Ordinal);
             foreach (var apps in options.Apps.GroupBy(static a => a.AppId, StringComparer.Ordinal))
             {
                 var components = ComponentsOf(apps.Key, resources, configuration);
                 var tracer = new Tracer(apps.Key, configuration.SamplingRate, _zipkin, time);
-                var runtime = new AppRuntime(apps.Key, components.ActorStore?.Store, time, options.Namespace) { Tracer = tracer };
+                var store = components.ActorStore?.Store;
+                if (store is not null && Members is not null && components.ActorStore!.SharedAs is not null) store = new GuardedStore(store, Members);
+                var runtime = new AppRuntime(apps.Key, store, time, options.Namespace) { Tracer = tracer };
                 groups[apps.Key] = new AppGroup(runtime, [.. apps.Select(a => new AppInstance(a, runtime, components, a.AppPort is null ? null : new AppChannel(a, options.AppToken), tracer))]);
             }
             _groups = groups.ToFrozenDictionary(StringComparer.Ordinal);
-            Neighbours = FindNeighbours(configuration.Names, logger);
         }
         catch
         {
             // A SQLite store has a thread and a file open already: the process ends, but a test goes on.
             foreach (var store in _stores) store.Store.DisposeAsync().AsTask().GetAwaiter().GetResult();
             _zipkin?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            Neighbours?.DisposeAsync().AsTask().GetAwaiter().GetResult();
+            Members?.DisposeAsync().AsTask().GetAwaiter().GetResult();
             throw;
         }
         Instances = [.. _groups.Values.SelectMany(static g => g.Instances)];
         _byPort = Instances.SelectMany(static i => (KeyValuePair<int, AppInstance>[])[new(i.Options.DaprHttpPort, i), new(i.Options.DaprGrpcPort, i)]).ToFrozenDictionary();
         Registry = new AppRegistry(_byPort.Select(static p => new KeyValuePair<int, AppRuntime>(p.Key, p.Value.App)));
-        Actors = new ActorSystem(time, loggers.CreateLogger<ActorSystem>());
+        Actors = new ActorSystem(time, loggers.CreateLogger<ActorSystem>(), Members);
         Timers = new TimerService(Actors, time, loggers.CreateLogger<TimerService>());
         _reminders = _groups.Values.Where(static g => g.Runtime.ActorStateStore is not null)
             .ToFrozenDictionary(static g => g.Runtime.AppId, g => new ReminderService(g.Runtime.AppId, g.Runtime.ActorStateStore!, Actors, time, loggers.CreateLogger<ReminderService>()), StringComparer.Ordinal);
@@ -75,19 +79,26 @@ internal sealed class Sidecar : IAsyncDisposable
     /// <summary>Other sidecars of the machine, or null when this one is alone.</summary>
     public Neighbours? Neighbours { get; }
 
+    /// <summary>The processes that share actors and workflows, or null when this one is alone.</summary>
+    public Membership? Members { get; }
+
     public AppInstance FromPort(int localPort) => _byPort[localPort];
 
     public AppGroup? GroupOf(string appId) => _groups.GetValueOrDefault(appId);
 
     public ReminderService RemindersOf(string appId) => _reminders[appId];
 
+    public IEnumerable<ReminderService> Reminders => _reminders.Values;
+
     /// <summary>Begins to watch the apps and to deliver reminders and events.</summary>
-    public void Start()
+    /// <param name="sharing">What this process does with the others, or null when it is alone.</param>
+    public void Start(Sharing? sharing)
     {
-        foreach (var reminders in _reminders.Values) _monitors.Add(LoadAsync(reminders));
+        if (sharing is null)
+            foreach (var reminders in _reminders.Values) _monitors.Add(LoadAsync(reminders));
         foreach (var instance in Instances.Where(static i => i.Channel is not null))
         {
-            var monitor = new AppMonitor(instance, _ => Actors.Place(Instances), Subscribe, Time, _loggers.CreateLogger<AppMonitor>());
+            var monitor = new AppMonitor(instance, (_, cancellationToken) => PlaceAsync(sharing, cancellationToken), Subscribe, Time, _loggers.CreateLogger<AppMonitor>());
             _monitors.Add(Task.Run(() => monitor.RunAsync(_stopping.Token)));
         }
     }
@@ -96,6 +107,7 @@ internal sealed class Sidecar : IAsyncDisposable
     public async Task StopAsync()
     {
         if (Neighbours is not null) await Neighbours.DisposeAsync();
+        if (Members is not null) await Members.ResignAsync();
         await Actors.StopAsync(TimeSpan.FromMilliseconds(Math.Min(500, _options.ShutdownTimeout.TotalMilliseconds)));
         await _stopping.CancelAsync();
         await Task.WhenAll(_monitors);
@@ -106,6 +118,7 @@ internal sealed class Sidecar : IAsyncDisposable
     {
         if (!_stopping.IsCancellationRequested) await StopAsync();
         await Actors.DisposeAsync();
+        if (Members is not null) await Members.DisposeAsync();
         foreach (var instance in Instances)
         {
             instance.Channel?.Dispose();
@@ -116,19 +129,25 @@ internal sealed class Sidecar : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private Neighbours? FindNeighbours(NameResolution? configured, ILogger logger)
+    private async Task PlaceAsync(Sharing? sharing, CancellationToken cancellationToken)
     {
-        if ((configured ?? (_options.NamesFile is { } file ? new NameResolution(file) : null)) is not { } names) return null;
+        Actors.Place(Instances);
+        if (sharing is not null) await sharing.PublishAsync(cancellationToken);
+    }
+
+    private (Neighbours?, Membership?) FindNeighbours(NameResolution? configured, ILogger logger)
+    {
+        if ((configured ?? (_options.NamesFile is { } file ? new NameResolution(file) : null)) is not { } names) return default;
         try
         {
             if (names.Source is null) OwnFolder(Path.GetDirectoryName(names.Path)!);
-            return new Neighbours(names, Time, _loggers.CreateLogger<Neighbours>());
+            return (new Neighbours(names, Time, _loggers.CreateLogger<Neighbours>()), new Membership(names, _options.Namespace, Time, _loggers.CreateLogger<Membership>()));
         }
         catch (Exception e) when (e is Microsoft.Data.Sqlite.SqliteException or IOException or UnauthorizedAccessException)
         {
             if (names.Source is { } source) throw new ResourceException(source.File, source.Field, $"'{names.Path}' cannot be opened: {e.Message}");
             logger.LogWarning("sidecars of other processes are not found: {File}: {Problem}", names.Path, e.Message);
-            return null;
+            return default;
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Danube.Dapr.LocalSidecar.Api;
 using Danube.Dapr.LocalSidecar.CommandLine;
+using Danube.Dapr.LocalSidecar.Names;
 using Danube.Dapr.LocalSidecar.Workflows;
 using Grpc.AspNetCore.Server.Model;
 using Grpc.Core;
@@ -14,8 +15,9 @@ public sealed class SidecarHost : IAsyncDisposable
     private readonly WebApplication _web;
     private readonly Sidecar _sidecar;
     private readonly WorkflowEngines _workflows;
+    private readonly WorkflowRouter? _router;
 
-    private SidecarHost(WebApplication web, Sidecar sidecar, WorkflowEngines workflows) => (_web, _sidecar, _workflows) = (web, sidecar, workflows);
+    private SidecarHost(WebApplication web, Sidecar sidecar, WorkflowEngines workflows, WorkflowRouter? router) => (_web, _sidecar, _workflows, _router) = (web, sidecar, workflows, router);
 
     /// <summary>Reads the resources, opens every port and begins to watch the apps.</summary>
     /// <exception cref="Components.ResourceException">A resource file cannot be used.</exception>
@@ -30,7 +32,7 @@ public sealed class SidecarHost : IAsyncDisposable
         if (options.LogAsJson) builder.Logging.AddJsonConsole(static o => o.UseUtcTimestamp = true);
         else builder.Logging.AddSimpleConsole(static o => (o.SingleLine, o.TimestampFormat, o.UseUtcTimestamp) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = options.ShutdownTimeout);
-        var internals = new List<(AppInstance App, ListenOptions Port)>();
+        var internals = new List<(AppInstance App, ListenOptions Calls, ListenOptions Streams)>();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, options, internals));
         builder.Services.AddRoutingCore();
         builder.Services.AddGrpc(grpc =>
@@ -45,6 +47,7 @@ public sealed class SidecarHost : IAsyncDisposable
         builder.Services.AddSingleton(static services => services.GetRequiredService<Sidecar>().Registry);
         builder.Services.AddSingleton<ActorApi>();
         builder.Services.AddSingleton<ActorHttpApi>();
+        builder.Services.AddSingleton<NeighbourActorApi>();
         builder.Services.AddSingleton<MetadataApi>();
         builder.Services.AddSingleton(services => new InvokeApi(services.GetRequiredService<Sidecar>(), options.MaxBodyBytes));
         builder.Services.AddSingleton<IServiceMethodProvider<DaprGrpcService>, GrpcMethods>();
@@ -52,19 +55,23 @@ public sealed class SidecarHost : IAsyncDisposable
         builder.Services.AddSingleton<HttpApi>();
 
         WorkflowEngines? workflows = null;
+        WorkflowRouter? router = null;
         builder.Services.AddWorkflows(port => workflows?.FromPort(port));
 
         var web = builder.Build();
         try
         {
             var sidecar = web.Services.GetRequiredService<Sidecar>();
-            Map(web, options);
+            Map(web, options, () => router);
             await web.StartAsync(cancellationToken);
             // Only now: a second process on the same ports must not touch the stores of the first.
-            workflows = new WorkflowEngines(sidecar.Registry, web.Services.GetRequiredService<ILoggerFactory>(), sidecar.Configuration.Retention);
-            sidecar.Start();
-            sidecar.Neighbours?.Announce(internals.Select(static i => (i.App.App, i.Port.IPEndPoint!)));
-            return new SidecarHost(web, sidecar, workflows);
+            workflows = new WorkflowEngines(sidecar.Registry, web.Services.GetRequiredService<ILoggerFactory>(), sidecar.Configuration.Retention, sidecar.Members);
+            var sharing = sidecar.Members is null ? null : new Sharing(sidecar, workflows, [.. internals.Select(static i => new InternalPorts(i.App, i.Calls.IPEndPoint!, i.Streams.IPEndPoint!))]);
+            if (sharing is not null) router = new WorkflowRouter(sidecar.Members!, sharing, workflows, sidecar.Time);
+            sidecar.Start(sharing);
+            sharing?.Start();
+            sidecar.Neighbours?.Announce(internals.Select(static i => (i.App.App, i.Calls.IPEndPoint!)));
+            return new SidecarHost(web, sidecar, workflows, router);
         }
         catch
         {
@@ -88,22 +95,28 @@ public sealed class SidecarHost : IAsyncDisposable
         await _sidecar.StopAsync();
         await _web.StopAsync();
         await _workflows.DisposeAsync();
+        // Only now: nothing is under way any more that others could take over too early.
+        if (_sidecar.Members is { } members) await members.DisposeAsync();
+        _router?.Dispose();
         await _web.DisposeAsync();
     }
 
-    private static void Map(WebApplication web, SidecarOptions options)
+    private static void Map(WebApplication web, SidecarOptions options, Func<WorkflowRouter?> router)
     {
         var http = web.Services.GetRequiredService<HttpApi>();
         var httpPorts = options.Apps.Select(static a => a.DaprHttpPort).ToHashSet();
         var invoke = web.Services.GetRequiredService<InvokeApi>();
+        var actors = web.Services.GetRequiredService<NeighbourActorApi>();
         web.Use(next => context =>
         {
-            if (context.Features.Get<CalledByNeighbour>() is { App: var called }) return invoke.AnswerNeighbourAsync(context, called);
+            if (context.Features.Get<CalledByNeighbour>() is { App: var called })
+                return HttpProtocol.IsHttp2(context.Request.Protocol) ? next(context) : NeighbourActorApi.IsFor(context) ? actors.AnswerAsync(context, called) : invoke.AnswerNeighbourAsync(context, called);
             if (httpPorts.Contains(context.Connection.LocalPort)) return http.HandleAsync(context, next);
             var sent = options.ApiToken is null ? null : context.Request.Headers["dapr-api-token"].ToString();
             if (options.ApiToken is null || (sent!.Length > 0 && ApiGuard.IsAllowed(options.ApiToken, sent))) return next(context);
             return ApiGuard.RefuseAsync(context.Response, StatusCode.Unauthenticated, sent!.Length == 0 ? "missing api token in request metadata" : "authentication error: api token mismatch");
         });
+        if (web.Services.GetRequiredService<Sidecar>() is { Members: not null } sidecar) web.Use(next => context => RouteWorkflowAsync(context, sidecar, router(), next));
         web.UseRouting();
         web.MapGrpcService<DaprGrpcService>();
         web.MapWorkflows();
@@ -112,13 +125,24 @@ public sealed class SidecarHost : IAsyncDisposable
             : ApiGuard.RefuseAsync(context.Response, StatusCode.Unknown, ApiGuard.UnknownRpc(context.Request.Path)));
     }
 
+    private static Task RouteWorkflowAsync(HttpContext context, Sidecar sidecar, WorkflowRouter? router, RequestDelegate next)
+    {
+        var caller = context.Features.Get<CalledByNeighbour>();
+        if (!WorkflowRouter.IsWorkflow(context.Request.Path.Value ?? "")) return caller is null ? next(context) : StreamForwarder.RefuseAsync(context, "only workflow calls come this way");
+        if (router is null) return StreamForwarder.RefuseAsync(context, "the sidecar starts");
+        if (caller is null) return router.RouteAsync(context, sidecar.FromPort(context.Connection.LocalPort), false, next);
+        // From here on as if it had come in on the app's own port.
+        context.Connection.LocalPort = caller.App.Options.DaprGrpcPort;
+        return router.RouteAsync(context, caller.App, true, next);
+    }
+
     private static Task UnknownPathAsync(HttpContext context)
     {
         var app = context.RequestServices.GetRequiredService<Sidecar>().FromPort(context.Connection.LocalPort);
         return new HttpCall(context, app, [], default, 0).ErrorAsync(DaprError.UnknownPath());
     }
 
-    private static void Listen(KestrelServerOptions kestrel, SidecarOptions options, List<(AppInstance App, ListenOptions Port)> internals)
+    private static void Listen(KestrelServerOptions kestrel, SidecarOptions options, List<(AppInstance App, ListenOptions Calls, ListenOptions Streams)> internals)
     {
         kestrel.AddServerHeader = false;
         // The API answers a body that is too large itself.
@@ -137,17 +161,22 @@ public sealed class SidecarHost : IAsyncDisposable
         if (sidecar.Neighbours is null) return;
         foreach (var instance in sidecar.Instances)
         {
-            kestrel.Listen(IPAddress.Loopback, instance.Options.DaprInternalPort ?? 0, port =>
-            {
-                port.Protocols = HttpProtocols.Http1;
-                port.Use(next => connection =>
-                {
-                    connection.Features.Set(new CalledByNeighbour(instance));
-                    return next(connection);
-                });
-                internals.Add((instance, port));
-            });
+            var (calls, streams) = (default(ListenOptions), default(ListenOptions));
+            kestrel.Listen(IPAddress.Loopback, instance.Options.DaprInternalPort ?? 0, port => calls = ForNeighbours(port, instance, HttpProtocols.Http1));
+            kestrel.Listen(IPAddress.Loopback, 0, port => streams = ForNeighbours(port, instance, HttpProtocols.Http2));
+            internals.Add((instance, calls!, streams!));
         }
+    }
+
+    private static ListenOptions ForNeighbours(ListenOptions port, AppInstance instance, HttpProtocols protocols)
+    {
+        port.Protocols = protocols;
+        port.Use(next => connection =>
+        {
+            connection.Features.Set(new CalledByNeighbour(instance));
+            return next(connection);
+        });
+        return port;
     }
 
     private static void Open(KestrelServerOptions kestrel, SidecarOptions options, int port, HttpProtocols protocols)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Data.Sqlite;
 
 namespace Danube.Dapr.LocalSidecar.Names;
@@ -18,7 +17,7 @@ internal sealed class HostsTable : IDisposable
     public HostsTable(NameResolution settings)
     {
         _settings = settings;
-        _writing = Open();
+        _writing = NamesFile.Open(settings);
         try
         {
             Execute(
@@ -29,7 +28,7 @@ internal sealed class HostsTable : IDisposable
                 CREATE INDEX IF NOT EXISTS {settings.TableName}_last_update_idx ON {settings.TableName} (last_update);
                 INSERT OR IGNORE INTO {settings.MetadataTableName} (key, value) VALUES ('nr-migrations', '1');
                 """);
-            _reading = Open();
+            _reading = NamesFile.Open(settings);
         }
         catch
         {
@@ -82,28 +81,6 @@ internal sealed class HostsTable : IDisposable
             command.CommandText = sql;
             foreach (var (name, value) in parameters) command.Parameters.AddWithValue(name, value);
             command.ExecuteNonQuery();
-        }
-    }
-
-    private SqliteConnection Open()
-    {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = _settings.Path, Pooling = false, Mode = SqliteOpenMode.ReadWriteCreate, DefaultTimeout = (int)Math.Ceiling(_settings.Timeout.TotalSeconds),
-        }.ToString());
-        try
-        {
-            connection.Open();
-            using var command = connection.CreateCommand();
-            // A lost line is written again in a moment: no commit waits for the disk.
-            command.CommandText = $"PRAGMA busy_timeout={((long)_settings.BusyTimeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;";
-            command.ExecuteNonQuery();
-            return connection;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
         }
     }
 }

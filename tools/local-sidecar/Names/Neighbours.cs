@@ -44,32 +44,38 @@ internal sealed partial class Neighbours : IAsyncDisposable
     }
 
     /// <summary>Sends a request to a sidecar that has the app.</summary>
-    /// <param name="request">Makes the request; called again when an address turns out to be dead.</param>
+    /// <param name="request">Makes the request; called again when an address turns out to be dead or another app's.</param>
     /// <returns>The app's answer, or null when no sidecar has the app.</returns>
     /// <exception cref="HttpRequestException">None of the listed sidecars could be reached, or the app could not.</exception>
     public async Task<HttpResponseMessage?> SendAsync(string appId, string @namespace, Func<AppChannel, HttpRequestMessage> request, CancellationToken cancellationToken)
     {
-        HttpRequestException? refused = null;
+        HttpRequestException? failed = null;
         for (var round = 1; ; round++)
         {
-            foreach (var address in Find(appId, @namespace))
+            var addresses = Find(appId, @namespace);
+            foreach (var address in addresses)
             {
                 try
                 {
-                    var response = await ChannelTo(address).SendAsync(request(ChannelTo(address)), cancellationToken);
+                    var sent = request(ChannelTo(address));
+                    // A body can be sent once: where there is another address, this one must take the call first.
+                    var isOnce = sent.Content is StreamContent;
+                    if (isOnce && addresses.Count > 1) sent.Headers.ExpectContinue = true;
+                    var response = await ChannelTo(address).SendAsync(sent, cancellationToken);
                     if (!response.Headers.TryGetValues(ProblemHeader, out var problem)) return response;
                     response.Dispose();
-                    throw new NeighbourException(Uri.UnescapeDataString(string.Concat(problem)));
+                    failed = new NeighbourException(Uri.UnescapeDataString(string.Concat(problem)));
+                    if (response.StatusCode != HttpStatusCode.MisdirectedRequest || (isOnce && addresses.Count == 1)) throw failed;
                 }
                 catch (HttpRequestException e) when (AppChannel.WasRefused(e))
                 {
                     // The process ended; its line stays until it is too old.
-                    refused = e;
+                    failed = e;
                     _channels.TryRemove(address, out _);
                 }
             }
-            if (refused is null) return null;
-            if (round == Rounds) throw refused;
+            if (failed is null) return null;
+            if (round == Rounds) throw failed;
             await Task.Delay(TimeSpan.FromSeconds(1), _time, cancellationToken);
         }
     }

@@ -58,15 +58,15 @@ public sealed class EtcdStateStore : IStateStore
     public async Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
     {
         if (operations.Count == 0) return;
-        if (operations.Count > _options.MaxTransactionOperations)
-            throw new TooManyOperationsException(operations.Count, _options.MaxTransactionOperations);
+        if (operations.Count > _options.MaxTransactionOperations && operations.Count(static o => !o.CheckOnly) is var count && count > _options.MaxTransactionOperations)
+            throw new TooManyOperationsException(count, _options.MaxTransactionOperations);
         var folded = Fold(operations);
         var writes = new EtcdWriter.Write[folded.Count];
         for (var i = 0; i < writes.Length; i++)
         {
             var (key, operation, guard) = folded[i];
             long? revision = guard is null ? null : guard.ETag is null ? 0 : Revision(guard.ETag, key);
-            writes[i] = new(key, Key(key), operation.Value is null ? null : UnsafeByteOperations.UnsafeWrap(operation.Value), await LeaseAsync(operation.TimeToLive, cancellationToken), revision);
+            writes[i] = new(key, Key(key), operation.Value is null ? null : UnsafeByteOperations.UnsafeWrap(operation.Value), await LeaseAsync(operation.TimeToLive, cancellationToken), revision, operation.CheckOnly);
         }
         await _writer.WriteAsync(writes).WaitAsync(cancellationToken);
     }

@@ -63,7 +63,7 @@ internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int o
         group.Add(alone);
         if (alone.Alone || _waiting.Count == 0) return group;
         var (operations, bytes) = (alone.Writes.Count, alone.Bytes);
-        var keys = alone.Writes.Select(static w => w.Key).ToHashSet();
+        var keys = alone.WrittenKeys.ToHashSet();
         for (var node = _waiting.First; node is not null && operations < operationsPerTransaction;)
         {
             var (next, batch) = (node.Next, node.Value);
@@ -75,7 +75,7 @@ internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int o
                 bytes += batch.Bytes;
             }
             // A batch that is passed over keeps its place before later ones with the same keys.
-            keys.UnionWith(batch.Writes.Select(static w => w.Key));
+            keys.UnionWith(batch.WrittenKeys);
             node = next;
         }
         return group;
@@ -143,6 +143,7 @@ internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int o
                     // The answer when some guard does not hold: what each key is at.
                     request.Failure.Add(new RequestOp { RequestRange = new RangeRequest { Key = write.Key, KeysOnly = true } });
                 }
+                if (write.CheckOnly) continue;
                 request.Success.Add(write.Value is null
                     ? new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = write.Key } }
                     : new RequestOp { RequestPut = new PutRequest { Key = write.Key, Value = write.Value, Lease = write.Lease } });
@@ -155,11 +156,14 @@ internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int o
     /// <param name="Name">The key as the caller knows it.</param>
     /// <param name="Value">Null deletes.</param>
     /// <param name="Revision">The revision at which the key must be, 0 for absent, null for any.</param>
-    internal readonly record struct Write(string Name, ByteString Key, ByteString? Value, long Lease, long? Revision);
+    /// <param name="CheckOnly">Whether only its revision matters; any number of batches may look at the same key together.</param>
+    internal readonly record struct Write(string Name, ByteString Key, ByteString? Value, long Lease, long? Revision, bool CheckOnly = false);
 
     private sealed class Batch(IReadOnlyList<Write> writes)
     {
         public IReadOnlyList<Write> Writes { get; } = writes;
+
+        public IEnumerable<ByteString> WrittenKeys => Writes.Where(static w => !w.CheckOnly).Select(static w => w.Key);
 
         public int Bytes { get; } = writes.Sum(static w => w.Key.Length + (w.Value?.Length ?? 0));
 

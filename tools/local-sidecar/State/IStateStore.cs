@@ -27,7 +27,8 @@ public sealed record StateEntry(string Key, byte[] Value, string ETag, DateTimeO
 /// <param name="ETag">When not null the write holds only if the key's etag is this one.</param>
 /// <param name="FirstWrite">When true and no etag is given, the write holds only if the key does not exist.</param>
 /// <param name="TimeToLive">When not null the value expires after this time.</param>
-public sealed record StateOperation(string Key, byte[]? Value, string? ETag = null, bool FirstWrite = false, TimeSpan? TimeToLive = null);
+/// <param name="CheckOnly">When true the condition must hold, but nothing is written.</param>
+public sealed record StateOperation(string Key, byte[]? Value, string? ETag = null, bool FirstWrite = false, TimeSpan? TimeToLive = null, bool CheckOnly = false);
 
 /// <summary>A conditional write met another etag than it asked for.</summary>
 public sealed class ETagMismatchException(string key) : Exception($"The etag of key '{key}' is not the one that was given.")

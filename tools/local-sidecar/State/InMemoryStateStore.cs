@@ -48,6 +48,7 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
                     for (var i = (undo?.Count ?? 0) - 1; i >= 0; i--) Put(undo![i].Key, undo[i].Before);
                     return Task.FromException(new ETagMismatchException(operation.Key));
                 }
+                if (operation.CheckOnly) continue;
                 undo?.Add((operation.Key, before));
                 Put(operation.Key, operation.Value is null ? null
                     : new StateEntry(operation.Key, operation.Value, Guid.NewGuid().ToString(), operation.TimeToLive is { } ttl ? now + ttl : null));

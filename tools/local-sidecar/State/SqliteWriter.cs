@@ -114,7 +114,7 @@ internal sealed class SqliteWriter : IDisposable
                 }
                 return new ETagMismatchException(operation.Key);
             }
-            Write(operation, now);
+            if (!operation.CheckOnly) Write(operation, now);
         }
         if (guarded) _release.ExecuteNonQuery();
         return null;
