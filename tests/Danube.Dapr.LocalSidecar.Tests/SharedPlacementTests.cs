@@ -40,6 +40,7 @@ public sealed class SharedPlacementTests
     {
         MemberRow[] members = [Member("a", 1, store: "memory:a"), Member("b", 2, store: "memory:b"), Member("c", 3, types: [])];
 
+        Assert.Equal(["a"], new PlacementTable(3, members, "a").Sharers);
         Assert.All(s_actors, actor => Assert.Equal(("a", "b", "a"), (Owner("a", actor), Owner("b", actor), Owner("c", actor))));
 
         string Owner(string self, ActorAddress actor) => new PlacementTable(3, members, self).OwnerOf(actor)!.Registration;

@@ -20,6 +20,50 @@ public sealed class KillTests
         await RunAsync(folder, $"type: state.etcd, version: v1, metadata: [ {{ name: endpoints, value: '{etcd.Endpoint}' }}, {{ name: actorStateStore, value: 'true' }} ]", kills: 8, seed: 2);
     }
 
+    [Fact]
+    public async Task TwoProcessesOfOneApp_KilledInTurn_LoseNothingThatTheyAcknowledged()
+    {
+        using var folder = new TempFolder();
+        var resources = Directory.CreateDirectory(Path.Combine(folder.Path, "components")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(resources, "statestore.yaml"),
+            $"kind: Component\nmetadata: {{ name: statestore }}\nspec: {{ type: state.sqlite, metadata: [ {{ name: connectionString, value: '{Path.Combine(folder.Path, "state.db")}' }}, {{ name: actorStateStore, value: 'true' }} ] }}");
+        await using var app = await new TestApp().StartAsync();
+        await using var other = await new TestApp().StartAsync();
+        (TestApp App, int Http, int Grpc)[] ports = [(app, TestApp.FreePort(), TestApp.FreePort()), (other, TestApp.FreePort(), TestApp.FreePort())];
+        var clients = ports.Select(static p => new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{p.Http}"), Timeout = TimeSpan.FromSeconds(30) }).ToList();
+        // Its clients and its worker are at the second one; the first, being older, has the workflows.
+        await using var ledger = new Ledger(clients[1], ports[1].Grpc);
+        SidecarProcess Start(int which) => SidecarProcess.Start(["--app-id", "a", "--app-port", $"{ports[which].App.Port}", "--dapr-http-port", $"{ports[which].Http}", "--dapr-grpc-port", $"{ports[which].Grpc}",
+            "--resources-path", resources, "--log-level", "warn"], folder.Path);
+        var sidecars = new List<SidecarProcess>();
+        try
+        {
+            for (var i = 0; i < 2; i++)
+            {
+                sidecars.Add(Start(i));
+                await sidecars[i].ReadyAsync(clients[i]);
+            }
+            ledger.Begin(writers: 1, reminders: 1, workflows: 4);
+            for (var kill = 0; kill < 4; kill++)
+            {
+                var finished = ledger.FinishedWorkflows;
+                await Workflows.Eventually.TrueAsync(() => ledger.FinishedWorkflows > finished + 3, $"workflows go on after {kill} kills: {sidecars[1].Output}");
+                await sidecars[kill % 2].KillAsync();
+                ledger.NextSidecar();
+                await sidecars[kill % 2].DisposeAsync();
+                sidecars[kill % 2] = Start(kill % 2);
+            }
+            await sidecars[1].ReadyAsync(clients[1]);
+            await ledger.FinishAsync();
+            await AssertNothingIsLostAsync(ledger, app, other);
+        }
+        finally
+        {
+            foreach (var sidecar in sidecars) await sidecar.DisposeAsync();
+            foreach (var client in clients) client.Dispose();
+        }
+    }
+
     private static async Task RunAsync(TempFolder folder, string store, int kills, int seed)
     {
         var resources = new DirectoryInfo(Path.Combine(folder.Path, "components"));
@@ -63,7 +107,7 @@ public sealed class KillTests
         }
     }
 
-    private static async Task AssertNothingIsLostAsync(Ledger ledger, TestApp app)
+    private static async Task AssertNothingIsLostAsync(Ledger ledger, params TestApp[] apps)
     {
         Assert.Empty(ledger.Violations);
         Assert.True(ledger.FinishedWorkflows > 0 && !ledger.Reminders.IsEmpty);
@@ -75,7 +119,7 @@ public sealed class KillTests
         }
         await TestSidecar.Eventually(() =>
         {
-            var fired = app.Calls.Select(static c => c.Path).Where(static p => p.Contains("/method/remind/", StringComparison.Ordinal)).Select(static p => p[(p.LastIndexOf('/') + 1)..]).ToHashSet();
+            var fired = apps.SelectMany(static a => a.Calls).Select(static c => c.Path).Where(static p => p.Contains("/method/remind/", StringComparison.Ordinal)).Select(static p => p[(p.LastIndexOf('/') + 1)..]).ToHashSet();
             return ledger.Reminders.Keys.All(fired.Contains);
         });
     }

@@ -32,6 +32,8 @@ internal sealed class AppChannel : IDisposable
             AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
             ConnectTimeout = TimeSpan.FromSeconds(5), PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+            // Only another sidecar is asked, and it says so in any case: a body that went too early is lost.
+            Expect100ContinueTimeout = TimeSpan.FromSeconds(30),
         });
     }
 

@@ -192,7 +192,7 @@ internal sealed partial class Membership : IAsyncDisposable
         if (version > _placement.Latest.Version) Take(new PlacementTable(version, members.Where(m => m.Namespace == _namespace), _registration));
         Volatile.Write(ref _published, hosts);
         if (_leaving.Done.IsCompleted && (_leaving.Version < version || !_leaving.Done.IsCompletedSuccessfully)) Leave(version);
-        if (!_placement.IsSettled && _acknowledged == version && members.All(m => m.Namespace != _namespace || m.Seen >= version)) Settle();
+        if (!_placement.IsSettled && _acknowledged == version && members.All(m => m.Seen >= version || !_placement.Latest.Sharers.Contains(m.Registration))) Settle();
     }
 
     private void Join(long now)
@@ -207,7 +207,7 @@ internal sealed partial class Membership : IAsyncDisposable
 
     private void Take(PlacementTable table)
     {
-        lock (_vanished) _vanished.UnionWith(_placement.Latest.Registrations.Where(r => !table.Registrations.Contains(r)));
+        lock (_vanished) _vanished.UnionWith(_placement.Latest.Sharers.Where(r => !table.Registrations.Contains(r)));
         lock (_members)
         {
             foreach (var gone in _members.Keys.Where(r => !table.Registrations.Contains(r)).ToList())

@@ -33,6 +33,8 @@ internal sealed class PlacementTable
         Version = version;
         var places = members.SelectMany(m => HostsOf(m).Select(h => new Place(m.Registration, h, m.Registration == self))).ToList();
         Registrations = places.Select(static p => p.Registration).ToFrozenSet(StringComparer.Ordinal);
+        var stores = places.Where(static p => p.IsHere && p.Host.Store is not null).Select(static p => p.Host.Store).ToHashSet();
+        Sharers = places.Where(p => stores.Contains(p.Host.Store)).Select(static p => p.Registration).ToFrozenSet(StringComparer.Ordinal);
         _actors = places.SelectMany(static p => p.Host.ActorTypes.Select(t => (Type: t, Place: p))).GroupBy(static t => t.Type, StringComparer.Ordinal)
             .ToFrozenDictionary(static g => g.Key, static g => WithOneStore([.. g.Select(static t => t.Place)]), StringComparer.Ordinal);
         _workflows = places.Where(static p => p.Host.Store is not null).GroupBy(static p => (p.Host.AppId, p.Host.Store!)).ToFrozenDictionary(static g => g.Key, static g => g.First());
@@ -44,6 +46,9 @@ internal sealed class PlacementTable
     public long Version { get; }
 
     public IReadOnlySet<string> Registrations { get; }
+
+    /// <summary>The members that can have what this process may have: those with one of its stores, which they keep as long as they live. The others need not be waited for.</summary>
+    public IReadOnlySet<string> Sharers { get; }
 
     public bool Hosts(string actorType) => _actors.ContainsKey(actorType);
 
