@@ -125,7 +125,8 @@ internal sealed partial class MaskActor(
             PlanId = request.PlanId,
             BatchId = request.BatchId,
             Target = request.Target,
-            Moves = request.Moves,
+            // Taken again in the middle of its batch the window is still for all of it: what it took from a broker must not look like an operator's drain.
+            Moves = Math.Max(old?.Moves ?? 0, request.Moves),
             OpenedAt = old is not null && old.OpenedAt < now ? old.OpenedAt : now,
             ExpiresAt = now.AddSeconds(options.CurrentValue.MaxMaskSeconds),
             Masked = masked,

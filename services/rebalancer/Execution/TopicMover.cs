@@ -17,12 +17,8 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// written down in the topic's actor before it is sent, and where the topic is decides what follows.
 /// </summary>
 internal sealed class TopicMover(
-    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, DoubleLoads doubleLoads, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
-    /// <summary>A broker counts a topic a moment before or after it lists it; only a difference that stays means something.</summary>
-    private const int Looks = 5;
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(250);
-
     /// <summary>How long one call watches before it leaves the waiting to the workflow's timers.</summary>
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(15);
@@ -109,7 +105,7 @@ internal sealed class TopicMover(
 
         if (MaskRules.InForce(topology, input.Move.To))
             return null;
-        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, 1));
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, input.BatchMoves));
         return masked.Reason is { } reason ? new BatchResult(ContinuationKind.Wait, reason, masked.Detail) : null;
     }
 
@@ -119,7 +115,8 @@ internal sealed class TopicMover(
         // Another run of this step sends it, or the topic is held no longer: the next look finds out which.
         if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(lease.MoveId, lease.Sends)))
             return new MoveResult(MoveProgress.Pending);
-        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading)]);
+        var detail = input.InFlight > 1 ? $"One of {input.InFlight} in flight." : "";
+        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, detail)]);
         // Too late for this one: another run may be about to send it again.
         if (time.GetElapsedTime(written) > Settled / 2)
             return new MoveResult(MoveProgress.Pending);
@@ -129,8 +126,7 @@ internal sealed class TopicMover(
             var answer = await danube.UnloadTopicAsync(input.Move.Topic, cancellationToken);
             if (answer.Outcome != UnloadOutcome.Accepted && await OwnerAsync(input, cancellationToken) == input.Move.From)
             {
-                var detail = $"Danube refused the unload: {answer.Detail}";
-                await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.Refused, detail), input.Move.From);
+                await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.Refused, $"Danube refused the unload: {answer.Detail}"), input.Move.From);
                 return new MoveResult(MoveProgress.Ended);
             }
         }
@@ -209,30 +205,7 @@ internal sealed class TopicMover(
         }
 
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Verifying, durationMs: elapsedMs)]);
-        return await LoadedTwiceAsync(input, elapsedMs, cancellationToken) ?? new MoveResult(MoveProgress.Landed, null, elapsedMs);
-    }
-
-    /// <summary>The target must have loaded exactly one topic more. One that was loaded twice ends the batch: it is known now which of its topics it was.</summary>
-    private async Task<MoveResult?> LoadedTwiceAsync(MoveInput input, double elapsedMs, CancellationToken cancellationToken)
-    {
-        if (input.Excess is not { } before)
-            return null;
-        double excess = 0;
-        for (var look = 1; look <= Looks; look++)
-        {
-            var listed = (await danube.ListBrokerTopicsAsync(input.Move.To, cancellationToken)).Count;
-            if (await TargetScan.ReadAsync(danube, input.Move.To, cancellationToken) is not { Owned: { } owned })
-                return null;
-            excess = owned - listed;
-            if (excess <= Math.Max(before, 0))
-                return null;
-            await Task.Delay(BetweenLooks, time, cancellationToken);
-        }
-
-        var detail = string.Create(CultureInfo.InvariantCulture,
-            $"Broker {input.Move.To} loaded it more than once: it has loaded {excess:0} topics more than it owns, {Math.Max(before, 0):0} before.");
-        await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.LoadedTwice, detail, elapsedMs), input.Move.To);
-        return new MoveResult(MoveProgress.Ended, new BatchResult(ContinuationKind.Stop, ReasonCode.LoadedTwice, $"{input.Move.Topic}: {detail}"), elapsedMs, excess);
+        return await doubleLoads.CheckAsync(input, elapsedMs, cancellationToken) ?? new MoveResult(MoveProgress.Landed, null, elapsedMs);
     }
 
     /// <summary>The broker of this move that died; null when both live.</summary>
