@@ -74,7 +74,7 @@ internal sealed class UnmaskActivity(ActorDirectory actors) : WorkflowActivity<B
     public override async Task<bool> RunAsync(WorkflowActivityContext context, BatchInput input)
     {
         using var span = RebalancerTracing.Start("unmask", input.TraceParent);
-        await actors.Mask.CloseAsync(input.BatchId);
+        await actors.Mask.EndAsync(input.BatchId);
         return true;
     }
 }

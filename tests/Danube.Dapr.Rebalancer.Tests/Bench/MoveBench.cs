@@ -131,6 +131,9 @@ internal sealed class MoveBench : IAsyncDisposable
         };
     }
 
+    /// <summary>A part of the rebalancer.</summary>
+    public T Part<T>() where T : notnull => _services.GetRequiredService<T>();
+
     /// <summary>Runs the workflows that were started until they end.</summary>
     public Task RunWorkflowsAsync() => _workflows.RunAsync();
 
