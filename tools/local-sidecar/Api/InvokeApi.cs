@@ -18,9 +18,6 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
 {
     private const string NoHost = "no host found with the given ID";
 
-    // HttpClient sends a body up to 1 KiB in any case, also to who answers "100 Continue" with a refusal.
-    private const long SmallBody = 64 * 1024;
-
     // Of one connection only, and those that each sidecar sets itself.
     private static readonly HashSet<string> OfOneHop = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -43,8 +40,8 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         var verb = Verbs.Contains(http.Request.Method) ? http.Request.Method : "POST";
         var body = Body(http.Request, appId);
         var policy = caller.Components.AppPolicy(id);
-        // With a policy the body may have to be sent again. So may a small one to another sidecar: it goes out even when that asks for none of it.
-        var buffered = body is not null && (policy is not null || (target is null && body.Headers.ContentLength <= SmallBody)) ? await body.ReadAsByteArrayAsync(http.RequestAborted) : null;
+        // With a policy the body may have to be sent again.
+        var buffered = policy is not null && body is not null ? await body.ReadAsByteArrayAsync(http.RequestAborted) : null;
         string url = "";
 
         HttpRequestMessage Compose(AppChannel channel, TraceContext trace)
