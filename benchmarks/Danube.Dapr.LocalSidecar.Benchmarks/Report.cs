@@ -3,11 +3,12 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Danube.Dapr.LocalSidecar.Benchmarks.Load;
 
 namespace Danube.Dapr.LocalSidecar.Benchmarks;
 
 /// <summary>What a run found, as JSON and Markdown.</summary>
-internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBefore, DiskFlush flush)
+internal sealed class Report(IReadOnlyList<Row> rows, IReadOnlyList<PacedRow> paced, string mode, string loadBefore, DiskFlush flush)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -15,18 +16,10 @@ internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBe
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
-    // daprd 1.18.3, one app, on a machine with two cores that client and app shared.
-    private static readonly Dictionary<(string Store, string Measure), double> Recorded = new()
-    {
-        [("memory", "state save")] = 22_500, [("memory", "state get")] = 22_500, [("memory", "workflow")] = 430, [("memory", "actor call")] = 5_000,
-        [("sqlite", "state save")] = 2_400, [("sqlite", "state get")] = 17_300, [("sqlite", "workflow")] = 140, [("sqlite", "actor call")] = 5_000,
-        [("etcd", "state save")] = 4_500, [("etcd", "state get")] = 6_400, [("etcd", "workflow")] = 190, [("etcd", "actor call")] = 5_000,
-    };
-
     public void Write(string folder)
     {
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, "sidecar.json"), JsonSerializer.Serialize(new { machine = Machine(), mode, loadBefore, flush, rows }, Json));
+        File.WriteAllText(Path.Combine(folder, "sidecar.json"), JsonSerializer.Serialize(new { machine = Machine(), mode, loadBefore, flush, rows, paced }, Json));
         File.WriteAllText(Path.Combine(folder, "sidecar.md"), Markdown());
     }
 
@@ -53,11 +46,23 @@ internal sealed class Report(IReadOnlyList<Row> rows, string mode, string loadBe
             }
             else
             {
-                double? recorded = r.Apps == 1 && Recorded.TryGetValue((r.Store, r.Measure), out var figure) ? figure : null;
+                double? recorded = r.Apps == 1 ? Recorded.Find(r.Store, r.Measure) : null;
                 text.AppendLine(CultureInfo.InvariantCulture, $"{N(recorded)} | {N(r.PerSecond / recorded)} | {N(Alone(r) / recorded)} |");
             }
         }
+        AppendPaced(text);
         return text.ToString();
+    }
+
+    private void AppendPaced(StringBuilder text)
+    {
+        if (paced.Count == 0) return;
+        text.AppendLine().AppendLine("## At a set pace").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"Calls that begin at a set pace, whether earlier ones have ended or not; their time counts from the moment they were due, up to 1 ms before they began. Below saturation 99 % of calls shall take less than {Paced.TargetMs} ms. A durable save waits for the disk (see above; \"put without sidecar\" is the same save straight to etcd), a workflow with one activity for at least four of its steps one after the other.").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"| sidecar | store | apps | measure | asked/s | calls/s | p50 ms | p99 ms | within {Paced.TargetMs} ms, % |");
+        text.AppendLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        foreach (var r in paced)
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {r.Sidecar} | {r.Store} | {r.Apps} | {r.Measure} | {N(r.AskedPerSecond)} | {N(r.PerSecond)} | {N(r.MedianMs)} | {N(r.P99Ms)} | {r.WithinTargetPercent:0.0} |");
     }
 
     private static double Alone(Row row) => Environment.ProcessorCount * 1e6 / row.AllCpuMicrosecondsPerCall;

@@ -10,16 +10,28 @@ namespace Danube.Dapr.LocalSidecar.Benchmarks;
 /// <summary>One row of the result: <c>local</c> or <c>daprd</c> under one load; processor time (which hardly depends on what else the machine does) and memory are those of all sidecars together, memory after this load and the most so far. All processor time is that of sidecars, clients, apps and etcd.</summary>
 internal sealed record Row(string Sidecar, string Store, int Apps, string Measure, int Clients, double PerSecond, double MedianMs, double P99Ms, double CpuMicrosecondsPerCall, double AllCpuMicrosecondsPerCall, double ResidentMb, double PeakMb);
 
+/// <summary>One row of the calls at a set pace; the last is the share of calls within <see cref="Paced.TargetMs"/> in percent.</summary>
+internal sealed record PacedRow(string Sidecar, string Store, int Apps, string Measure, double AskedPerSecond, double PerSecond, double MedianMs, double P99Ms, double WithinTargetPercent);
+
+/// <summary>Runs clients, each made by its number, one way or the other.</summary>
+internal delegate Task Runner(Func<int, Task<Func<int, Task>>> makeClient);
+
 /// <summary>All measures of one sidecar with one store.</summary>
-internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration)
+internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration, IReadOnlyList<string> measures, double paceShare)
 {
+    // How many calls can be under way when they begin at a set pace.
+    private const int ClientsOfPace = 64;
+
     private const int KeysPerClient = 500;
 
     // A save ends when the disk has it. etcd takes what came meanwhile into the next flush, so that more clients at once show what it can do.
     private const int ClientsOfEtcd = 64;
+    private const string Put = "put without sidecar";
     private static readonly string Value = new('x', 100);
 
     public List<Row> Rows { get; } = [];
+
+    public List<PacedRow> PacedRows { get; } = [];
 
     public static IReadOnlyList<string> Measures { get; } = ["state save", "state get", "actor call", "workflow", "publish", "invocation"];
 
@@ -35,20 +47,34 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration)
             await apps.ConnectWorkflowsAsync();
             // Each once before it counts: the local sidecar compiles its code while it runs, and what comes first would pay for the rest.
             Console.Error.WriteLine($"{sidecarName}, {store}, {appCount} app{(appCount == 1 ? "" : "s")}: warming up");
-            foreach (var measure in Measures) await MeasureAsync(measure, apps, ClientsOfEtcd, static () => default);
+            foreach (var measure in measures) await MeasureAsync(measure, apps, Closed(ClientsOfEtcd, static () => default));
             foreach (var count in clients)
-                foreach (var measure in Measures) await AddAsync(measure, count, cpu => MeasureAsync(measure, apps, count, cpu));
-            if (etcd is null || appCount > 1) return;
-            await AddAsync("state save", ClientsOfEtcd, cpu => MeasureAsync("state save", apps, ClientsOfEtcd, cpu));
-            foreach (var count in clients.Append(ClientsOfEtcd)) await AddAsync("put without sidecar", count, cpu => PutAsync(etcd.Endpoint, count, cpu));
+                foreach (var measure in measures) await AddAsync(measure, count, load => MeasureAsync(measure, apps, load));
+            if (paceShare > 0)
+                foreach (var measure in measures) await AddPacedAsync(measure, load => MeasureAsync(measure, apps, load));
+            if (etcd is null || appCount > 1 || !measures.Contains("state save")) return;
+            await AddAsync("state save", ClientsOfEtcd, load => MeasureAsync("state save", apps, load));
+            foreach (var count in clients.Append(ClientsOfEtcd)) await AddAsync(Put, count, load => PutAsync(etcd.Endpoint, load));
+            if (paceShare > 0) await AddPacedAsync(Put, load => PutAsync(etcd.Endpoint, load));
 
-            async Task AddAsync(string measure, int count, Func<Func<CpuTime>, Task<Measurement>> run)
+            async Task AddAsync(string measure, int count, Func<Runner, Task> run)
             {
                 Console.Error.Write($"{sidecarName}, {store}, {appCount} app{(appCount == 1 ? "" : "s")}, {count} client{(count == 1 ? "" : "s")}: {measure} ... ");
-                var found = await run(() => new CpuTime(
-                    sidecar.CpuSeconds, sidecar.CpuSeconds + Environment.CpuUsage.TotalTime.TotalSeconds + (etcd?.Process.CpuSeconds ?? 0)));
+                Measurement found = null!;
+                await run(Closed(count, () => new CpuTime(
+                    sidecar.CpuSeconds, sidecar.CpuSeconds + Environment.CpuUsage.TotalTime.TotalSeconds + (etcd?.Process.CpuSeconds ?? 0)), m => found = m));
                 Rows.Add(new Row(sidecarName, store, appCount, measure, count, found.PerSecond, found.MedianMs, found.P99Ms, found.Cpu.Sidecars * 1e6, found.Cpu.All * 1e6, sidecar.ResidentMb, sidecar.PeakMb));
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.PerSecond:0}/s, p99 {found.P99Ms:0.0} ms, {sidecar.ResidentMb:0} MB"));
+            }
+
+            async Task AddPacedAsync(string measure, Func<Runner, Task> run)
+            {
+                var perSecond = paceShare * Recorded.Rate(store, measure);
+                Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"{sidecarName}, {store}, {appCount} app{(appCount == 1 ? "" : "s")}, {perSecond:0}/s: {measure} ... "));
+                PacedMeasurement found = null!;
+                await run(async makeClient => found = await Paced.RunAsync(perSecond, ClientsOfPace, duration, duration, makeClient));
+                PacedRows.Add(new PacedRow(sidecarName, store, appCount, measure, perSecond, found.PerSecond, found.MedianMs, found.P99Ms, found.WithinTarget * 100));
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.PerSecond:0}/s, p99 {found.P99Ms:0.0} ms, {found.WithinTarget:0.0%} within {Paced.TargetMs} ms"));
             }
         }
         finally
@@ -57,19 +83,25 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration)
         }
     }
 
-    private Task<Measurement> MeasureAsync(string measure, BenchApps apps, int count, Func<CpuTime> cpu) => measure switch
+    private Runner Closed(int count, Func<CpuTime> cpu, Action<Measurement>? done = null) => async makeClient =>
     {
-        "state save" => HttpAsync(apps, count, cpu, static (i, _, n) => RawConnection.Request("POST", "/v1.0/state/statestore", $$"""[{"key":"c{{i}}-{{n}}","value":"{{Value}}"}]""")),
-        "state get" => HttpAsync(apps, count, cpu, static (i, _, n) => RawConnection.Request("GET", $"/v1.0/state/statestore/c{i}-{n}")),
-        "actor call" => HttpAsync(apps, count, cpu, static (i, app, n) => RawConnection.Request("PUT", $"/v1.0/actors/Bench{app}/a{i}-{n % 20}/method/m", "{}")),
+        var found = await ClosedLoop.RunAsync(count, duration, duration, cpu, makeClient);
+        done?.Invoke(found);
+    };
+
+    private static Task MeasureAsync(string measure, BenchApps apps, Runner load) => measure switch
+    {
+        "state save" => HttpAsync(apps, load, static (i, _, n) => RawConnection.Request("POST", "/v1.0/state/statestore", $$"""[{"key":"c{{i}}-{{n}}","value":"{{Value}}"}]""")),
+        "state get" => HttpAsync(apps, load, static (i, _, n) => RawConnection.Request("GET", $"/v1.0/state/statestore/c{i}-{n}")),
+        "actor call" => HttpAsync(apps, load, static (i, app, n) => RawConnection.Request("PUT", $"/v1.0/actors/Bench{app}/a{i}-{n % 20}/method/m", "{}")),
         // With several apps to the next one: through two sidecars.
-        "invocation" => HttpAsync(apps, count, cpu, (_, app, _) => RawConnection.Request("GET", $"/v1.0/invoke/bench{(app + 1) % apps.Ports.Count}/method/x")),
-        "publish" => PublishAsync(apps, count, cpu),
-        "workflow" => WorkflowAsync(apps, count, cpu),
+        "invocation" => HttpAsync(apps, load, (_, app, _) => RawConnection.Request("GET", $"/v1.0/invoke/bench{(app + 1) % apps.Ports.Count}/method/x")),
+        "publish" => PublishAsync(apps, load),
+        "workflow" => WorkflowAsync(apps, load),
         _ => throw new ArgumentOutOfRangeException(nameof(measure), measure, null),
     };
 
-    private Task<Measurement> HttpAsync(BenchApps apps, int count, Func<CpuTime> cpu, Func<int, int, int, byte[]> request) => ClosedLoop.RunAsync(count, duration, duration, cpu, async i =>
+    private static Task HttpAsync(BenchApps apps, Runner load, Func<int, int, int, byte[]> request) => load(async i =>
     {
         var app = i % apps.Ports.Count;
         var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
@@ -82,19 +114,19 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration)
     });
 
     // The same saves, sent straight to etcd: what it and the disk leave to a sidecar.
-    private async Task<Measurement> PutAsync(string endpoint, int count, Func<CpuTime> cpu)
+    private static async Task PutAsync(string endpoint, Runner load)
     {
         using var channel = GrpcChannel.ForAddress("http://" + endpoint);
         var client = new KV.KVClient(channel);
         var value = ByteString.CopyFromUtf8($"\"{Value}\"");
-        return await ClosedLoop.RunAsync(count, duration, duration, cpu, i =>
+        await load(i =>
         {
             var keys = Enumerable.Range(0, KeysPerClient).Select(n => ByteString.CopyFromUtf8(string.Create(CultureInfo.InvariantCulture, $"bench0||c{i}-{n}"))).ToArray();
             return Task.FromResult<Func<int, Task>>(async n => await client.PutAsync(new PutRequest { Key = keys[n % KeysPerClient], Value = value }));
         });
     }
 
-    private Task<Measurement> PublishAsync(BenchApps apps, int count, Func<CpuTime> cpu) => ClosedLoop.RunAsync(count, duration, duration, cpu, async i =>
+    private static Task PublishAsync(BenchApps apps, Runner load) => load(async i =>
     {
         var app = i % apps.Ports.Count;
         var connection = await RawConnection.OpenAsync(apps.Ports[app].HttpPort);
@@ -108,11 +140,11 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration)
         };
     });
 
-    private Task<Measurement> WorkflowAsync(BenchApps apps, int count, Func<CpuTime> cpu)
+    private static Task WorkflowAsync(BenchApps apps, Runner load)
     {
         var run = Guid.NewGuid().ToString("N")[..8];
         var all = apps.Workflows;
-        return ClosedLoop.RunAsync(count, duration, duration, cpu, i => Task.FromResult<Func<int, Task>>(async n =>
+        return load(i => Task.FromResult<Func<int, Task>>(async n =>
         {
             var client = all[i % all.Count];
             var id = string.Create(CultureInfo.InvariantCulture, $"{run}-{i}-{n}");

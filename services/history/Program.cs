@@ -9,6 +9,7 @@ using Microsoft.Extensions.Options;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults(DaprNames.Apps.History);
+builder.AddStateStore(nameof(ReasonCode.StoreUnavailable), (services, cancel) => services.GetRequiredService<DaprClient>().GetByteStateAsync(DaprNames.StateStore, DaprNames.StoreProbeKey, cancellationToken: cancel));
 builder.Services.AddSingleton<IValidateOptions<HistoryOptions>, HistoryOptionsValidator>();
 builder.Services.AddOptionsWithValidateOnStart<HistoryOptions>().BindConfiguration(HistoryOptions.SectionName);
 builder.Services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));

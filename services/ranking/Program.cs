@@ -8,6 +8,7 @@ using Microsoft.Extensions.Options;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults(DaprNames.Apps.Ranking);
+builder.AddStateStore(nameof(ReasonCode.StoreUnavailable), (services, cancel) => services.GetRequiredService<DaprClient>().GetByteStateAsync(DaprNames.StateStore, DaprNames.StoreProbeKey, cancellationToken: cancel));
 builder.Services.AddSingleton<IValidateOptions<RankingOptions>, RankingOptionsValidator>();
 builder.Services.AddOptionsWithValidateOnStart<RankingOptions>().BindConfiguration(RankingOptions.SectionName);
 builder.Services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));

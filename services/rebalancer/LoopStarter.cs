@@ -1,9 +1,12 @@
 using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Options;
+using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer;
 
 /// <summary>Starts the control loop when the process starts, and tries until the sidecar is there. Every replica does so; the actor is one.</summary>
-internal sealed partial class LoopStarter(ActorDirectory actors, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LoopStarter> logger) : BackgroundService
+internal sealed partial class LoopStarter(
+    ActorDirectory actors, IOptions<RebalancerOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LoopStarter> logger) : BackgroundService
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
@@ -12,6 +15,8 @@ internal sealed partial class LoopStarter(ActorDirectory actors, IHostApplicatio
     {
         // The sidecar calls back to ask which actors live here, so the server must listen first.
         await StartedAsync(stoppingToken);
+        if (options.Value.UnloadsInFlight is > 1 and var inFlight)
+            ManyInFlight(inFlight);
         var pause = FirstPause;
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -37,6 +42,9 @@ internal sealed partial class LoopStarter(ActorDirectory actors, IHostApplicatio
         using var onStart = lifetime.ApplicationStarted.Register(started.SetResult);
         await started.Task.WaitAsync(stoppingToken);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Rebalancer:UnloadsInFlight is {InFlight}: when Danube's leader dies while that many topics are in flight, all of them are left without owner; 1 is safe")]
+    private partial void ManyInFlight(int inFlight);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The control loop runs")]
     private partial void Started();

@@ -70,6 +70,7 @@ internal static class RebalancerServices
         services.AddSingleton<BatchPreflight>();
         services.AddSingleton<Recreation>();
         services.AddSingleton<Ghosts>();
+        services.AddSingleton<DoubleLoads>();
         services.AddSingleton<TopicMover>();
         services.AddSingleton<BatchSettler>();
         services.AddSingleton<TopicRepairer>();
@@ -93,6 +94,7 @@ internal static class RebalancerServices
         workflows.RegisterActivity<PreflightActivity>();
         workflows.RegisterActivity<MaskActivity>();
         workflows.RegisterActivity<MoveTopicActivity>();
+        workflows.RegisterActivity<CheckWaveActivity>();
         workflows.RegisterActivity<UnmaskActivity>();
         workflows.RegisterActivity<SettleActivity>();
         workflows.RegisterActivity<RepairTopicActivity>();

@@ -83,6 +83,9 @@ public sealed record RebalancerStatus
     /// <summary>Rest between two mask windows, in seconds.</summary>
     public double RestSeconds { get; init; }
 
+    /// <summary>Unloads that may be in flight at the same time. Above 1 as many topics are left without owner when Danube's leader dies in that moment.</summary>
+    public int UnloadsInFlight { get; init; } = 1;
+
     /// <summary>The last cycle.</summary>
     public CycleRecord? LastCycle { get; init; }
 

@@ -6,6 +6,9 @@ public static class DaprNames
     /// <summary>The state store component: actors, reminders, workflows and history live in it.</summary>
     public const string StateStore = "statestore";
 
+    /// <summary>A key that nobody writes: reading it shows whether the store answers.</summary>
+    public const string StoreProbeKey = "store-probe";
+
     /// <summary>The pub/sub component.</summary>
     public const string PubSub = "pubsub";
 

@@ -174,6 +174,9 @@ public enum ReasonCode
     /// <summary>The idempotency key was used for another command.</summary>
     KeyReused,
 
+    /// <summary>The state store does not answer.</summary>
+    StoreUnavailable,
+
     /// <summary>An unexpected error; the detail has it.</summary>
     Fault,
 }

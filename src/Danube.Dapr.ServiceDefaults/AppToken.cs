@@ -15,7 +15,7 @@ internal static class AppToken
 
     private const string Header = "dapr-api-token";
 
-    private static readonly string[] OpenPaths = ["/healthz", "/metrics"];
+    private static readonly string[] OpenPaths = ["/healthz", StoreExtensions.Path, "/metrics"];
 
     /// <summary>Adds the check when a token is configured.</summary>
     internal static void UseAppToken(this WebApplication app)

@@ -64,6 +64,7 @@ public static class ServiceDefaultsExtensions
         app.MapPrometheusScrapingEndpoint("/metrics");
         // Actor hosts map their own anonymous /healthz; the lower order makes this one win instead of being ambiguous.
         app.MapHealthChecks("/healthz").WithOrder(-1);
+        app.MapStoreHealth();
         return app;
     }
 

@@ -16,7 +16,7 @@ internal static class Telemetry
     /// <summary>The standard variable that turns the OTLP exporter on.</summary>
     private const string OtlpEndpointKey = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-    private static readonly string[] QuietPaths = ["/healthz", "/metrics", "/dapr/config", "/dapr/subscribe"];
+    private static readonly string[] QuietPaths = ["/healthz", StoreExtensions.Path, "/metrics", "/dapr/config", "/dapr/subscribe"];
 
     internal static void AddTelemetry(this WebApplicationBuilder builder, string appId)
     {

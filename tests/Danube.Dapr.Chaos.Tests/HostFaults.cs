@@ -3,7 +3,7 @@ using Danube.Dapr.Chaos.Tests.Harness;
 
 namespace Danube.Dapr.Chaos.Tests;
 
-/// <summary>Faults of the machine below the control plane, each on a cluster that is started for it.</summary>
+/// <summary>Faults that need a cluster of their own: those of the machine below the control plane, and what only shows with other settings.</summary>
 [Collection("chaos")]
 public sealed class HostFaults
 {
@@ -16,6 +16,29 @@ public sealed class HostFaults
     [SmallDiskFact]
     public Task Disk_FullForAWhile_LosesAndRepeatsNothing() =>
         UnderUnrestAsync(new ChaosOptions { Name = "disk", Seed = Seed, Store = Store.Sqlite, DiskMegabytes = 32 }, DiskFull.RunAsync);
+
+    [Fact]
+    public async Task Leader_LostWithFourInFlight_StrandsThoseAtMost_AndAllAreNamedAndRepaired()
+    {
+        const int Four = 4;
+        await using var cluster = await ChaosCluster.StartAsync(new ChaosOptions
+        {
+            Name = "flight",
+            Seed = Seed,
+            Store = Store.Sqlite,
+            Environment = new Dictionary<string, string>
+            {
+                ["Rebalancer__UnloadsInFlight"] = $"{Four}",
+                ["Rebalancer__StartMovesPerMask"] = "25",
+                ["Rebalancer__MoveTimeoutSeconds"] = "5",
+                ["Rebalancer__Repair"] = "advise",
+                // Nothing moves by itself: what is in flight is what the test asked for.
+                ["Rebalancer__Mode"] = "observe",
+            },
+        });
+        await LeaderLoss.RunAsync(cluster, Four);
+        await new Invariants(cluster, new ChaosReport(Seed), Four).HoldAsync();
+    }
 
     private static async Task UnderUnrestAsync(ChaosOptions options, Func<ChaosCluster, Task> fault)
     {

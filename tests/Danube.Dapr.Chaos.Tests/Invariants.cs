@@ -8,7 +8,10 @@ namespace Danube.Dapr.Chaos.Tests;
 /// What must hold when things are quiet again, whatever was killed. Judged by the simulator's own log and state; the control plane's records are read only to
 /// compare them with it.
 /// </summary>
-internal sealed class Invariants(ChaosCluster cluster, ChaosReport report)
+/// <param name="cluster">The cluster.</param>
+/// <param name="report">Where it is written down.</param>
+/// <param name="inFlight">How many unloads of ours a broker may have at once.</param>
+internal sealed class Invariants(ChaosCluster cluster, ChaosReport report, int inFlight = 1)
 {
     /// <summary>
     /// The cluster must have been without a step for so long to count as quiet. What a plan does between its steps is seen otherwise: no plan runs, no move is open. This is for a call that a killed process
@@ -72,7 +75,7 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report)
         report.MissingInHistory += missing.Count;
         faults.AddRange(missing);
 
-        var limits = OneAtATime(events).ToList();
+        var limits = TooManyAtOnce(events).ToList();
         report.LimitsBroken += limits.Count;
         faults.AddRange(limits);
 
@@ -205,13 +208,14 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report)
         }
     }
 
-    /// <summary>No broker had two unloads of ours at once: accepted, and not yet let go.</summary>
-    private static IEnumerable<string> OneAtATime(IReadOnlyList<SimulatedEvent> events)
+    /// <summary>No broker had more unloads of ours at once than allowed: accepted, and not yet let go. A broker lets go in the order in which it was told.</summary>
+    private IEnumerable<string> TooManyAtOnce(IReadOnlyList<SimulatedEvent> events)
     {
-        var under = new Dictionary<string, SimulatedEvent>();
+        var under = new Dictionary<string, List<SimulatedEvent>>();
         var draining = new HashSet<string>();
         foreach (var e in events)
         {
+            var open = e.Broker is null ? [] : under.TryGetValue(e.Broker, out var known) ? known : under[e.Broker] = [];
             switch (e.Event)
             {
                 case "state" when e.Detail!.StartsWith("draining", StringComparison.Ordinal):
@@ -221,15 +225,20 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report)
                     draining.Remove(e.Broker!);
                     break;
                 case "kill" or "deregister":
-                    under.Remove(e.Broker!);
+                    open.Clear();
                     break;
                 case "unload-posted" when !draining.Contains(e.Broker!):
-                    if (under.TryGetValue(e.Broker!, out var before) && before.Topic != e.Topic)
-                        yield return $"{e.Topic} was unloaded from {e.Broker} before {before.Topic} was let go (events {before.Seq} and {e.Seq})";
-                    under[e.Broker!] = e;
+                    open.RemoveAll(o => o.Topic == e.Topic);
+                    if (open.Count >= inFlight)
+                    {
+                        yield return $"{e.Topic} was unloaded from {e.Broker} before {open[0].Topic} was let go (events {open[0].Seq} and {e.Seq})";
+                        open.Clear();
+                    }
+
+                    open.Add(e);
                     break;
                 case "unload-end" or "seal-failed" or "dead-copy":
-                    under.Remove(e.Broker!);
+                    open.RemoveRange(0, open.FindIndex(o => o.Topic == e.Topic) is var at and >= 0 ? at + 1 : open.Count);
                     break;
             }
         }

@@ -37,10 +37,12 @@ public sealed class ShortSet(SharedCluster shared) : IClassFixture<SharedCluster
     }
 
     [Fact]
-    public Task Etcd_DownForAWhileInAMove_GoesOnWithItsData() => shared.UnderUnrestAsync(async cluster =>
+    public Task Etcd_DownOrHangingInAMove_IsTold_AndGoesOnWithItsData() => shared.UnderUnrestAsync(async cluster =>
     {
-        if (cluster.Has(ChaosCluster.Etcd))
-            await StoreOutage.RunAsync(cluster, shared.Report, TimeSpan.FromSeconds(30));
+        if (!cluster.Has(ChaosCluster.Etcd))
+            return;
+        await StoreOutage.RunAsync(cluster, shared.Report, TimeSpan.FromSeconds(30), () => StoreRefusals.WhileDownAsync(cluster));
+        await StoreRefusals.WhileHangingAsync(cluster);
     });
 
     [Theory]

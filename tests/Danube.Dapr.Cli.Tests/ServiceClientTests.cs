@@ -1,5 +1,7 @@
+using System.Net;
 using Danube.Dapr.Cli.Commands;
 using Danube.Dapr.Cli.Services;
+using Danube.Dapr.Contracts;
 
 namespace Danube.Dapr.Cli.Tests;
 
@@ -27,4 +29,69 @@ public sealed class ServiceClientTests
 
     [Fact]
     public void TopicPath_Name_KeepsItsSlashes() => Assert.Equal("/topics/default/a%20b", ReadCommands.TopicPath("/default/a b"));
+
+    [Fact]
+    public async Task Store_Down_IsOneLineThatSaysWhatAndWhatToDo()
+    {
+        using var http = new HttpClient(new Answering((path, _) => Task.FromResult(Problem(503, "StoreUnavailable", "The state store does not answer: refused."))));
+
+        var refusal = await Assert.ThrowsAsync<CliException>(() => new ServiceClient(http, Addresses).GetAsync<RebalancerStatus>("rebalancer", "/status", default));
+
+        Assert.Equal(ExitCodes.Failed, refusal.ExitCode);
+        Assert.StartsWith("rebalancer is there, but its state store is not (StoreUnavailable). The state store does not answer: refused. Look at the store", refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', refusal.Message);
+    }
+
+    [Theory]
+    [InlineData("GET", false)]
+    [InlineData("POST", true)]
+    public async Task Store_ThatHangs_IsFoundOutBeforeTheTimeLimit(string method, bool mayBeDone)
+    {
+        using var http = new HttpClient(new Answering(async (path, cancel) =>
+        {
+            if (path == "/healthz/store")
+                return Problem(503, "StoreUnavailable", "A read got nothing within 2 s.");
+            await Task.Delay(Timeout.Infinite, cancel);
+            throw new OperationCanceledException(cancel);
+        }));
+
+        var refusal = await Assert.ThrowsAsync<CliException>(() =>
+            new ServiceClient(http, Addresses, TimeSpan.FromMilliseconds(50)).SendAsync<RebalancerStatus>(new HttpMethod(method), "rebalancer", "/pause", null, default));
+
+        Assert.Contains("A read got nothing within 2 s.", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(mayBeDone, refusal.Message.Contains("may be done all the same", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(200)]
+    [InlineData(404)]
+    public async Task Answer_ThatIsSlowThoughItsStoreIsThere_IsWaitedFor(int health)
+    {
+        var asked = new TaskCompletionSource();
+        using var http = new HttpClient(new Answering(async (path, cancel) =>
+        {
+            if (path == "/healthz/store")
+            {
+                asked.TrySetResult();
+                return new HttpResponseMessage((HttpStatusCode)health);
+            }
+
+            await asked.Task.WaitAsync(cancel);
+            return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent("""{"mode":"auto","policy":"balanced"}""") };
+        }));
+
+        var answer = await new ServiceClient(http, Addresses, TimeSpan.FromMilliseconds(50)).GetAsync<RebalancerStatus>("rebalancer", "/status", default);
+
+        Assert.Equal("auto", answer.Value!.Mode);
+    }
+
+    private static ServiceAddresses Addresses => new("127.0.0.1", 5100, null);
+
+    private static HttpResponseMessage Problem(int status, string code, string detail) =>
+        new((HttpStatusCode)status) { Content = new StringContent($$"""{"title":"x","detail":"{{detail}}","code":"{{code}}"}""") };
+
+    private sealed class Answering(Func<string, CancellationToken, Task<HttpResponseMessage>> answer) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => answer(request.RequestUri!.AbsolutePath, cancellationToken);
+    }
 }

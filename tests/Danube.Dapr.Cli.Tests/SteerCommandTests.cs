@@ -173,6 +173,17 @@ public sealed class SteerCommandTests : IDisposable
             Assert.Contains(expected, text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(4, true)]
+    public void Status_WithMoreThanOneInFlight_WarnsAndNamesTheRisk(int inFlight, bool warns)
+    {
+        var text = Render(console => Tables.Status(new RebalancerStatus { Mode = "auto", Policy = "balanced", UnloadsInFlight = inFlight }, console));
+
+        Assert.Equal(warns, text.Contains($"Warning: up to {inFlight} unloads are in flight", StringComparison.Ordinal));
+        Assert.Equal(warns, text.Contains("left without owner", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Story_OfAPlanThatStopped_NamesWhatIsLeftToDo_AndTheMeasuredEffect()
     {

@@ -29,10 +29,13 @@ public sealed class CommandLineParserTests
     }
 
     [Fact]
-    public void Parse_AppProtocol_IsHttpOrAnError()
+    public void Parse_AppProtocol_IsHttpGrpcOrAnError()
     {
-        Assert.Single(Parse("--app-id", "a", "--app-protocol", "http").Apps);
-        Assert.Equal("--app-protocol 'grpc' is not available here; http is", Error("--app-id", "a", "--app-protocol", "grpc"));
+        Assert.Equal(AppProtocol.Http, Assert.Single(Parse("--app-id", "a").Apps).AppProtocol);
+        Assert.Equal(AppProtocol.Grpc, Assert.Single(Parse("--app-id", "a", "--app-protocol", "grpc").Apps).AppProtocol);
+        Assert.Equal([AppProtocol.Http, AppProtocol.Grpc], Parse("--app", "app-id=a,dapr-http-port=3600,dapr-grpc-port=50002", "--app", "app-id=b,app-protocol=grpc,dapr-http-port=3601,dapr-grpc-port=50003").Apps.Select(static a => a.AppProtocol));
+        Assert.Equal("--app-protocol 'grpcs' is not available here; http and grpc are", Error("--app-id", "a", "--app-protocol", "grpcs"));
+        Assert.Contains("app-protocol 'h2c' is not available here", Error("--app", "app-id=a,dapr-http-port=3500,dapr-grpc-port=1,app-protocol=h2c"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -117,8 +117,21 @@ internal sealed class TestSidecar : IAsyncDisposable
         folder.Write("pubsub.yaml", "kind: Component\nmetadata: { name: pubsub }\nspec: { type: pubsub.in-memory }");
         if (!File.Exists(Path.Combine(folder.Path, "statestore.yaml")))
             folder.Write("statestore.yaml", "kind: Component\nmetadata: { name: statestore }\nspec: { type: state.in-memory, metadata: [ { name: actorStateStore, value: 'true' } ] }");
-        var options = apps.Select(static a => new AppOptions { AppId = a.AppId, AppPort = a.AppPort, DaprHttpPort = TestApp.FreePort(), DaprGrpcPort = TestApp.FreePort() }).ToList();
-        var host = await SidecarHost.StartAsync(change(new SidecarOptions { Apps = options, ResourcePaths = [folder.Path], LogLevel = LogLevel.None }));
+        List<AppOptions> options;
+        SidecarHost host;
+        for (var tries = 1; ; tries++)
+        {
+            options = apps.Select(static a => new AppOptions { AppId = a.AppId, AppPort = a.AppPort, DaprHttpPort = TestApp.FreePort(), DaprGrpcPort = TestApp.FreePort() }).ToList();
+            try
+            {
+                host = await SidecarHost.StartAsync(change(new SidecarOptions { Apps = options, ResourcePaths = [folder.Path], LogLevel = LogLevel.None }));
+                break;
+            }
+            catch (IOException) when (tries < 5)
+            {
+                // Another process took a port that was free just now.
+            }
+        }
         var sidecar = new TestSidecar(folder, ownsFolder, host, options);
         foreach (var client in sidecar.Clients) await Eventually(async () => (await client.GetAsync(new Uri("/v1.0/healthz", UriKind.Relative))).StatusCode == HttpStatusCode.NoContent);
         return sidecar;

@@ -1,4 +1,5 @@
 using System.Net;
+using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Tests.Bench;
 
@@ -207,6 +208,30 @@ public sealed class ApiTests : IAsyncLifetime
         Assert.Equal(MoveState.Cancelled, (await _api.GetAsync<MoveRecord>(place)).State);
         Assert.Equal((HttpStatusCode.Conflict, nameof(ReasonCode.Cancelled)), (tooLate.StatusCode, await ApiBench.CodeAsync(tooLate)));
         Assert.Empty(_bench.Unloads());
+    }
+
+    [Fact]
+    public async Task Delete_OfAMoveInFlight_SaysThatItEndsFirst_AndTheOthersAreCancelled()
+    {
+        var a = _bench.Brokers.MaxBy(broker => _bench.TopicsOf(broker).Count)!;
+        var b = _bench.Brokers.First(broker => broker != a);
+        _bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
+        var plan = _bench.PlanOf([.. _bench.TopicsOf(a).Take(3).Select(t => (t, b))]);
+        await _bench.Directory.Control.SubmitAsync(new(plan, "test"));
+        var running = _bench.RunWorkflowsAsync();
+        await MoveBench.UntilAsync(() => _bench.Unloads().Count == 1, "the first unload");
+        var place = $"/moves/{MoveRecord.IdOf(plan.Id, plan.Moves[0].Topic)}";
+
+        using var cancelled = await _api.SendAsync(HttpMethod.Delete, place);
+        _bench.Cluster.SetFault(Fault.HangingWatcher, on: false, target: a);
+        await running;
+
+        var answer = await ApiBench.ReadAsync<CommandResponse>(cancelled, HttpStatusCode.Accepted);
+        Assert.Contains("is between its brokers already: it ends well first", answer.Detail, StringComparison.Ordinal);
+        var moves = await _bench.Directory.Plan(plan.Id).GetMovesAsync();
+        Assert.Equal([MoveState.Done, MoveState.Cancelled, MoveState.Cancelled], moves.Select(m => m.State));
+        Assert.All(moves.Skip(1), m => Assert.Equal((ReasonCode.Cancelled, "An operator cancelled the plan."), (m.Reason!.Value, m.Detail)));
+        Assert.All(_bench.States().Values, state => Assert.Equal("active", state));
     }
 
     [Fact]

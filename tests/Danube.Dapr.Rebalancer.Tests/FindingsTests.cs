@@ -2,6 +2,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Tests.Bench;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -36,6 +37,26 @@ public sealed class FindingsTests : IAsyncLifetime
 
         Assert.Empty(await FindingsAsync());
         Assert.Empty(_bench.Events.Happened);
+    }
+
+    [Fact]
+    public async Task BrokerThatWasActivatedHere_IsNotFoundDrainedByAReportFromBefore()
+    {
+        var broker = _bench.Brokers[1];
+        using var drained = await _api.PostAsync($"/brokers/{broker}/drain");
+        await _bench.RunWorkflowsAsync();
+        var before = _bench.Snapshot();
+        using var activated = await _api.PostAsync($"/brokers/{broker}/activate");
+        var state = await _bench.Directory.Control.GetStateAsync();
+
+        IReadOnlyList<Finding> Of(ControlState remembered, double seconds) => FindingRules.Of(before with { Time = before.Time.AddSeconds(seconds) }, [], remembered, _bench.Options, _bench.Time.GetUtcNow());
+        Assert.DoesNotContain(Of(state, 1), f => f.Kind == FindingKind.BrokerDrained);
+        Assert.Equal(broker, Assert.Single(Of(state, _bench.Options.MaxReportAgeSeconds + 60), f => f.Kind == FindingKind.BrokerDrained).Subject);
+        Assert.Contains(Of(state with { Activated = [] }, 1), f => f.Kind == FindingKind.BrokerDrained);
+
+        using var again = await _api.PostAsync($"/brokers/{broker}/drain");
+        await _bench.RunWorkflowsAsync();
+        Assert.Contains(Of(await _bench.Directory.Control.GetStateAsync(), 1), f => f is { Kind: FindingKind.BrokerDrained, Severity: FindingSeverity.Info });
     }
 
     [Fact]

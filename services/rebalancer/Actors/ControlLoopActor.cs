@@ -36,6 +36,7 @@ internal sealed partial class ControlLoopActor(
     private const string CycleReminder = "cycle";
     private const int KeptPlans = 100;
     private const int KeptCommands = 100;
+    private const int KeptActivations = 100;
 
     /// <summary>The timer of a plan that waits for approval counts as late after so long: the clock was set back.</summary>
     private static readonly TimeSpan LateTimer = TimeSpan.FromMinutes(1);
@@ -197,6 +198,7 @@ internal sealed partial class ControlLoopActor(
         var intent = state.Drains.FirstOrDefault(d => d.BrokerId == brokerId);
         await drains.OpenAsync(brokerId);
         state = Without(state, brokerId);
+        state = state with { Activated = [.. state.Activated.Where(a => a.BrokerId != brokerId).TakeLast(KeptActivations - 1), new ActivatedBroker(brokerId, time.GetUtcNow())] };
         var stops = state.Active is { } active && active.PlanId == intent?.PlanId;
         if (stops)
             state = state with { Active = state.Active! with { Cancelled = true } };
@@ -428,7 +430,7 @@ internal sealed partial class ControlLoopActor(
     }
 
     private static ControlState With(ControlState state, DrainIntent intent) =>
-        state with { Drains = [.. state.Drains.Where(d => d.BrokerId != intent.BrokerId), intent] };
+        state with { Drains = [.. state.Drains.Where(d => d.BrokerId != intent.BrokerId), intent], Activated = [.. state.Activated.Where(a => a.BrokerId != intent.BrokerId)] };
 
     private static ControlState Without(ControlState state, string broker) => state with { Drains = [.. state.Drains.Where(d => d.BrokerId != broker)] };
 

@@ -15,6 +15,9 @@ public interface IMaskActor : IActor
     /// <summary>Undoes what the batch's window masked. Nothing happens when another window, or none, is open.</summary>
     Task CloseAsync(string batchId);
 
+    /// <summary>Undoes what the batch's window masked, and lets no late run of one of its steps mask anything again.</summary>
+    Task EndAsync(string batchId);
+
     /// <summary>Which brokers are masked, or were in the last minute.</summary>
     Task<IReadOnlyList<MaskSpan>> GetSpansAsync();
 

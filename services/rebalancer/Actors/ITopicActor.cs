@@ -12,8 +12,8 @@ public interface ITopicActor : IActor
     /// <summary>What is remembered; null when nothing is.</summary>
     Task<TopicState?> GetAsync();
 
-    /// <summary>Writes down that the unload is about to be sent; false when the move does not hold the topic.</summary>
-    Task<bool> BeginUnloadAsync(string moveId);
+    /// <summary>Writes down that the unload is about to be sent; false when it must not be.</summary>
+    Task<bool> BeginUnloadAsync(UnloadRequest request);
 
     /// <summary>Frees the topic of a move that did nothing to it.</summary>
     Task ReleaseAsync(string moveId);
@@ -30,6 +30,11 @@ public interface ITopicActor : IActor
 /// <param name="Owner">Who owns it now, when known.</param>
 /// <param name="FailedOn">The broker on which it went wrong, or null.</param>
 public sealed record TopicEnd(MoveEnd End, string? Owner, string? FailedOn);
+
+/// <summary>A run of a move's step is about to send the unload.</summary>
+/// <param name="MoveId">The move.</param>
+/// <param name="Sends">How often it had been sent when the run decided to send it; it may not when that has changed.</param>
+public sealed record UnloadRequest(string MoveId, int Sends);
 
 /// <summary>Pin of a topic; null frees it.</summary>
 public sealed record TopicPinning(string? BrokerId);

@@ -18,7 +18,9 @@ internal sealed partial class MaskActor(
 {
     private const string StateKey = "window";
     private const string SpansKey = "spans";
+    private const string EndedKey = "ended";
     private const string ExpiryReminder = "expiry";
+    private const int RememberedBatches = 16;
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(5);
 
     public async Task<MaskWindow?> GetAsync()
@@ -32,6 +34,8 @@ internal sealed partial class MaskActor(
     public async Task<MaskAnswer> OpenAsync(MaskRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
+        if ((await EndedAsync()).Contains(request.BatchId))
+            return new MaskAnswer([], ReasonCode.Reserved, "Its batch has ended.");
         var window = await GetAsync();
         if (window is not null && window.BatchId != request.BatchId)
         {
@@ -76,6 +80,18 @@ internal sealed partial class MaskActor(
             await CloseAsync(window);
     }
 
+    public async Task EndAsync(string batchId)
+    {
+        var ended = await EndedAsync();
+        if (!ended.Contains(batchId))
+        {
+            await StateManager.SetStateAsync<IReadOnlyList<string>>(EndedKey, [.. ended.TakeLast(RememberedBatches - 1), batchId]);
+            await SaveStateAsync();
+        }
+
+        await CloseAsync(batchId);
+    }
+
     public async Task CloseUnlessAsync(string runningPlanId)
     {
         if (await GetAsync() is { } window && window.PlanId != runningPlanId)
@@ -109,7 +125,8 @@ internal sealed partial class MaskActor(
             PlanId = request.PlanId,
             BatchId = request.BatchId,
             Target = request.Target,
-            Moves = request.Moves,
+            // Taken again in the middle of its batch the window is still for all of it: what it took from a broker must not look like an operator's drain.
+            Moves = Math.Max(old?.Moves ?? 0, request.Moves),
             OpenedAt = old is not null && old.OpenedAt < now ? old.OpenedAt : now,
             ExpiresAt = now.AddSeconds(options.CurrentValue.MaxMaskSeconds),
             Masked = masked,
@@ -144,6 +161,12 @@ internal sealed partial class MaskActor(
         await StateManager.SetStateAsync(SpansKey, MaskSpans.End(await SpansAsync(), time.GetUtcNow()));
         await SaveStateAsync();
         await UnregisterReminderAsync(ExpiryReminder);
+    }
+
+    private async Task<IReadOnlyList<string>> EndedAsync()
+    {
+        var stored = await StateManager.TryGetStateAsync<IReadOnlyList<string>>(EndedKey);
+        return stored.HasValue ? stored.Value : [];
     }
 
     private async Task<IReadOnlyList<MaskSpan>> SpansAsync()

@@ -35,9 +35,10 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
         return stored.HasValue ? stored.Value : null;
     }
 
-    public async Task<bool> BeginUnloadAsync(string moveId)
+    public async Task<bool> BeginUnloadAsync(UnloadRequest request)
     {
-        if (TopicGate.BeginUnload(await LoadAsync(), moveId, time.GetUtcNow()) is not { } state)
+        ArgumentNullException.ThrowIfNull(request);
+        if (TopicGate.BeginUnload(await LoadAsync(), request.MoveId, request.Sends, time.GetUtcNow()) is not { } state)
             return false;
         await StoreAsync(state);
         return true;

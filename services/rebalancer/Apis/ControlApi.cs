@@ -98,6 +98,7 @@ internal sealed class StatusReader(ActorDirectory actors, IOptionsMonitor<Rebala
             DrainedBrokers = [.. state.Drains.Select(d => d.BrokerId)],
             MovesPerWindow = Math.Min(pace.MovesPerWindow, options.MaxMovesPerMask),
             RestSeconds = pace.RestSeconds,
+            UnloadsInFlight = options.UnloadsInFlight,
             LastCycle = state.LastCycle,
             MovesLastHour = state.Ledger.Total(now),
             MaxMovesPerHour = options.MaxMovesPerHour,

@@ -94,7 +94,9 @@ internal static class MovesApi
         if (PlanProgress.IsEnd(move.State))
             return Answers.Refused(ReasonCode.Cancelled, $"The move has ended already: {move.State}.");
         var answer = await actors.Control.CancelAsync(move.PlanId);
-        return answer.Reason is { } reason ? Answers.Refused(reason, answer.Detail) : Answers.Started(answer.Detail, move.PlanId);
+        if (answer.Reason is { } reason)
+            return Answers.Refused(reason, answer.Detail);
+        return Answers.Started(move.State < MoveState.Unloading ? answer.Detail : $"{move.Topic} is between its brokers already: it ends well first. {answer.Detail}", move.PlanId);
     }
 
     /// <summary>The slashes of a topic's name may come as they are, encoded, or cleaned away by the sidecar.</summary>

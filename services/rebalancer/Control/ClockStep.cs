@@ -50,6 +50,7 @@ internal static class ClockStep
         Ledger = state.Ledger.Moved(step),
         RecentMoves = [.. state.RecentMoves.Select(m => m with { At = m.At + step })],
         Drains = [.. state.Drains.Select(d => d with { Since = d.Since + step, NotBefore = d.NotBefore + step })],
+        Activated = [.. state.Activated.Select(a => a with { At = a.At + step })],
         EffectsDue = [.. state.EffectsDue.Select(e => e with { At = e.At + step })],
         Stalls = [.. state.Stalls.Select(s => s with { Since = s.Since + step })],
         BuiltIn = state.BuiltIn is { } builtIn ? builtIn with { SeenAt = builtIn.SeenAt + step } : null,

@@ -41,6 +41,9 @@ public sealed record ControlState
     /// <summary>Brokers that an operator took out through this service.</summary>
     public IReadOnlyList<DrainIntent> Drains { get; init; } = [];
 
+    /// <summary>Brokers that an operator took in again through this service, newest last: a report from before still shows them as drained.</summary>
+    public IReadOnlyList<ActivatedBroker> Activated { get; init; } = [];
+
     /// <summary>Topics whose repair failed: not tried again by itself.</summary>
     public IReadOnlyList<string> RepairFailed { get; init; } = [];
 
@@ -153,6 +156,9 @@ public sealed record BrokerAddress(string Address, string BrokerId, DateTimeOffs
 /// <param name="Subject">Broker id or topic name; empty for the cluster.</param>
 /// <param name="Since">When it was announced.</param>
 public sealed record OpenFinding(FindingKind Kind, string Subject, DateTimeOffset Since);
+
+/// <summary>A broker was taken in again.</summary>
+public sealed record ActivatedBroker(string BrokerId, DateTimeOffset At);
 
 /// <summary>A move that was made.</summary>
 public sealed record RecentMove(string Topic, string From, string To, DateTimeOffset At);

@@ -67,8 +67,12 @@ internal static class Outcomes
     {
         // A repair stops at its first surprise by itself; it is no reason to stop moves.
         var failures = all.Where(m => m.Cause != MoveCause.Repair).ToList();
-        if (failures.FirstOrDefault(m => m.State == MoveState.Stuck) is { } stuck)
-            return new OpenCircuit(now, ReasonCode.Timeout, $"Topic {stuck.Topic} is stuck on broker {StuckOn(stuck)} on its way from {stuck.From} to {stuck.To}: {stuck.Detail}");
+        if (failures.Where(m => m.State == MoveState.Stuck).ToList() is [var stuck, .. var others])
+        {
+            return new OpenCircuit(now, ReasonCode.Timeout,
+                $"Topic {stuck.Topic} is stuck on broker {StuckOn(stuck)} on its way from {stuck.From} to {stuck.To}: {stuck.Detail}{(others.Count > 0 ? $" Stuck as well: {string.Join(", ", others.Select(m => m.Topic))}." : "")}");
+        }
+
         if (failures.FirstOrDefault(m => m.Reason is ReasonCode.LoadedTwice or ReasonCode.DeadCopy) is { } bad)
             return new OpenCircuit(now, bad.Reason!.Value, $"Topic {bad.Topic}: {bad.Detail}");
         if (result.Reason is ReasonCode.ClientImpact)

@@ -41,7 +41,7 @@ internal sealed class BatchPreflight(
             return new PreflightResult([], false, leader, facts.Raft.Term, TargetBaseline.Unknown, null);
         return new PreflightResult(
             reserved, mask, leader, facts.Raft.Term, await BaselineAsync(batch.Target, reserved, facts, cancellationToken), null,
-            await ClientSigns.ReadAsync(danube, reserved.Select(m => m.From).Prepend(batch.Target), cancellationToken));
+            await ClientSigns.ReadAsync(danube, reserved.Select(m => m.From).Prepend(batch.Target), cancellationToken), options.UnloadsInFlight);
     }
 
     private async Task<ClusterFacts> ReadAsync(BatchInput batch, CancellationToken cancellationToken)

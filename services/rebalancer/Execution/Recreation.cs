@@ -2,6 +2,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Topics;
 using Danube.Dapr.Rebalancer.Workflows;
 
 namespace Danube.Dapr.Rebalancer.Execution;
@@ -13,11 +14,11 @@ namespace Danube.Dapr.Rebalancer.Execution;
 internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder)
 {
     /// <summary>Deletes and creates, and watches where it lands.</summary>
-    public async Task<MoveResult> BeginAsync(MoveInput input, Func<Task<MoveResult?>> watch, CancellationToken cancellationToken)
+    public async Task<MoveResult> BeginAsync(MoveInput input, Lease lease, Func<Task<MoveResult?>> watch, CancellationToken cancellationToken)
     {
         var topic = input.Move.Topic;
-        if (!await actors.Topic(topic).BeginUnloadAsync(input.Move.MoveId(input.PlanId)))
-            return new MoveResult(MoveProgress.Interrupted, new BatchResult(ContinuationKind.Wait, ReasonCode.Reserved, "The topic is no longer held for this move."));
+        if (!await actors.Topic(topic).BeginUnloadAsync(new UnloadRequest(lease.MoveId, lease.Sends)))
+            return new MoveResult(MoveProgress.Pending);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted, to be created again on its target.")]);
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
         if (deleted.Outcome is not (DeleteTopicOutcome.Deleted or DeleteTopicOutcome.NotFound))

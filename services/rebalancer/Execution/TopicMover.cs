@@ -17,17 +17,13 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// written down in the topic's actor before it is sent, and where the topic is decides what follows.
 /// </summary>
 internal sealed class TopicMover(
-    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, DoubleLoads doubleLoads, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
-    /// <summary>A broker counts a topic a moment before or after it lists it; only a difference that stays means something.</summary>
-    private const int Looks = 5;
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(250);
-
     /// <summary>How long one call watches before it leaves the waiting to the workflow's timers.</summary>
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(15);
 
-    /// <summary>A request that a dead process sent may still be on its way for this long; only then is it sent again.</summary>
+    /// <summary>A request that another run of this step sent, perhaps in a process that is dead, may still be on its way for this long; only then is it sent again.</summary>
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(3);
 
     public async Task<MoveResult> MoveAsync(MoveInput input, CancellationToken cancellationToken = default)
@@ -57,10 +53,10 @@ internal sealed class TopicMover(
 
         return lease.Step == LeaseStep.Unloading
             ? await FollowAsync(input, lease, cancellationToken)
-            : await BeginAsync(input, cancellationToken);
+            : await BeginAsync(input, lease, cancellationToken);
     }
 
-    private async Task<MoveResult> BeginAsync(MoveInput input, CancellationToken cancellationToken)
+    private async Task<MoveResult> BeginAsync(MoveInput input, Lease lease, CancellationToken cancellationToken)
     {
         var go = await actors.Control.MayContinueAsync(input.PlanId);
         if (go.Kind != ContinuationKind.Go)
@@ -70,13 +66,18 @@ internal sealed class TopicMover(
         var owner = (await danube.DescribeTopicAsync(input.Move.Topic, cancellationToken)).ResolvedOwner;
         if (owner != input.Move.From)
         {
+            // Moved by another run of this very step, which was given out again after a crash: that is how far the move has come, and no reason to skip it.
+            if ((await actors.Topic(input.Move.Topic).GetAsync())?.Lease is not { Step: LeaseStep.Reserved })
+                return new MoveResult(MoveProgress.Pending);
             var reason = owner is null ? ReasonCode.Stranded : owner == input.Move.To ? ReasonCode.AlreadyThere : ReasonCode.OwnerChanged;
             await recorder.EndAsync(input.PlanId,
                 recorder.At(input.PlanId, input.Move, MoveState.Skipped, reason, $"Its owner is {owner ?? "nobody"} at the moment of its unload."), owner);
             return new MoveResult(MoveProgress.Ended);
         }
 
-        return input.Move.Recreate ? await recreation.BeginAsync(input, () => WatchAsync(input, time.GetUtcNow(), cancellationToken), cancellationToken) : await UnloadAsync(input, cancellationToken);
+        return input.Move.Recreate
+            ? await recreation.BeginAsync(input, lease, () => WatchAsync(input, time.GetUtcNow(), cancellationToken), cancellationToken)
+            : await UnloadAsync(input, lease, cancellationToken);
     }
 
     /// <summary>Leader and Raft term as at the preflight, and the mask in force, or the landing still certain without one.</summary>
@@ -104,24 +105,28 @@ internal sealed class TopicMover(
 
         if (MaskRules.InForce(topology, input.Move.To))
             return null;
-        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, 1));
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, input.BatchMoves));
         return masked.Reason is { } reason ? new BatchResult(ContinuationKind.Wait, reason, masked.Detail) : null;
     }
 
-    private async Task<MoveResult> UnloadAsync(MoveInput input, CancellationToken cancellationToken)
+    private async Task<MoveResult> UnloadAsync(MoveInput input, Lease lease, CancellationToken cancellationToken)
     {
-        var moveId = input.Move.MoveId(input.PlanId);
-        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(moveId))
-            return new MoveResult(MoveProgress.Interrupted, new BatchResult(ContinuationKind.Wait, ReasonCode.Reserved, "The topic is no longer held for this move."));
-        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading)]);
+        var written = time.GetTimestamp();
+        // Another run of this step sends it, or the topic is held no longer: the next look finds out which.
+        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(lease.MoveId, lease.Sends)))
+            return new MoveResult(MoveProgress.Pending);
+        var detail = input.InFlight > 1 ? $"One of {input.InFlight} in flight." : "";
+        await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, detail)]);
+        // Too late for this one: another run may be about to send it again.
+        if (time.GetElapsedTime(written) > Settled / 2)
+            return new MoveResult(MoveProgress.Pending);
         var sent = time.GetUtcNow();
         try
         {
             var answer = await danube.UnloadTopicAsync(input.Move.Topic, cancellationToken);
             if (answer.Outcome != UnloadOutcome.Accepted && await OwnerAsync(input, cancellationToken) == input.Move.From)
             {
-                var detail = $"Danube refused the unload: {answer.Detail}";
-                await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.Refused, detail), input.Move.From);
+                await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.Refused, $"Danube refused the unload: {answer.Detail}"), input.Move.From);
                 return new MoveResult(MoveProgress.Ended);
             }
         }
@@ -148,14 +153,14 @@ internal sealed class TopicMover(
             return await GiveUpAsync(input, owner, elapsed);
         if (elapsed > Settled && await DeadAsync(input, cancellationToken) is { } dead)
             return await LoseAsync(input, owner, dead, elapsed);
-        if (owner == input.Move.From && elapsed > Settled)
+        if (owner == input.Move.From && time.GetUtcNow() - (lease.LastSentAt ?? sent) > Settled)
         {
             // The request was lost with the process that sent it, or Danube did not take it: the topic never left.
             return await WhyNotNowAsync(input, cancellationToken) is { Reason: not ReasonCode.Drift } why
                 ? new MoveResult(MoveProgress.Pending, why with { Kind = ContinuationKind.Go })
                 : input.Move.Recreate
-                    ? await recreation.BeginAsync(input, () => WatchAsync(input, sent, cancellationToken), cancellationToken)
-                    : await UnloadAsync(input, cancellationToken);
+                    ? await recreation.BeginAsync(input, lease, () => WatchAsync(input, sent, cancellationToken), cancellationToken)
+                    : await UnloadAsync(input, lease, cancellationToken);
         }
 
         return new MoveResult(MoveProgress.Pending);
@@ -200,30 +205,7 @@ internal sealed class TopicMover(
         }
 
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Verifying, durationMs: elapsedMs)]);
-        return await LoadedTwiceAsync(input, elapsedMs, cancellationToken) ?? new MoveResult(MoveProgress.Landed, null, elapsedMs);
-    }
-
-    /// <summary>The target must have loaded exactly one topic more. One that was loaded twice ends the batch: it is known now which of its topics it was.</summary>
-    private async Task<MoveResult?> LoadedTwiceAsync(MoveInput input, double elapsedMs, CancellationToken cancellationToken)
-    {
-        if (input.Excess is not { } before)
-            return null;
-        double excess = 0;
-        for (var look = 1; look <= Looks; look++)
-        {
-            var listed = (await danube.ListBrokerTopicsAsync(input.Move.To, cancellationToken)).Count;
-            if (await TargetScan.ReadAsync(danube, input.Move.To, cancellationToken) is not { Owned: { } owned })
-                return null;
-            excess = owned - listed;
-            if (excess <= Math.Max(before, 0))
-                return null;
-            await Task.Delay(BetweenLooks, time, cancellationToken);
-        }
-
-        var detail = string.Create(CultureInfo.InvariantCulture,
-            $"Broker {input.Move.To} loaded it more than once: it has loaded {excess:0} topics more than it owns, {Math.Max(before, 0):0} before.");
-        await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.LoadedTwice, detail, elapsedMs), input.Move.To);
-        return new MoveResult(MoveProgress.Ended, new BatchResult(ContinuationKind.Stop, ReasonCode.LoadedTwice, $"{input.Move.Topic}: {detail}"), elapsedMs, excess);
+        return await doubleLoads.CheckAsync(input, elapsedMs, cancellationToken) ?? new MoveResult(MoveProgress.Landed, null, elapsedMs);
     }
 
     /// <summary>The broker of this move that died; null when both live.</summary>

@@ -46,8 +46,11 @@ internal sealed class TopicRepairer(
         if (held.Denial is { } denial)
             return await EndAsync(input, MoveState.Skipped, denial.Reason, denial.Detail, null, null);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Reserved)]);
+        var ours = true;
         try
         {
+            // What a run that was killed left masked: unloaded from its helper's broker the topic could go nowhere.
+            await actors.Mask.CloseAsync(MaskId(input));
             if (held.Step == LeaseStep.Unloading)
             {
                 // The unload was sent, or the topic deleted, before a crash: it may be on its way to an owner, and must not be loaded a second time meanwhile.
@@ -60,17 +63,23 @@ internal sealed class TopicRepairer(
             {
                 await RemoveHelperAsync(input.Move.Topic, ownership, cancellationToken);
                 if (held.Step == LeaseStep.Unloading)
+                {
                     await RefusesNothingAsync(input.Move.Topic, owners[0], cancellationToken);
+                    metrics.RepairEnded(true);
+                    return await EndAsync(input, MoveState.Done, null, $"Owned by {owners[0]} and served again.", owners[0], null);
+                }
+
                 return await EndAsync(input, MoveState.Skipped, ReasonCode.AlreadyThere, $"Broker {owners[0]} owns it: nothing to repair.", owners[0], null);
             }
 
             if (ownership.Topics.FirstOrDefault(t => t.Name == input.Move.Topic) is not { } listed)
                 return await EndAsync(input, MoveState.Skipped, ReasonCode.Stranded, "Danube lists no such topic: nothing to repair.", null, null);
             await ghosts.SilenceAsync(await ghosts.FindAsync(cancellationToken), cancellationToken);
+            await GoesOnAsync(input.Move.Topic, held.Lease!);
             await LetGoOfGhostAsync(input.Move.Topic, cancellationToken);
             var owner = listed.Delivery == TopicDelivery.Reliable
-                ? await RepairReliableAsync(input, ownership, cancellationToken)
-                : await RepairNonReliableAsync(input, ownership, cancellationToken);
+                ? await RepairReliableAsync(input, held.Lease!, ownership, cancellationToken)
+                : await RepairNonReliableAsync(input, held.Lease!, ownership, cancellationToken);
             var elapsed = time.GetElapsedTime(started).TotalMilliseconds;
             await RefusesNothingAsync(input.Move.Topic, owner, cancellationToken);
             metrics.RepairEnded(true);
@@ -83,28 +92,35 @@ internal sealed class TopicRepairer(
             var end = await EndAsync(input, MoveState.Failed, surprise.Reason, surprise.Message, surprise.Owner, null, surprise.Owner);
             return end with { Interruption = new BatchResult(ContinuationKind.Stop, surprise.Reason, $"{input.Move.Topic}: {surprise.Message}") };
         }
+        catch (OtherRunException)
+        {
+            ours = false;
+            throw;
+        }
         finally
         {
-            await actors.Mask.CloseAsync(input.BatchId);
+            if (ours)
+                await actors.Mask.CloseAsync(MaskId(input));
         }
     }
 
-    private async Task<string> RepairReliableAsync(MoveInput input, TopicOwnership ownership, CancellationToken cancellationToken)
+    private async Task<string> RepairReliableAsync(MoveInput input, Lease held, TopicOwnership ownership, CancellationToken cancellationToken)
     {
         var topic = input.Move.Topic;
         var unclean = await UncleanBrokersAsync(topic);
-        var carrier = await CarrierAsync(topic, unclean, cancellationToken) ?? await CreateHelperAsync(input, ownership, unclean, TopicDelivery.Reliable, cancellationToken);
+        var carrier = await CarrierAsync(topic, unclean, cancellationToken) ?? await CreateHelperAsync(input, held, ownership, unclean, TopicDelivery.Reliable, cancellationToken);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, $"Loaded on {carrier} through a name that begins alike.")]);
         if ((await danube.LookupTopicAsync(carrier, topic, cancellationToken)).Outcome != LookupOutcome.Connect)
         {
+            await GoesOnAsync(topic, held);
             var producer = await danube.CreateProducerAsync(carrier, topic, $"repair-{Guid.NewGuid():n}", TopicDelivery.Reliable, cancellationToken);
             if (producer.Outcome != CreateProducerOutcome.Created)
                 throw new RepairException(ReasonCode.Refused, $"Broker {carrier} did not load it ({producer.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
         }
 
         if (unclean.Count > 0)
-            await OnlyCleanAsync(input, carrier, unclean, ownership, cancellationToken);
-        await actors.Topic(topic).BeginUnloadAsync(input.Move.MoveId(input.PlanId));
+            await OnlyCleanAsync(input, held, carrier, unclean, ownership, cancellationToken);
+        await BeginUnloadAsync(input, held);
         var unload = await danube.UnloadTopicAsync(topic, cancellationToken);
         if (unload.Outcome != UnloadOutcome.Accepted)
             throw new RepairException(ReasonCode.Refused, $"Danube refused to unload it from {carrier} ({unload.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
@@ -113,7 +129,7 @@ internal sealed class TopicRepairer(
         return owner;
     }
 
-    private async Task<string> RepairNonReliableAsync(MoveInput input, TopicOwnership ownership, CancellationToken cancellationToken)
+    private async Task<string> RepairNonReliableAsync(MoveInput input, Lease held, TopicOwnership ownership, CancellationToken cancellationToken)
     {
         var topic = input.Move.Topic;
         // Danube says NonReliable also when it does not know. Only what was known to be NonReliable while it lived is deleted.
@@ -129,15 +145,29 @@ internal sealed class TopicRepairer(
 
         var unclean = await UncleanBrokersAsync(topic);
         if (await CarrierAsync(topic, unclean, cancellationToken) is null)
-            await CreateHelperAsync(input, ownership, unclean, TopicDelivery.NonReliable, cancellationToken);
+            await CreateHelperAsync(input, held, ownership, unclean, TopicDelivery.NonReliable, cancellationToken);
         // Written down before it is deleted: from here on every try creates it first when it is not there.
-        await actors.Topic(topic).BeginUnloadAsync(input.Move.MoveId(input.PlanId));
+        await BeginUnloadAsync(input, held);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted and created again.")]);
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
         if (deleted.Outcome != DeleteTopicOutcome.Deleted)
             throw new RepairException(ReasonCode.Refused, $"Danube refused to delete it ({deleted.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
         await CreateAgainAsync(input, cancellationToken);
         return await OwnedAsync(topic, cancellationToken);
+    }
+
+    private async Task BeginUnloadAsync(MoveInput input, Lease held)
+    {
+        await GoesOnAsync(input.Move.Topic, held);
+        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(held.MoveId, held.Sends)))
+            throw new OtherRunException(input.Move.Topic);
+    }
+
+    /// <summary>Before each step that changes something: a later run of this repair asked for the topic, or it has ended, and this one must not go on beside it.</summary>
+    private async Task GoesOnAsync(string topic, Lease held)
+    {
+        if ((await actors.Topic(topic).GetAsync())?.Lease is not { } now || now.MoveId != held.MoveId || now.Asks != held.Asks)
+            throw new OtherRunException(topic);
     }
 
     private async Task<string?> WhyNotThereAsync(MoveInput input, CancellationToken cancellationToken)
@@ -198,32 +228,29 @@ internal sealed class TopicRepairer(
 
     /// <summary>Creates the helper on an active broker that never failed this topic, under a mask.</summary>
     private async Task<string> CreateHelperAsync(
-        MoveInput input, TopicOwnership ownership, HashSet<string> unclean, TopicDelivery delivery, CancellationToken cancellationToken)
+        MoveInput input, Lease held, TopicOwnership ownership, HashSet<string> unclean, TopicDelivery delivery, CancellationToken cancellationToken)
     {
         var carrier = await LeastLoadedAsync(ownership, unclean, null, cancellationToken)
             ?? throw new RepairException(ReasonCode.BrokerNotActive, "No active broker without a bad record for this topic answers.");
         var helper = input.Move.Topic + HelperSuffix;
-        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, carrier, 1));
-        if (masked.Reason is { } reason)
-            throw new RepairException(reason, masked.Detail);
+        await MaskAsync(input, held, carrier);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Masked, null, $"Helper topic on {carrier}.")]);
+        await GoesOnAsync(input.Move.Topic, held);
         var created = await danube.CreateTopicAsync(helper, delivery, cancellationToken);
         if (created.Outcome is not (CreateTopicOutcome.Accepted or CreateTopicOutcome.AlreadyExists))
             throw new RepairException(ReasonCode.Refused, $"Danube refused to create the helper topic {helper}: {created.Detail}");
         var owner = await OwnedAsync(helper, cancellationToken);
-        await actors.Mask.CloseAsync(input.BatchId);
+        await actors.Mask.CloseAsync(MaskId(input));
         return owner;
     }
 
     /// <summary>Danube would give the topic to any active broker but the carrier, also to one with a dead copy: so only one that is clean may take it.</summary>
-    private async Task OnlyCleanAsync(MoveInput input, string carrier, HashSet<string> unclean, TopicOwnership ownership, CancellationToken cancellationToken)
+    private async Task OnlyCleanAsync(MoveInput input, Lease held, string carrier, HashSet<string> unclean, TopicOwnership ownership, CancellationToken cancellationToken)
     {
         var target = await LeastLoadedAsync(ownership, unclean, carrier, cancellationToken)
             ?? throw new RepairException(ReasonCode.DeadCopy,
                 $"Besides {carrier} only brokers are left that may hold a dead copy of it. Left to do: activate another broker, then repair it again; delete the helper topic {input.Move.Topic}{HelperSuffix} when it exists.");
-        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, target, 1));
-        if (masked.Reason is { } reason)
-            throw new RepairException(reason, masked.Detail);
+        await MaskAsync(input, held, target);
     }
 
     /// <summary>The active broker with the fewest topics that answers and has no bad record for the topic; null when there is none.</summary>
@@ -240,6 +267,18 @@ internal sealed class TopicRepairer(
         }
 
         return null;
+    }
+
+    /// <summary>One window for each topic, so that it can be ended for good with the topic's repair.</summary>
+    private static string MaskId(MoveInput input) => $"{input.BatchId}-{input.Move.Topic}";
+
+    private async Task MaskAsync(MoveInput input, Lease held, string target)
+    {
+        await GoesOnAsync(input.Move.Topic, held);
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, MaskId(input), target, 1));
+        await GoesOnAsync(input.Move.Topic, held);
+        if (masked.Reason is { } reason)
+            throw new RepairException(reason, masked.Detail);
     }
 
     private async Task RemoveHelperAsync(string topic, TopicOwnership ownership, CancellationToken cancellationToken)
@@ -337,8 +376,12 @@ internal sealed class TopicRepairer(
     private async Task<MoveResult> EndAsync(MoveInput input, MoveState state, ReasonCode? reason, string detail, string? owner, double? durationMs, string? failedOn = null)
     {
         await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, state, reason, detail, durationMs), owner, failedOn);
+        await actors.Mask.EndAsync(MaskId(input));
         return new MoveResult(MoveProgress.Ended, null, durationMs);
     }
+
+    /// <summary>The step was given out again after a crash, and another run of it goes on with the topic: the workflow tries this one again and finds what became of it.</summary>
+    private sealed class OtherRunException(string topic) : Exception($"Another run of this repair goes on with {topic}.");
 
     /// <summary>Something is not as a repair needs it.</summary>
     private sealed class RepairException(ReasonCode reason, string message, string? owner = null) : Exception(message)

@@ -29,7 +29,7 @@ internal static class FindingRules
         findings.AddRange(state.StuckBrokers.Select(Stuck));
         findings.AddRange(Collisions(snapshot));
         findings.AddRange(Stalled(snapshot, state, options, now));
-        findings.AddRange(Brokers(snapshot, state));
+        findings.AddRange(Brokers(snapshot, state, options));
         findings.AddRange(Replaced(snapshot, state, now));
         findings.AddRange(state.Ghosts.Select(g => Ghost(g, options)));
         if (state.BuiltIn is { SeenAt: { } seen } builtIn && now - seen < BuiltInShown)
@@ -147,7 +147,7 @@ internal static class FindingRules
         }
     }
 
-    private static IEnumerable<Finding> Brokers(ClusterSnapshot snapshot, ControlState state)
+    private static IEnumerable<Finding> Brokers(ClusterSnapshot snapshot, ControlState state, RebalancerOptions options)
     {
         foreach (var broker in snapshot.Brokers)
         {
@@ -164,7 +164,7 @@ internal static class FindingRules
                 };
             }
 
-            if (broker.State is BrokerState.Drained or BrokerState.Draining && broker.Reachable)
+            if (broker.State is BrokerState.Drained or BrokerState.Draining && broker.Reachable && !IsFromBeforeItsActivation(broker.Id, snapshot, state, options))
             {
                 var ours = state.Drains.Any(d => d.BrokerId == broker.Id);
                 yield return new Finding
@@ -179,6 +179,10 @@ internal static class FindingRules
             }
         }
     }
+
+    /// <summary>True when the state of the broker may have been read before it was activated here: a report may be as old as it may be to count, and the collector reads states some time before it reports them.</summary>
+    private static bool IsFromBeforeItsActivation(string broker, ClusterSnapshot snapshot, ControlState state, RebalancerOptions options) =>
+        state.Activated.Any(a => a.BrokerId == broker && (snapshot.Time - a.At).TotalSeconds < options.MaxReportAgeSeconds);
 
     private static IEnumerable<Finding> Replaced(ClusterSnapshot snapshot, ControlState state, DateTimeOffset now)
     {

@@ -70,6 +70,12 @@ internal sealed class RebalancerOptions
     /// <summary>Moves in one mask window, at most. 1 to 200; default 25.</summary>
     public int MaxMovesPerMask { get; set; } = 25;
 
+    /// <summary>
+    /// Unloads of one mask window that are in flight at the same time. 1 to 8; default 1. Above 1 at a risk: what is in flight when Danube's leader dies is left without owner, and with an unlucky
+    /// seal a dead copy of it stays behind, so the number is how many topics one death can strand. It saves some ten milliseconds a move.
+    /// </summary>
+    public int UnloadsInFlight { get; set; } = 1;
+
     /// <summary>Moves in the first mask window, and by how many each window that clients did not notice lets the next one grow; one that they did notice halves it. 1 to 200; default 5.</summary>
     public int StartMovesPerMask { get; set; } = 5;
 

@@ -28,6 +28,7 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.Range(nameof(options.MaxReportAgeSeconds), options.MaxReportAgeSeconds, 1, 86_400);
         faults.Range(nameof(options.MoveTimeoutSeconds), options.MoveTimeoutSeconds, 5, 600);
         faults.Range(nameof(options.MaxMovesPerMask), options.MaxMovesPerMask, 1, 200);
+        faults.Range(nameof(options.UnloadsInFlight), options.UnloadsInFlight, 1, 8, " (1 is safe: each topic in flight is left without owner when Danube's leader dies in that moment)");
         faults.Range(nameof(options.StartMovesPerMask), options.StartMovesPerMask, 1, 200);
         faults.Range(nameof(options.MaxRestSeconds), options.MaxRestSeconds, 1, 3_600);
         faults.Range(nameof(options.SlowMoveSeconds), options.SlowMoveSeconds, 0.1, 600);
@@ -77,10 +78,10 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
                 Add(field, value, string.Join(", ", allowed));
         }
 
-        public void Range(string field, double value, double least, double most)
+        public void Range(string field, double value, double least, double most, string note = "")
         {
             if (!(value >= least && value <= most))
-                Add(field, value.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"{least:#,0.##} to {most:#,0.##}"));
+                Add(field, value.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"{least:#,0.##} to {most:#,0.##}{note}"));
         }
 
         public void Globs(string field, IList<string> globs)

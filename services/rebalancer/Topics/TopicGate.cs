@@ -33,7 +33,8 @@ public sealed record Reservation
 /// <param name="Denial">Why not; null when the topic is held now.</param>
 /// <param name="Step">How far the move had come when it asked again.</param>
 /// <param name="End">Set when the move has already ended.</param>
-public sealed record ReservationResult(Denial? Denial, LeaseStep Step = LeaseStep.Reserved, MoveEnd? End = null);
+/// <param name="Lease">How the move holds it now; null when it does not.</param>
+public sealed record ReservationResult(Denial? Denial, LeaseStep Step = LeaseStep.Reserved, MoveEnd? End = null, Lease? Lease = null);
 
 /// <summary>The gate in front of every move of one topic, as functions of the topic's state.</summary>
 internal static class TopicGate
@@ -48,8 +49,8 @@ internal static class TopicGate
             return (state, new ReservationResult(null, LeaseStep.Unloading, end));
         if (state.Lease is { } lease && lease.MoveId == request.MoveId)
         {
-            var renewed = lease with { ExpiresAt = now.AddSeconds(request.LeaseSeconds), Seconds = request.LeaseSeconds };
-            return (state with { Lease = renewed }, new ReservationResult(null, lease.Step));
+            var renewed = lease with { ExpiresAt = now.AddSeconds(request.LeaseSeconds), Seconds = request.LeaseSeconds, Asks = lease.Asks + 1 };
+            return (state with { Lease = renewed }, new ReservationResult(null, lease.Step, null, renewed));
         }
 
         // Seen first after now, by ranking's clock: it counts as seen now, and that is remembered, so that it is old enough one day.
@@ -57,18 +58,21 @@ internal static class TopicGate
             state = state with { FirstSeen = now };
         if (WhyNot(state, request, now) is { } denial)
             return (state, new ReservationResult(denial));
-        return (state with
-        {
-            Owner = request.From,
-            FirstSeen = Earlier(state.FirstSeen, request.FirstSeen),
-            Lease = new Lease(request.MoveId, request.From, request.To, LeaseStep.Reserved, now.AddSeconds(request.LeaseSeconds), null, request.LeaseSeconds),
-        }, new ReservationResult(null));
+        var held = new Lease(request.MoveId, request.From, request.To, LeaseStep.Reserved, now.AddSeconds(request.LeaseSeconds), null, request.LeaseSeconds);
+        return (state with { Owner = request.From, FirstSeen = Earlier(state.FirstSeen, request.FirstSeen), Lease = held }, new ReservationResult(null, Lease: held));
     }
 
-    /// <summary>Writes down that the unload is about to be sent. Null when the move does not hold the topic (any more).</summary>
-    public static TopicState? BeginUnload(TopicState state, string moveId, DateTimeOffset now) =>
-        state.Lease is { } lease && lease.MoveId == moveId
-            ? state with { Lease = lease with { Step = LeaseStep.Unloading, UnloadSentAt = lease.UnloadSentAt ?? now } }
+    /// <summary>
+    /// Writes down that the unload is about to be sent. Null when the move does not hold the topic (any more), or another run of the same step was faster: after a crash a step may be given
+    /// out again while its first run still goes on, and one unload too many would move the topic away from its target.
+    /// </summary>
+    /// <param name="state">The topic.</param>
+    /// <param name="moveId">The move.</param>
+    /// <param name="sends">How often it had been sent when the caller decided to send it.</param>
+    /// <param name="now">Now.</param>
+    public static TopicState? BeginUnload(TopicState state, string moveId, int sends, DateTimeOffset now) =>
+        state.Lease is { } lease && lease.MoveId == moveId && lease.Sends == sends
+            ? state with { Lease = lease with { Step = LeaseStep.Unloading, UnloadSentAt = lease.UnloadSentAt ?? now, Sends = sends + 1, LastSentAt = now } }
             : null;
 
     /// <summary>Frees the topic of a move that did nothing to it. Null when the move does not hold it, or has sent its unload.</summary>

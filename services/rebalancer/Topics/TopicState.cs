@@ -40,9 +40,14 @@ public sealed record TopicState
 /// <param name="To">Target.</param>
 /// <param name="Step">How far it is.</param>
 /// <param name="ExpiresAt">When the holder counts as dead.</param>
-/// <param name="UnloadSentAt">When the unload was sent; null before.</param>
+/// <param name="UnloadSentAt">When the unload was sent first; null before.</param>
 /// <param name="Seconds">For how long it was given; 0 when not known.</param>
-public sealed record Lease(string MoveId, string From, string To, LeaseStep Step, DateTimeOffset ExpiresAt, DateTimeOffset? UnloadSentAt = null, double Seconds = 0);
+/// <param name="Sends">How often the unload was sent, or was about to be.</param>
+/// <param name="LastSentAt">When it was sent last; null before.</param>
+/// <param name="Asks">How often the move asked for the topic again; what an earlier ask began must not go on beside a later one.</param>
+public sealed record Lease(
+    string MoveId, string From, string To, LeaseStep Step, DateTimeOffset ExpiresAt, DateTimeOffset? UnloadSentAt = null, double Seconds = 0, int Sends = 0, DateTimeOffset? LastSentAt = null,
+    int Asks = 0);
 
 /// <summary>Steps of a lease.</summary>
 public enum LeaseStep

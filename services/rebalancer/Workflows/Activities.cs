@@ -56,6 +56,12 @@ internal sealed class MoveTopicActivity(TopicMover mover) : WorkflowActivity<Mov
     public override Task<MoveResult> RunAsync(WorkflowActivityContext context, MoveInput input) => mover.MoveAsync(input);
 }
 
+/// <summary>Checks what landed together.</summary>
+internal sealed class CheckWaveActivity(DoubleLoads doubleLoads) : WorkflowActivity<WaveInput, MoveResult>
+{
+    public override Task<MoveResult> RunAsync(WorkflowActivityContext context, WaveInput input) => doubleLoads.CheckAsync(input);
+}
+
 /// <summary>Gives one topic an owner again.</summary>
 internal sealed class RepairTopicActivity(TopicRepairer repairer) : WorkflowActivity<MoveInput, MoveResult>
 {
@@ -68,7 +74,7 @@ internal sealed class UnmaskActivity(ActorDirectory actors) : WorkflowActivity<B
     public override async Task<bool> RunAsync(WorkflowActivityContext context, BatchInput input)
     {
         using var span = RebalancerTracing.Start("unmask", input.TraceParent);
-        await actors.Mask.CloseAsync(input.BatchId);
+        await actors.Mask.EndAsync(input.BatchId);
         return true;
     }
 }

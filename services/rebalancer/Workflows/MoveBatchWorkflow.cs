@@ -5,8 +5,8 @@ using Danube.Dapr.Workflow;
 namespace Danube.Dapr.Rebalancer.Workflows;
 
 /// <summary>
-/// Moves topics to one broker in one mask window: preflight and reservation, mask, one topic after the other, unmask, verification. Whatever happens, it unmasks
-/// and releases what it holds.
+/// Moves topics to one broker in one mask window: preflight and reservation, mask, one topic after the other (or as many at a time as the operator accepted), unmask,
+/// verification. Whatever happens, it unmasks and releases what it holds.
 /// </summary>
 internal sealed class MoveBatchWorkflow : Workflow<BatchInput, BatchResult>
 {
@@ -50,29 +50,53 @@ internal sealed class MoveBatchWorkflow : Workflow<BatchInput, BatchResult>
         }
 
         var baseline = preflight.Target;
-        foreach (var move in preflight.Reserved)
+        foreach (var wave in Waves.Of(preflight.Reserved, preflight.InFlight))
         {
-            var step = new MoveInput(input.PlanId, input.BatchId, move, preflight.Mask, preflight.LeaderId, preflight.RaftTerm, input.TraceParent, baseline.Excess);
-            var result = await context.CallActivityAsync<MoveResult>(nameof(MoveTopicActivity), step, Retries.Step);
-            var pause = FirstLook;
-            // The activity itself gives up at the time limit of a move.
-            while (result.Progress == MoveProgress.Pending)
+            var before = landed.Count;
+            // All that began are followed to their end, whatever becomes of one of them.
+            var results = await Task.WhenAll(wave.Select(move => FollowAsync(context, Step(input, preflight, move, baseline.Excess, wave.Count), left, landed)).ToList());
+            var interruption = results.FirstOrDefault(r => r.Interruption?.Kind == ContinuationKind.Stop)?.Interruption ?? results.FirstOrDefault(r => r.Interruption is not null)?.Interruption;
+            // Known and recorded with its topic: the verification of the others starts from here.
+            var excess = results.FirstOrDefault(r => r.Excess is not null)?.Excess;
+            if (wave.Count > 1 && landed.Count > before && baseline.Excess is { } was)
             {
-                await context.CreateTimer(pause);
-                pause = pause * 2 < SlowestLook ? pause * 2 : SlowestLook;
-                result = await context.CallActivityAsync<MoveResult>(nameof(MoveTopicActivity), step, Retries.Step);
+                var check = await context.CallActivityAsync<MoveResult>(
+                    nameof(CheckWaveActivity), new WaveInput(input.PlanId, input.Target, landed[before..], was, input.TraceParent), Retries.Step);
+                if (check.Interruption is { } twice)
+                {
+                    landed.RemoveRange(before, landed.Count - before);
+                    (interruption, excess) = (twice, check.Excess);
+                }
             }
 
-            if (result.Progress is MoveProgress.Landed)
-                landed.Add(new LandedMove(move, result.DurationMs));
-            if (result.Progress is MoveProgress.Landed or MoveProgress.Ended)
-                left.Remove(move);
-            // Known and recorded with its topic: the verification of the others starts from here.
-            baseline = result.Excess is { } excess ? baseline with { Excess = excess } : baseline;
-            if (result.Interruption is { } interruption)
+            baseline = excess is null ? baseline : baseline with { Excess = excess };
+            if (interruption is not null)
                 return (interruption, baseline);
         }
 
         return (new BatchResult(ContinuationKind.Go), baseline);
+    }
+
+    private static MoveInput Step(BatchInput input, PreflightResult preflight, MoveTask move, double? excess, int inFlight) => new(
+        input.PlanId, input.BatchId, move, preflight.Mask, preflight.LeaderId, preflight.RaftTerm, input.TraceParent, inFlight > 1 ? null : excess, preflight.Reserved.Count, inFlight);
+
+    /// <summary>Moves one topic to its end.</summary>
+    private static async Task<MoveResult> FollowAsync(WorkflowContext context, MoveInput step, List<MoveTask> left, List<LandedMove> landed)
+    {
+        var result = await context.CallActivityAsync<MoveResult>(nameof(MoveTopicActivity), step, Retries.Step);
+        var pause = FirstLook;
+        // The activity itself gives up at the time limit of a move.
+        while (result.Progress == MoveProgress.Pending)
+        {
+            await context.CreateTimer(pause);
+            pause = pause * 2 < SlowestLook ? pause * 2 : SlowestLook;
+            result = await context.CallActivityAsync<MoveResult>(nameof(MoveTopicActivity), step, Retries.Step);
+        }
+
+        if (result.Progress is MoveProgress.Landed)
+            landed.Add(new LandedMove(step.Move, result.DurationMs));
+        if (result.Progress is MoveProgress.Landed or MoveProgress.Ended)
+            left.Remove(step.Move);
+        return result;
     }
 }

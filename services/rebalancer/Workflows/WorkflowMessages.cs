@@ -64,8 +64,9 @@ internal sealed record BatchResult(ContinuationKind Kind, ReasonCode? Reason = n
 /// <param name="Target">How the target looked before.</param>
 /// <param name="Interruption">Set when the batch as a whole cannot begin.</param>
 /// <param name="Signs">What clients noticed before; null when nothing is to be moved.</param>
+/// <param name="InFlight">Unloads that may be in flight at the same time.</param>
 internal sealed record PreflightResult(
-    IReadOnlyList<MoveTask> Reserved, bool Mask, string LeaderId, ulong RaftTerm, TargetBaseline Target, BatchResult? Interruption, ClientSigns? Signs = null);
+    IReadOnlyList<MoveTask> Reserved, bool Mask, string LeaderId, ulong RaftTerm, TargetBaseline Target, BatchResult? Interruption, ClientSigns? Signs = null, int InFlight = 1);
 
 /// <summary>How a target looked before its batch, to tell afterwards what the batch did.</summary>
 /// <param name="Excess">Topics that it had loaded beyond those that it owns; null when not known.</param>
@@ -83,9 +84,11 @@ internal sealed record TargetBaseline(double? Excess, IReadOnlyDictionary<string
 /// <param name="LeaderId">Danube's leader at the preflight.</param>
 /// <param name="RaftTerm">Raft term at the preflight.</param>
 /// <param name="TraceParent">W3C traceparent.</param>
-/// <param name="Excess">Topics that the target had loaded beyond those that it owns, before this move; null when not known.</param>
+/// <param name="Excess">Topics that the target had loaded beyond those that it owns, before this move; null when not known, or when others are in flight: their wave is checked together.</param>
+/// <param name="BatchMoves">Moves of the batch, for its mask.</param>
+/// <param name="InFlight">Moves that are in flight at the same time, this one with them.</param>
 internal sealed record MoveInput(
-    string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent, double? Excess = null)
+    string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent, double? Excess = null, int BatchMoves = 1, int InFlight = 1)
 {
     /// <summary>For a repair: the topic was seen to be NonReliable while it was owned.</summary>
     public bool KnownNonReliable => Move.Force;
@@ -116,6 +119,14 @@ internal sealed record MoveResult(MoveProgress Progress, BatchResult? Interrupti
 
 /// <summary>A move that landed and waits to be verified.</summary>
 internal sealed record LandedMove(MoveTask Move, double? DurationMs);
+
+/// <summary>Input of the activity that checks a wave.</summary>
+/// <param name="PlanId">The plan.</param>
+/// <param name="Target">The target.</param>
+/// <param name="Landed">The moves of the wave that landed.</param>
+/// <param name="Excess">Topics that the target had loaded beyond those that it owns, before the wave.</param>
+/// <param name="TraceParent">W3C traceparent.</param>
+internal sealed record WaveInput(string PlanId, string Target, IReadOnlyList<LandedMove> Landed, double Excess, string? TraceParent);
 
 /// <summary>Input of the activity that ends a batch.</summary>
 internal sealed record SettleInput(

@@ -7,14 +7,20 @@ internal static class StoreOutage
 {
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(3);
 
-    public static async Task RunAsync(ChaosCluster cluster, ChaosReport report, TimeSpan length)
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="report">Where it is written down.</param>
+    /// <param name="length">How long the store is away.</param>
+    /// <param name="meanwhile">What is to be looked at while it is away; it stays away until that is done.</param>
+    public static async Task RunAsync(ChaosCluster cluster, ChaosReport report, TimeSpan length, Func<Task>? meanwhile = null)
     {
         Assert.NotNull(await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, Poll.Patience));
         await cluster[ChaosCluster.Etcd].KillAsync();
         // What had been written down before is still done; after that nothing can begin.
         await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), _ => false, Settled);
+        var looked = meanwhile?.Invoke() ?? Task.CompletedTask;
         var begun = await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, length - Settled);
         Assert.True(begun is null, $"{begun?.Topic} was unloaded although nothing could be written down (event {begun?.Seq}, logs {cluster.Logs}).");
+        await looked;
         var seq = await cluster.Simulator.LastSeqAsync();
         var back = TimeProvider.System.GetTimestamp();
         await cluster.StartAsync(ChaosCluster.Etcd);

@@ -36,6 +36,13 @@ internal sealed class ServiceApi(Uri address) : IDisposable
         }
     }
 
+    /// <summary>A call whose answer is looked at, whatever it is.</summary>
+    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = method == HttpMethod.Get ? null : JsonContent.Create(new { }) };
+        return await _http.SendAsync(request);
+    }
+
     public async Task<bool> IsHealthyAsync()
     {
         try

@@ -240,4 +240,20 @@ public sealed class WorkflowRecoveryTests
 
         Assert.Equal("woken", (await host.CompletionAsync("w0-0")).Output);
     }
+
+    [Fact]
+    public async Task Memory_OfFinishedInstances_IsBounded()
+    {
+        await using var host = await EngineHost.StartAsync(options: new WorkflowEngineOptions { CacheFinished = 5 });
+        await host.WorkerAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = $"w{i}", Name = "WaitEvent" });
+            await host.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = $"w{i}", Name = "go", Input = $"woken {i}" });
+            await host.CompletionAsync($"w{i}");
+        }
+
+        await Eventually.TrueAsync(() => host.Engine.CachedInstances <= 5, "finished instances were dropped");
+        Assert.Equal("woken 0", (await host.CompletionAsync("w0")).Output);
+    }
 }

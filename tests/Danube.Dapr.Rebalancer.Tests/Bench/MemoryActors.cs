@@ -19,6 +19,7 @@ internal sealed class MemoryActors : IActorProxyFactory
     private readonly ConcurrentDictionary<string, Slot> _slots = new();
     private readonly ConcurrentDictionary<(string Actor, string Reminder), TimeSpan> _reminders = new();
     private readonly Dictionary<string, Type> _types = [];
+    private readonly AsyncLocal<bool> _inTurn = new();
     private int _calls;
 
     public IServiceProvider Services { get; set; } = null!;
@@ -31,6 +32,9 @@ internal sealed class MemoryActors : IActorProxyFactory
 
     /// <summary>True: the call fails after its turn was stored; false: before it began.</summary>
     public bool FailAfterwards { get; set; }
+
+    /// <summary>Runs before each call that does not come from another actor, with the number of the call; null for none.</summary>
+    public Func<int, Task>? Before { get; set; }
 
     /// <summary>Reminders that are set, as <c>type/id/name</c>.</summary>
     public IReadOnlyList<string> Reminders => [.. _reminders.Keys.Select(k => $"{k.Actor}/{k.Reminder}")];
@@ -64,6 +68,8 @@ internal sealed class MemoryActors : IActorProxyFactory
     internal async Task TurnAsync(string type, ActorId id, Func<Actor, Task> turn)
     {
         var call = Interlocked.Increment(ref _calls);
+        if (Before is { } before && !_inTurn.Value)
+            await before(call);
         if (call == FailCall && !FailAfterwards)
             throw new IOException($"Call {call} ({type} {id}) did not get through.");
         var slot = _slots.GetOrAdd($"{type}/{id}", key => new Slot(key));
@@ -72,6 +78,7 @@ internal sealed class MemoryActors : IActorProxyFactory
         try
         {
             slot.Actor ??= Activate(type, id, slot);
+            _inTurn.Value = true;
             await turn(slot.Actor);
             await slot.State.SaveStateAsync();
         }

@@ -76,7 +76,7 @@ internal sealed class MoveBench : IAsyncDisposable
     /// <summary>Ids of the living brokers, in slot order.</summary>
     public IReadOnlyList<string> Brokers => [.. Cluster.Brokers.Where(b => b.Alive).OrderBy(b => b.Slot).Select(b => b.Id)];
 
-    public static async Task<MoveBench> StartAsync(string simulated = "steady", int brokers = 3, int topics = 12, Action<RebalancerOptions>? configure = null, params Fault[] faults)
+    public static async Task<MoveBench> StartAsync(string simulated = "steady", int brokers = 3, int topics = 12, Action<RebalancerOptions>? configure = null, double electionSeconds = 1, params Fault[] faults)
     {
         var cluster = await SimulatedCluster.StartAsync(new SimulatorOptions
         {
@@ -85,7 +85,7 @@ internal sealed class MoveBench : IAsyncDisposable
             Topics = topics,
             Faults = faults,
             BrokerTtl = TimeSpan.FromSeconds(2),
-            ElectionTime = TimeSpan.FromSeconds(1),
+            ElectionTime = TimeSpan.FromSeconds(electionSeconds),
             LoadReportInterval = TimeSpan.FromMilliseconds(200),
         });
         var options = new RebalancerOptions
@@ -130,6 +130,9 @@ internal sealed class MoveBench : IAsyncDisposable
             Moves = [.. moves.Select(m => new PlannedMove { Topic = m.Topic, From = truth.Topics.Single(t => t.Name == m.Topic).AssignedTo.Single(), To = m.To, Cause = MoveCause.Manual })],
         };
     }
+
+    /// <summary>A part of the rebalancer.</summary>
+    public T Part<T>() where T : notnull => _services.GetRequiredService<T>();
 
     /// <summary>Runs the workflows that were started until they end.</summary>
     public Task RunWorkflowsAsync() => _workflows.RunAsync();

@@ -198,6 +198,8 @@ internal static class Tables
             console.WriteLine($"Plan {pending} waits for approval: 'danube-lb plans show {pending}', then 'plans approve' or 'plans cancel'.");
         if (s.MaskedBrokers.Count > 0)
             console.WriteLine($"Masked at this moment, so that a topic lands where it should: {string.Join(", ", s.MaskedBrokers)}.");
+        if (s.UnloadsInFlight > 1)
+            console.WriteLine($"Warning: up to {s.UnloadsInFlight} unloads are in flight at a time (Rebalancer:UnloadsInFlight). When Danube's leader dies in that moment, that many topics are left without owner. 1 is safe.");
         if (s.RestSeconds > 0)
             console.WriteLine($"Clients noticed moves: {s.MovesPerWindow} in one go, {Text(s.RestSeconds, "0")} s of rest between.");
         if (s.OutOfBandSince is { } since)

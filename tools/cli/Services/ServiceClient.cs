@@ -6,8 +6,19 @@ using Danube.Dapr.Contracts;
 namespace Danube.Dapr.Cli.Services;
 
 /// <summary>Calls the services' endpoints; what they refuse becomes one line with their code and detail.</summary>
-internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses)
+/// <param name="http">The client; its time limit is the longest that an answer may take.</param>
+/// <param name="addresses">Where the services are.</param>
+/// <param name="askAfter">After how long without an answer the service is asked whether its state store hangs, again and again; null for 3 s.</param>
+internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses, TimeSpan? askAfter = null)
 {
+    /// <summary>Where a service tells whether its state store answers.</summary>
+    private const string StoreHealth = "/healthz/store";
+
+    private const string StoreDown = nameof(ReasonCode.StoreUnavailable);
+    private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(4);
+
+    private readonly TimeSpan _askAfter = askAfter ?? TimeSpan.FromSeconds(3);
+
     /// <summary>GET.</summary>
     public Task<ServiceAnswer<T>> GetAsync<T>(string appId, string path, CancellationToken cancellation) =>
         SendAsync<T>(HttpMethod.Get, appId, path, null, cancellation);
@@ -29,7 +40,7 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses)
                 request.Content = JsonContent.Create(body, body.GetType(), options: ContractsJson.Wire);
             if (key is not null)
                 request.Headers.Add("Idempotency-Key", key);
-            using var response = await http.SendAsync(request, cancellation);
+            using var response = await SendAsync(request, appId, cancellation);
             var text = await response.Content.ReadAsStringAsync(cancellation);
             if (!response.IsSuccessStatusCode)
                 throw Refusal(appId, method, path, response.StatusCode, text);
@@ -50,9 +61,48 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses)
         }
     }
 
+    /// <summary>Sends it. A store that hangs makes the service hang, for as long as it does: that is found out on the way, instead of waiting for the time limit.</summary>
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, string appId, CancellationToken cancellation)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var answer = http.SendAsync(request, stop.Token);
+        while (await Task.WhenAny(answer, Task.Delay(_askAfter, cancellation)) != answer && !cancellation.IsCancellationRequested)
+        {
+            if (await WhyStoreDownAsync(appId, cancellation) is not { } why)
+                continue;
+            await stop.CancelAsync();
+            // Whether it was cancelled or came at the last moment: nobody looks at it any more.
+            _ = answer.ContinueWith(late => late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            throw new CliException($"{StoreRefusal(appId, why)}{(request.Method == HttpMethod.Get ? "" : " What you asked for may be done all the same: look before you ask again.")}");
+        }
+
+        return await answer;
+    }
+
+    /// <summary>Why the service's state store does not answer; null when it does, when the service has none, or when nobody can tell.</summary>
+    private async Task<string?> WhyStoreDownAsync(string appId, CancellationToken cancellation)
+    {
+        try
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            patience.CancelAfter(HealthTimeout);
+            using var response = await http.GetAsync(addresses.Of(appId, StoreHealth), patience.Token);
+            return response.StatusCode == HttpStatusCode.ServiceUnavailable && ReadProblem(await response.Content.ReadAsStringAsync(patience.Token)) is (StoreDown, var why) ? why : null;
+        }
+        catch (Exception error) when (error is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private static string StoreRefusal(string appId, string why) =>
+        $"{appId} is there, but its state store is not ({StoreDown}). {why} Look at the store (etcd, Redis, the disk of SQLite) and at the sidecar's log; once it is back everything goes on by itself.";
+
     private static CliException Refusal(string appId, HttpMethod method, string path, HttpStatusCode status, string text)
     {
         var (code, detail) = ReadProblem(text);
+        if (code == StoreDown)
+            return new CliException(StoreRefusal(appId, detail));
         var exitCode = status is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity or HttpStatusCode.TooManyRequests ? ExitCodes.No : ExitCodes.Failed;
         return new CliException($"{appId} refused {method} {path} ({(int)status}{(code is null ? "" : $", {code}")}): {detail}", exitCode);
     }

@@ -33,7 +33,7 @@ internal sealed class ActorHttpApi(Sidecar sidecar, ActorApi actors)
         foreach (var (name, values) in answer.Headers)
         {
             if (name is "Transfer-Encoding" or "Content-Length" or "Connection" or "Keep-Alive") continue;
-            headers[PubSub.Subscriber.Canonical(name)] = values.ToArray();
+            headers[PubSub.HttpDelivery.Canonical(name)] = values.ToArray();
         }
         if (headers.ContentType.Count == 0) headers.ContentType = "application/json";
         call.Http.Response.StatusCode = 200;

@@ -51,6 +51,26 @@ internal sealed class GrpcBinder(ServiceMethodProviderContext<DaprGrpcService> c
         });
     }
 
+    /// <summary>A stream both ways. It has no span: it may last as long as the app.</summary>
+    public void Duplex<TRequest, TResponse>(string name, Func<GrpcCall, IAsyncStreamReader<TRequest>, IServerStreamWriter<TResponse>, Task> handler)
+        where TRequest : class, IMessage<TRequest>, new()
+        where TResponse : class, IMessage<TResponse>, new()
+    {
+        var method = new Method<TRequest, TResponse>(MethodType.DuplexStreaming, Service, name, Marshaller<TRequest>(), Marshaller<TResponse>());
+        context.AddDuplexStreamingMethod(method, [], async (_, requests, responses, call) =>
+        {
+            var app = sidecar.FromPort(call.GetHttpContext().Connection.LocalPort);
+            try
+            {
+                await handler(new GrpcCall(app, GrpcTrace.Parent(call), call), requests, responses);
+            }
+            catch (DaprError e)
+            {
+                throw e.ToRpcException();
+            }
+        });
+    }
+
     private Marshaller<T> Marshaller<T>() where T : IMessage<T>, new()
     {
         var parser = new MessageParser<T>(static () => new T());

@@ -9,7 +9,7 @@ using Grpc.Core;
 namespace Danube.Dapr.LocalSidecar.Api;
 
 /// <summary>The rpcs of <c>dapr.proto.runtime.v1.Dapr</c>, except those of workflows.</summary>
-internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi invoke, MetadataApi metadata, IHostApplicationLifetime lifetime, ApiSettings settings) : IServiceMethodProvider<DaprGrpcService>
+internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi invoke, MetadataApi metadata, TopicStreams topics, IHostApplicationLifetime lifetime, ApiSettings settings) : IServiceMethodProvider<DaprGrpcService>
 {
     public void OnServiceMethodDiscovery(ServiceMethodProviderContext<DaprGrpcService> context)
     {
@@ -29,7 +29,7 @@ internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi in
             lifetime.StopApplication();
             return Task.FromResult(new Empty());
         });
-        AddUnconfigured(rpc);
+        Unconfigured.Add(rpc);
     }
 
     private static void AddState(GrpcBinder rpc)
@@ -102,6 +102,7 @@ internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi in
             await PublishApi.PublishAsync(call.App, request.PubsubName, request.Topic, request.Data.Memory, request.DataContentType, request.Metadata, call.Trace, true, sidecar.Time, call.Cancelled);
             return new Empty();
         });
+        rpc.Duplex<SubscribeTopicEventsRequestAlpha1, SubscribeTopicEventsResponseAlpha1>("SubscribeTopicEventsAlpha1", topics.SubscribeAsync);
         // Two names: the SDK falls back to the older one.
         foreach (var name in (string[])["BulkPublishEvent", "BulkPublishEventAlpha1"])
         {
@@ -180,20 +181,5 @@ internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi in
         {
             return $"\"{data.ToBase64()}\"";
         }
-    }
-
-    private static void AddUnconfigured(GrpcBinder rpc)
-    {
-        rpc.Unary<InvokeBindingRequest, InvokeBindingResponse>("InvokeBinding", static (_, request) => throw Unconfigured.Binding(request.Name));
-        rpc.Unary<GetSecretRequest, GetSecretResponse>("GetSecret", static (_, _) => throw Unconfigured.Secrets());
-        rpc.Unary<GetBulkSecretRequest, GetBulkSecretResponse>("GetBulkSecret", static (_, _) => throw Unconfigured.Secrets());
-        foreach (var suffix in (string[])["", "Alpha1"])
-        {
-            rpc.Unary<GetConfigurationRequest, GetConfigurationResponse>("GetConfiguration" + suffix, static (_, _) => throw Unconfigured.Configuration());
-            rpc.Unary<SubscribeConfigurationRequest, SubscribeConfigurationResponse>("SubscribeConfiguration" + suffix, static (_, _) => throw Unconfigured.Configuration());
-            rpc.Unary<UnsubscribeConfigurationRequest, UnsubscribeConfigurationResponse>("UnsubscribeConfiguration" + suffix, static (_, _) => throw Unconfigured.Configuration());
-        }
-        rpc.Unary<TryLockRequest, TryLockResponse>("TryLockAlpha1", static (_, _) => throw Unconfigured.Lock());
-        rpc.Unary<UnlockRequest, UnlockResponse>("UnlockAlpha1", static (_, _) => throw Unconfigured.Lock());
     }
 }

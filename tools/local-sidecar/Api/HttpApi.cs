@@ -79,6 +79,7 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
         ["v1.0", "secrets", _, ..] when call.Method == "GET" => throw Unconfigured.Secrets(),
         ["v1.0", "bindings", _] when call.IsWrite => throw Unconfigured.Binding(call.Part(2)),
         ["v1.0" or "v1.0-alpha1", "configuration", _, ..] when call.Method == "GET" => throw Unconfigured.Configuration(),
+        ["v1.0-alpha1", "crypto", _, "encrypt" or "decrypt"] when call.Method == "PUT" => throw Unconfigured.Cryptography(),
         ["v1.0-alpha1", "lock" or "unlock", _] when call.Method == "POST" => throw Unconfigured.Lock(),
         _ => Elsewhere(call, path),
     };
@@ -128,10 +129,10 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
     private static IEnumerable<KeyValuePair<string, string>> CallerHeaders(HttpCall call)
     {
         foreach (var (name, values) in call.Http.Request.Headers)
-            if (!NotFromCaller.Contains(name)) yield return new(PubSub.Subscriber.Canonical(name), values.ToString());
+            if (!NotFromCaller.Contains(name)) yield return new(PubSub.HttpDelivery.Canonical(name), values.ToString());
     }
 
-    private static bool IsInvoke(string[] parts) => parts is not ["v1.0" or "v1.0-alpha1", "state" or "publish" or "actors" or "metadata" or "shutdown" or "secrets" or "bindings" or "configuration" or "lock" or "unlock", ..];
+    private static bool IsInvoke(string[] parts) => parts is not ["v1.0" or "v1.0-alpha1", "state" or "publish" or "actors" or "metadata" or "shutdown" or "secrets" or "bindings" or "configuration" or "crypto" or "lock" or "unlock", ..];
 
     private static string SpanName(string[] parts) => "/" + string.Join('/', parts.Length > 4 ? parts[..4] : parts);
 

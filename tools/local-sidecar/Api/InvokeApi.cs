@@ -13,7 +13,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Danube.Dapr.LocalSidecar.Api;
 
-/// <summary>Service invocation: HTTP to HTTP, and <c>InvokeService</c> over gRPC to an app that speaks HTTP.</summary>
+/// <summary>Service invocation: over HTTP, and <c>InvokeService</c> over gRPC; the app may speak either.</summary>
 internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
 {
     private const string NoHost = "no host found with the given ID";
@@ -27,13 +27,6 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
 
     // Also those that only the first sidecar may set.
     private static readonly HashSet<string> HopByHop = new(OfOneHop, StringComparer.OrdinalIgnoreCase) { "dapr-app-id", "dapr-callee-app-id", "dapr-caller-app-id", "dapr-caller-namespace", Actors.ActorRelay.OperationHeader };
-
-    // Headers of HTTP that must not be taken for those of the gRPC answer.
-    private static readonly HashSet<string> HttpOnly = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "Accept", "Accept-Charset", "Accept-Language", "Accept-Ranges", "Authorization", "Cache-Control", "Content-Type", "Cookie", "Date", "Expect", "From", "If-Match", "If-Modified-Since",
-        "If-None-Match", "If-Schedule-Tag-Match", "If-Unmodified-Since", "Max-Forwards", "Origin", "Pragma", "Referer", "User-Agent", "Via", "Warning",
-    };
 
     private static readonly HashSet<string> Verbs = new(StringComparer.Ordinal) { "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT" };
 
@@ -110,6 +103,7 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         var (id, space) = NameOf(request.Id, call.App);
         var target = Find(id, space);
         var instance = target is null ? null : target.Next() ?? throw Failed(request.Id, "no app channel: the app has no port");
+        if (instance?.Channel!.Grpc is { } grpc) return await InvokeGrpcAsync(call, instance, grpc, id, message);
         var verb = message.HttpExtension is { Verb: not HTTPExtension.Types.Verb.None } extension ? extension.Verb.ToString().ToUpperInvariant() : "POST";
         var query = message.HttpExtension?.Querystring is { Length: > 0 } text ? "?" + text : "";
         var path = Clean("/" + message.Method);
@@ -122,7 +116,7 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
             foreach (var header in call.Context.RequestHeaders)
             {
                 if (header.IsBinary || HopByHop.Contains(header.Key) || header.Key.StartsWith(':') || header.Key is "content-type" or "grpc-timeout") continue;
-                var name = header.Key.StartsWith("grpc-", StringComparison.Ordinal) ? "Dapr-" + PubSub.Subscriber.Canonical(header.Key) : PubSub.Subscriber.Canonical(header.Key);
+                var name = header.Key.StartsWith("grpc-", StringComparison.Ordinal) ? "Dapr-" + PubSub.HttpDelivery.Canonical(header.Key) : PubSub.HttpDelivery.Canonical(header.Key);
                 sent.Headers.TryAddWithoutValidation(name, header.Value);
             }
             sent.Headers.TryAddWithoutValidation("Dapr-Authority", call.Context.Host);
@@ -151,6 +145,40 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
             if (AppChannel.WasRefused(e)) instance?.Suspect();
             throw Failed(request.Id, e.Message);
         }
+    }
+
+    // From gRPC to gRPC nothing is lost: the type of the data, the status with its details, binary metadata.
+    private static async Task<InvokeResponse> InvokeGrpcAsync(GrpcCall call, AppInstance instance, GrpcAppChannel grpc, string id, InvokeRequest message)
+    {
+        var headers = grpc.Headers(call.Trace, call.Context.RequestHeaders.Where(static h => !h.IsBinary && !HopByHop.Contains(h.Key) && h.Key is not ("content-type" or "grpc-timeout" or "grpc-accept-encoding"))
+            .Select(static h => new KeyValuePair<string, string>(h.Key, h.Value)));
+        foreach (var header in call.Context.RequestHeaders)
+            if (header.IsBinary && header.Key != "grpc-trace-bin") headers.Add(header);
+        if (instance.App != call.App.App)
+        {
+            headers.Add("dapr-callee-app-id", id);
+            headers.Add("dapr-caller-app-id", call.App.AppId);
+            headers.Add("dapr-caller-namespace", call.App.App.Namespace);
+        }
+        try
+        {
+            var (response, answered) = await grpc.CallWithHeadersAsync(GrpcAppChannel.OnInvoke, message, headers, call.Cancelled);
+            await call.Context.WriteResponseHeadersAsync(Own(answered));
+            return response;
+        }
+        catch (RpcException e)
+        {
+            if (AppChannel.WasRefused(e)) instance.Suspect();
+            throw new RpcException(new Grpc.Core.Status(e.StatusCode, e.Status.Detail), Own(e.Trailers));
+        }
+    }
+
+    private static Metadata Own(Metadata answered)
+    {
+        var own = new Metadata();
+        foreach (var entry in answered)
+            if (entry.Key is not ("content-type" or "date" or "server" or "grpc-trace-bin" or "grpc-status" or "grpc-message" or "grpc-encoding" or "grpc-accept-encoding")) own.Add(entry);
+        return own;
     }
 
     /// <summary>Answers another sidecar that has a call for this app: as the app answers, or with what went wrong on the way to it.</summary>
@@ -210,7 +238,7 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         foreach (var (name, values) in response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated))
         {
             if (HopByHop.Contains(name)) continue;
-            var key = (HttpOnly.Contains(name) ? "dapr-" : "") + name.ToLowerInvariant();
+            var key = (GrpcInvocation.HttpOnly.Contains(name) ? "dapr-" : "") + name.ToLowerInvariant();
             // A binary key needs base64 values, which HTTP headers of that name need not have.
             if (key.EndsWith("-bin", StringComparison.Ordinal)) continue;
             foreach (var value in values) headers.Add(key, value);
@@ -254,7 +282,7 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         foreach (var (name, values) in from.Headers)
         {
             if (without.Contains(name) || name.StartsWith("Content-", StringComparison.OrdinalIgnoreCase)) continue;
-            to.Headers.TryAddWithoutValidation(PubSub.Subscriber.Canonical(name), (IEnumerable<string?>)values);
+            to.Headers.TryAddWithoutValidation(PubSub.HttpDelivery.Canonical(name), (IEnumerable<string?>)values);
         }
     }
 
@@ -296,8 +324,8 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
     {
         var response = http.Response;
         response.StatusCode = (int)answer.StatusCode;
-        foreach (var (name, values) in answer.Headers.NonValidated) if (!HopByHop.Contains(name)) response.Headers[PubSub.Subscriber.Canonical(name)] = values.ToArray();
-        foreach (var (name, values) in answer.Content.Headers.NonValidated) if (name != "Content-Length") response.Headers[PubSub.Subscriber.Canonical(name)] = values.ToArray();
+        foreach (var (name, values) in answer.Headers.NonValidated) if (!HopByHop.Contains(name)) response.Headers[PubSub.HttpDelivery.Canonical(name)] = values.ToArray();
+        foreach (var (name, values) in answer.Content.Headers.NonValidated) if (name != "Content-Length") response.Headers[PubSub.HttpDelivery.Canonical(name)] = values.ToArray();
         if (trace.IsValid && !response.Headers.ContainsKey("traceparent")) response.Headers["Traceparent"] = trace.TraceParent;
         var hasBody = response.StatusCode is not (204 or 304) && http.Request.Method != "HEAD";
         if (!hasBody) return;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Danube.Dapr.LocalSidecar.CommandLine;
 using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.PubSub;
 using Dapr.Client.Autogen.Grpc.v1;
 
 namespace Danube.Dapr.LocalSidecar.Api;
@@ -19,18 +20,21 @@ internal sealed class MetadataApi(Sidecar sidecar)
         foreach (var (name, type, version, capabilities) in Components(app))
             response.RegisteredComponents.Add(new RegisteredComponents { Name = name, Type = type, Version = version, Capabilities = { capabilities } });
         response.ExtendedMetadata.Add(app.ExtendedMetadata);
-        foreach (var subscription in app.Subscriptions)
+        foreach (var subscription in app.AllSubscriptions())
         {
             response.Subscriptions.Add(new PubsubSubscription
             {
                 PubsubName = subscription.PubSubName, Topic = subscription.Topic, DeadLetterTopic = subscription.DeadLetterTopic,
                 Metadata = { subscription.Metadata.ToDictionary() },
                 Rules = new PubsubSubscriptionRules { Rules = { subscription.Routes.Select(static r => new PubsubSubscriptionRule { Match = r.Match, Path = r.Path }) } },
-                Type = subscription.IsDeclarative ? PubsubSubscriptionType.Declarative : PubsubSubscriptionType.Programmatic,
+                Type = subscription.Source switch
+                {
+                    SubscriptionSource.Declarative => PubsubSubscriptionType.Declarative, SubscriptionSource.Streaming => PubsubSubscriptionType.Streaming, _ => PubsubSubscriptionType.Programmatic,
+                },
             });
         }
         if (app.Options.AppPort is { } port)
-            response.AppConnectionProperties = new AppConnectionProperties { Port = port, Protocol = "http", ChannelAddress = app.Options.AppChannelAddress, MaxConcurrency = app.Options.AppMaxConcurrency ?? 0 };
+            response.AppConnectionProperties = new AppConnectionProperties { Port = port, Protocol = Protocol(app), ChannelAddress = app.Options.AppChannelAddress, MaxConcurrency = app.Options.AppMaxConcurrency ?? 0 };
         response.ActorRuntime = new ActorRuntime
         {
             RuntimeStatus = Status(app) switch
@@ -69,7 +73,7 @@ internal sealed class MetadataApi(Sidecar sidecar)
         {
             json.WriteStartObject("appConnectionProperties");
             json.WriteNumber("port", port);
-            json.WriteString("protocol", "http");
+            json.WriteString("protocol", Protocol(app));
             json.WriteString("channelAddress", app.Options.AppChannelAddress);
             if (app.Options.AppMaxConcurrency is { } most) json.WriteNumber("maxConcurrency", most);
             json.WriteEndObject();
@@ -94,9 +98,10 @@ internal sealed class MetadataApi(Sidecar sidecar)
 
     private static void WriteSubscriptions(Utf8JsonWriter json, AppInstance app)
     {
-        if (app.Subscriptions.Count == 0) return;
+        var subscriptions = app.AllSubscriptions().ToList();
+        if (subscriptions.Count == 0) return;
         json.WriteStartArray("subscriptions");
-        foreach (var subscription in app.Subscriptions)
+        foreach (var subscription in subscriptions)
         {
             json.WriteStartObject();
             json.WriteString("pubsubname", subscription.PubSubName);
@@ -112,7 +117,7 @@ internal sealed class MetadataApi(Sidecar sidecar)
             }
             json.WriteEndArray();
             json.WriteString("deadLetterTopic", subscription.DeadLetterTopic);
-            json.WriteString("type", subscription.IsDeclarative ? "DECLARATIVE" : "PROGRAMMATIC");
+            json.WriteString("type", subscription.Source.ToString().ToUpperInvariant());
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -153,6 +158,8 @@ internal sealed class MetadataApi(Sidecar sidecar)
 
     // The reminders are kept by this process.
     private static IEnumerable<string> Scheduler(AppInstance app) => app.Components.ActorStore is null ? [] : [$"127.0.0.1:{app.Options.DaprGrpcPort}"];
+
+    private static string Protocol(AppInstance app) => app.Options.AppProtocol == AppProtocol.Grpc ? "grpc" : "http";
 
     private static void Texts(Utf8JsonWriter json, string name, IEnumerable<string> values)
     {

@@ -54,7 +54,7 @@ internal sealed class NeighbourActorApi(Sidecar sidecar, ActorApi actors)
         var from = http.Request.Headers;
         List<KeyValuePair<string, string>> headers = [];
         foreach (var (name, values) in from)
-            if (!NotForTheApp.Contains(name)) headers.Add(new(PubSub.Subscriber.Canonical(name), values.ToString()));
+            if (!NotForTheApp.Contains(name)) headers.Add(new(PubSub.HttpDelivery.Canonical(name), values.ToString()));
         using var span = app.Tracer.Start($"CallLocal/{app.AppId}/{actor}", TraceContext.Parse(from.TraceParent, from.TraceState), System.Diagnostics.ActivityKind.Server);
         var call = new ActorCall(actor, method, headers, body, http.Request.ContentType, span.Context, from[ActorRelay.CallerHeader].ToString(), from[ActorRelay.CallerNamespaceHeader].ToString());
         var answer = await sidecar.Actors.InvokeHereAsync(call, http.RequestAborted);

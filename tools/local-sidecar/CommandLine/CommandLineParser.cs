@@ -30,7 +30,7 @@ public static class CommandLineParser
     private static readonly Option<string?> GrpcPort = Single("dapr-grpc-port", "the port of the Dapr gRPC API (50001)");
     private static readonly Option<string?> InternalPort = Single("dapr-internal-grpc-port", "the port on which other sidecars call this one (a free one)");
     private static readonly Option<string?> AppAddress = Single("app-channel-address", "the address the app listens on (127.0.0.1)");
-    private static readonly Option<string?> AppProtocol = Single("app-protocol", "http, the one protocol of apps that is available here");
+    private static readonly Option<string?> Protocol = Single("app-protocol", "http or grpc (http)");
     private static readonly Option<string?> MaxConcurrency = Single("app-max-concurrency", "how many requests the app gets at once (no limit)");
     private static readonly Option<string?> ListenAddresses = Single("dapr-listen-addresses", "comma-separated addresses to listen on (loopback)");
     private static readonly Option<string?> MaxBodySize = Single("max-body-size", "the largest request body, such as 4Mi", "dapr-http-max-request-size");
@@ -59,7 +59,7 @@ public static class CommandLineParser
         var version = new Option<bool>("--version", "--build-info") { Description = "print the version" };
         var root = new RootCommand("local-sidecar: a stand-in for daprd on a machine without Dapr");
         foreach (var builtIn in root.Options.OfType<VersionOption>().ToList()) root.Options.Remove(builtIn);
-        foreach (var option in (Option[])[App, ResourcesPath, Config, AppId, AppPort, HttpPort, GrpcPort, InternalPort, AppAddress, AppProtocol, MaxConcurrency, ListenAddresses, MaxBodySize, Level, Graceful, LogAsJson,
+        foreach (var option in (Option[])[App, ResourcesPath, Config, AppId, AppPort, HttpPort, GrpcPort, InternalPort, AppAddress, Protocol, MaxConcurrency, ListenAddresses, MaxBodySize, Level, Graceful, LogAsJson,
             EnableHealth, HealthPath, HealthInterval, HealthTimeout, HealthThreshold, version, .. ignoredOptions]) root.Options.Add(option);
 
         var result = root.Parse([.. args.Select(TwoDashes)], new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
@@ -80,10 +80,10 @@ public static class CommandLineParser
 
     private static SidecarOptions Options(ParseResult result, Func<string, string?> environment)
     {
-        if (result.GetValue(AppProtocol) is { Length: > 0 } protocol and not "http") throw new CommandLineException($"--app-protocol '{protocol}' is not available here; http is");
         var defaults = new AppOptions
         {
             AppId = "", DaprHttpPort = 3500, DaprGrpcPort = 50001,
+            AppProtocol = ProtocolOf("--app-protocol", result.GetValue(Protocol)),
             AppChannelAddress = result.GetValue(AppAddress) ?? "127.0.0.1",
             AppMaxConcurrency = Whole(MaxConcurrency, result, -1, int.MaxValue) is { } n and > 0 ? n : null,
         };
@@ -153,7 +153,8 @@ public static class CommandLineParser
                 "dapr-http-port" => app with { DaprHttpPort = Port(text, name, value) },
                 "dapr-grpc-port" => app with { DaprGrpcPort = Port(text, name, value) },
                 "app-channel-address" => app with { AppChannelAddress = value },
-                _ => throw new CommandLineException($"--app '{text}': '{name}' is not known; app-id, app-port, dapr-http-port, dapr-grpc-port and app-channel-address are"),
+                "app-protocol" => app with { AppProtocol = ProtocolOf($"--app '{text}': app-protocol", value) },
+                _ => throw new CommandLineException($"--app '{text}': '{name}' is not known; app-id, app-port, app-protocol, dapr-http-port, dapr-grpc-port and app-channel-address are"),
             };
         }
         foreach (var needed in (string[])["app-id", "dapr-http-port", "dapr-grpc-port"])
@@ -175,6 +176,13 @@ public static class CommandLineParser
             if (app.AppPort is { } port && app.AppChannelAddress is "127.0.0.1" or "localhost" or "::1" && ports.TryGetValue(app.AppPort ?? 0, out var taken))
                 throw new CommandLineException($"app-port {app.AppPort} of {app.AppId} is the {taken} too");
     }
+
+    private static AppProtocol ProtocolOf(string name, string? text) => text?.ToLowerInvariant() switch
+    {
+        null or "" or "http" => AppProtocol.Http,
+        "grpc" => AppProtocol.Grpc,
+        _ => throw new CommandLineException($"{name} '{text}' is not available here; http and grpc are"),
+    };
 
     private static int Port(string app, string name, string value) =>
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and <= 65535

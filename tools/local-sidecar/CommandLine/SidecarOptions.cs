@@ -58,6 +58,9 @@ public sealed record AppOptions
     /// <summary>The port on which other sidecars call this one, or null for a free one.</summary>
     public int? DaprInternalPort { get; init; }
 
+    /// <summary>What the app speaks on its port.</summary>
+    public AppProtocol AppProtocol { get; init; }
+
     /// <summary>The address the app listens on.</summary>
     public string AppChannelAddress { get; init; } = "127.0.0.1";
 
@@ -75,4 +78,14 @@ public sealed record AppOptions
 
     /// <summary>After how many failed checks in a row the app counts as unhealthy.</summary>
     public int HealthThreshold { get; init; } = 1;
+}
+
+/// <summary>What an app speaks.</summary>
+public enum AppProtocol
+{
+    /// <summary>HTTP/1.1.</summary>
+    Http,
+
+    /// <summary>gRPC without TLS: the services <c>AppCallback</c> and those of its own.</summary>
+    Grpc,
 }

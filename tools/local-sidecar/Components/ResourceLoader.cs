@@ -78,7 +78,7 @@ internal static partial class ResourceLoader
         var bulk = spec.Mapping("bulkSubscribe");
         return new SubscriptionResource(
             new Subscription(spec.RequiredText("pubsubname"), spec.RequiredText("topic"), rules, spec.Text("deadLetterTopic") ?? "", spec.TextMap("metadata"),
-                bulk?.Boolean("enabled") == true ? new BulkOptions(bulk.Integer("maxMessagesCount") ?? 100, bulk.Integer("maxAwaitDurationMs") ?? 1000) : null, IsDeclarative: true),
+                bulk?.Boolean("enabled") == true ? new BulkOptions(bulk.Integer("maxMessagesCount") ?? 100, bulk.Integer("maxAwaitDurationMs") ?? 1000) : null, SubscriptionSource.Declarative),
             document.Texts("scopes"));
     }
 

@@ -3,10 +3,11 @@ using System.Net;
 using System.Net.Sockets;
 using Danube.Dapr.LocalSidecar.CommandLine;
 using Danube.Dapr.LocalSidecar.Tracing;
+using Grpc.Core;
 
 namespace Danube.Dapr.LocalSidecar.Hosting;
 
-/// <summary>HTTP/1.1 to one instance of an app, or to another sidecar that has it.</summary>
+/// <summary>HTTP/1.1 to one instance of an app, or to another sidecar that has it. An app that speaks gRPC gets what is sent here as <c>OnInvoke</c>.</summary>
 internal sealed class AppChannel : IDisposable
 {
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
@@ -19,6 +20,7 @@ internal sealed class AppChannel : IDisposable
 
     public AppChannel(AppOptions app, string? appToken) : this(app.AppChannelAddress, app.AppPort!.Value, appToken, app.AppMaxConcurrency)
     {
+        if (app.AppProtocol == AppProtocol.Grpc) Grpc = new GrpcAppChannel(BaseAddress, appToken, _concurrency);
     }
 
     public AppChannel(string host, int port, string? appToken = null, int? maxConcurrency = null)
@@ -38,6 +40,9 @@ internal sealed class AppChannel : IDisposable
     }
 
     public string BaseAddress { get; }
+
+    /// <summary>The way to an app that speaks gRPC; null for HTTP.</summary>
+    public GrpcAppChannel? Grpc { get; }
 
     /// <summary>A request to a path that is escaped already.</summary>
     public HttpRequestMessage Request(HttpMethod method, string pathAndQuery, TraceContext trace)
@@ -59,6 +64,7 @@ internal sealed class AppChannel : IDisposable
     /// <exception cref="HttpRequestException">The app cannot be reached or broke off.</exception>
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        if (Grpc is not null) return await GrpcInvocation.SendAsync(Grpc, request, cancellationToken);
         // What daprd calls itself; an invocation keeps its caller's.
         if (!request.Headers.NonValidated.Contains("User-Agent")) request.Headers.TryAddWithoutValidation("User-Agent", "Go-http-client/1.1");
         if (_concurrency is null) return await _client.SendAsync(request, cancellationToken);
@@ -95,7 +101,8 @@ internal sealed class AppChannel : IDisposable
     }
 
     /// <summary>Whether the app was not there at all, so that the request never reached it.</summary>
-    public static bool WasRefused(Exception e) => e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
+    public static bool WasRefused(Exception e) =>
+        e is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError } || (e is RpcException { Status.DebugException: { } inner } && WasRefused(inner));
 
     /// <summary>A body of bytes with its type.</summary>
     public static ByteArrayContent Content(byte[] body, string? contentType)
@@ -107,6 +114,7 @@ internal sealed class AppChannel : IDisposable
 
     public void Dispose()
     {
+        Grpc?.Dispose();
         _client.Dispose();
         _concurrency?.Dispose();
     }

@@ -35,6 +35,12 @@ internal sealed class AppInstance(AppOptions options, AppRuntime app, AppCompone
 
     public IReadOnlyList<Subscription> Subscriptions { get; set; } = [];
 
+    /// <summary>The streams of events that the app has open, with what they subscribe to.</summary>
+    public ConcurrentDictionary<object, Subscription> Streams { get; } = new();
+
+    /// <summary>Everything that the app is subscribed to now; what several streams share stands there once.</summary>
+    public IEnumerable<Subscription> AllSubscriptions() => Subscriptions.Concat(Streams.Values.DistinctBy(static s => (s.PubSubName, s.Topic)).OrderBy(static s => s.Topic, StringComparer.Ordinal));
+
     /// <summary>What was set over the metadata API.</summary>
     public ConcurrentDictionary<string, string> ExtendedMetadata { get; } = new(StringComparer.Ordinal) { ["daprRuntimeVersion"] = CommandLineParser.RuntimeVersion };
 

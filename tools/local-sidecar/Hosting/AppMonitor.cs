@@ -2,6 +2,8 @@ using System.Text.Json;
 using Danube.Dapr.LocalSidecar.Actors;
 using Danube.Dapr.LocalSidecar.PubSub;
 using Danube.Dapr.LocalSidecar.Tracing;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace Danube.Dapr.LocalSidecar.Hosting;
 
@@ -42,7 +44,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
                             else IsUp(logger, instance.AppId, channel.BaseAddress);
                             (known, served) = (true, true);
                         }
-                        catch (Exception e) when (e is HttpRequestException or JsonException or FormatException or IOException)
+                        catch (Exception e) when (e is HttpRequestException or RpcException or JsonException or FormatException or IOException)
                         {
                             CannotRead(logger, instance.AppId, e.Message);
                         }
@@ -82,11 +84,16 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
         limit.CancelAfter(instance.Options.HealthProbeTimeout);
         try
         {
+            if (channel.Grpc is { } grpc)
+            {
+                await grpc.CallAsync(GrpcAppChannel.HealthCheck, new Empty(), grpc.Headers(TraceContext.None), limit.Token);
+                return true;
+            }
             using var request = channel.Request(HttpMethod.Get, path, TraceContext.None);
             using var response = await channel.SendAsync(request, limit.Token);
             return response.IsSuccessStatusCode;
         }
-        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or RpcException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
             return false;
         }
@@ -95,15 +102,28 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
     // The order is daprd's: first the configuration, then the subscriptions, once each.
     private async Task ReadAppAsync(AppChannel channel, CancellationToken cancellationToken)
     {
-        var config = await AskAsync(channel, "/dapr/config", cancellationToken);
+        // daprd asks gRPC apps for no configuration: they have no actors.
+        var config = channel.Grpc is null ? await AskAsync(channel, "/dapr/config", cancellationToken) : null;
         var actors = config is { Length: > 0 } ? ActorConfig.Parse(config) : ActorConfig.None;
-        var answer = await AskAsync(channel, "/dapr/subscribe", cancellationToken);
-        var subscriptions = new List<Subscription>(answer is { Length: > 0 } ? SubscriptionReader.Parse(answer) : []);
+        var subscriptions = new List<Subscription>(channel.Grpc is { } grpc ? await SubscriptionsAsync(grpc, cancellationToken)
+            : await AskAsync(channel, "/dapr/subscribe", cancellationToken) is { Length: > 0 } answer ? SubscriptionReader.Parse(answer) : []);
         subscriptions.AddRange(instance.Components.DeclaredSubscriptions);
         foreach (var subscription in subscriptions) subscribe(instance, subscription);
         instance.Subscriptions = subscriptions;
         instance.Actors = instance.Components.ActorStore is null ? ActorConfig.None : actors;
         if (instance.Components.ActorStore is null && actors.Types.Count > 0) NoActorStore(logger, instance.AppId);
+    }
+
+    private static async Task<IReadOnlyList<Subscription>> SubscriptionsAsync(GrpcAppChannel grpc, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return SubscriptionReader.Read(await grpc.CallAsync(GrpcAppChannel.ListTopicSubscriptions, new Empty(), grpc.Headers(TraceContext.None), cancellationToken));
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
+        {
+            return [];
+        }
     }
 
     private async Task<byte[]?> AskAsync(AppChannel channel, string path, CancellationToken cancellationToken)

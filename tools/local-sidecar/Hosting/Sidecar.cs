@@ -213,7 +213,11 @@ internal sealed class Sidecar : IAsyncDisposable
             return;
         }
         var group = _groups[instance.AppId];
-        var subscriber = new Subscriber(group, instance, subscription, broker, Time, _loggers.CreateLogger<Subscriber>());
+        var subscriber = SubscriberOf(instance, subscription, new AppDelivery(group, instance.Tracer, Time), broker);
         broker.Subscribe(subscription.Topic, instance.AppId, () => group.HasReadyInstance, subscriber.RunAsync);
     }
+
+    /// <summary>What handles the events of a subscription.</summary>
+    public Subscriber SubscriberOf(AppInstance instance, Subscription subscription, IDelivery delivery, InMemoryBroker broker) =>
+        new(instance.AppId, subscription, delivery, instance.Components.InboundPolicy(subscription.PubSubName), broker, Time, _loggers.CreateLogger<Subscriber>());
 }

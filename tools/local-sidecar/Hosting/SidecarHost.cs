@@ -49,6 +49,8 @@ public sealed class SidecarHost : IAsyncDisposable
         builder.Services.AddSingleton<ActorHttpApi>();
         builder.Services.AddSingleton<NeighbourActorApi>();
         builder.Services.AddSingleton<MetadataApi>();
+        builder.Services.AddSingleton<TopicStreams>();
+        builder.Services.AddSingleton<GrpcProxy>();
         builder.Services.AddSingleton(services => new InvokeApi(services.GetRequiredService<Sidecar>(), options.MaxBodyBytes));
         builder.Services.AddSingleton<IServiceMethodProvider<DaprGrpcService>, GrpcMethods>();
         builder.Services.AddSingleton(new ApiSettings(options.ApiToken, options.MaxBodyBytes));
@@ -120,8 +122,9 @@ public sealed class SidecarHost : IAsyncDisposable
         web.UseRouting();
         web.MapGrpcService<DaprGrpcService>();
         web.MapWorkflows();
-        web.MapFallback(context => httpPorts.Contains(context.Connection.LocalPort)
-            ? UnknownPathAsync(context)
+        var proxy = web.Services.GetRequiredService<GrpcProxy>();
+        web.MapFallback(context => httpPorts.Contains(context.Connection.LocalPort) ? UnknownPathAsync(context)
+            : GrpcProxy.CalleeOf(context.Request) is { } callee ? proxy.ForwardAsync(context, callee)
             : ApiGuard.RefuseAsync(context.Response, StatusCode.Unknown, ApiGuard.UnknownRpc(context.Request.Path)));
     }
 

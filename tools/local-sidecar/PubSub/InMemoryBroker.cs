@@ -8,7 +8,7 @@ internal sealed record BrokerMessage(byte[] Body, IReadOnlyDictionary<string, st
 
 /// <summary>
 /// A broker in the memory of this process (<c>pubsub.in-memory</c>). Each app-id has one queue for each topic it subscribes to, which its
-/// instances share. A queue holds a bounded number of events: a publisher waits while a slow subscriber catches up.
+/// instances and the streams that they open share. A queue holds a bounded number of events: a publisher waits while a slow subscriber catches up.
 /// </summary>
 internal sealed partial class InMemoryBroker(string name, ILogger logger) : IAsyncDisposable
 {
@@ -37,11 +37,33 @@ internal sealed partial class InMemoryBroker(string name, ILogger logger) : IAsy
     {
         lock (_stopping)
         {
-            var queues = _topics.GetOrAdd(topic, static _ => new ConcurrentDictionary<string, TopicQueue>(StringComparer.Ordinal));
-            if (_stopping.IsCancellationRequested || queues.ContainsKey(appId)) return;
-            var queue = new TopicQueue(Channel.CreateBounded<BrokerMessage>(new BoundedChannelOptions(QueueLength) { SingleReader = true }), canDeliver);
+            if (_stopping.IsCancellationRequested) return;
+            var queue = QueueOf(topic, appId);
+            if (queue.Consumer is not null) return;
+            queue.AppCanDeliver = canDeliver;
             queue.Consumer = Task.Run(() => consume(queue.Events.Reader, _stopping.Token));
-            queues[appId] = queue;
+        }
+    }
+
+    /// <summary>Takes part in the queue of an app-id until the result is disposed. A queue that only such readers have goes with the last of them, and its events too.</summary>
+    public StreamReader Join(string topic, string appId)
+    {
+        lock (_stopping)
+        {
+            var queue = QueueOf(topic, appId);
+            queue.Streams++;
+            return new StreamReader(this, topic, appId, queue);
+        }
+    }
+
+    private TopicQueue QueueOf(string topic, string appId) =>
+        _topics.GetOrAdd(topic, static _ => new ConcurrentDictionary<string, TopicQueue>(StringComparer.Ordinal)).GetOrAdd(appId, static _ => new TopicQueue());
+
+    private void Leave(StreamReader reader)
+    {
+        lock (_stopping)
+        {
+            if (--reader.Queue.Streams == 0 && reader.Queue.Consumer is null) _topics[reader.Topic].TryRemove(reader.AppId, out _);
         }
     }
 
@@ -56,12 +78,36 @@ internal sealed partial class InMemoryBroker(string name, ILogger logger) : IAsy
     [LoggerMessage(LogLevel.Warning, "{pubsub}: an event of topic {topic} is dropped: app {appId} is not there and its queue of {length} is full")]
     private static partial void Dropped(ILogger logger, string pubsub, string topic, string appId, int length);
 
-    private sealed class TopicQueue(Channel<BrokerMessage> events, Func<bool> canDeliver)
+    /// <summary>One reader of a queue that others may read, too.</summary>
+    internal sealed class StreamReader(InMemoryBroker broker, string topic, string appId, TopicQueue queue) : IDisposable
     {
-        public Channel<BrokerMessage> Events { get; } = events;
+        public string Topic { get; } = topic;
 
-        public Func<bool> CanDeliver { get; } = canDeliver;
+        public string AppId { get; } = appId;
+
+        public TopicQueue Queue { get; } = queue;
+
+        public ChannelReader<BrokerMessage> Events => Queue.Events.Reader;
+
+        /// <summary>Set when the broker stops.</summary>
+        public CancellationToken Stopping { get; } = broker._stopping.Token;
+
+        /// <summary>Puts an event back that was taken and got no answer, for another reader.</summary>
+        public void Return(BrokerMessage message) => Queue.Events.Writer.TryWrite(message);
+
+        public void Dispose() => broker.Leave(this);
+    }
+
+    internal sealed class TopicQueue
+    {
+        public Channel<BrokerMessage> Events { get; } = Channel.CreateBounded<BrokerMessage>(QueueLength);
+
+        public Func<bool> AppCanDeliver { get; set; } = static () => false;
 
         public Task? Consumer { get; set; }
+
+        public int Streams { get; set; }
+
+        public bool CanDeliver() => Streams > 0 || AppCanDeliver();
     }
 }

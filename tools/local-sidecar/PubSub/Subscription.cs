@@ -11,11 +11,14 @@ internal sealed record Subscription(
     string DeadLetterTopic,
     IReadOnlyDictionary<string, string> Metadata,
     BulkOptions? Bulk,
-    bool IsDeclarative)
+    SubscriptionSource Source)
 {
     /// <summary>True when payloads come without an envelope and are to be wrapped in one.</summary>
     public bool IsRaw { get; } = Metadata.TryGetValue("rawPayload", out var raw) && string.Equals(raw, "true", StringComparison.OrdinalIgnoreCase);
 }
+
+/// <summary>Where a subscription comes from: a file, the app's answer, or a stream that the app opened.</summary>
+internal enum SubscriptionSource { Declarative, Programmatic, Streaming }
 
 /// <summary>A rule of a subscription.</summary>
 /// <param name="Match">The expression as it was written; empty matches always.</param>

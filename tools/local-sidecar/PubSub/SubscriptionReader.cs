@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dapr.AppCallback.Autogen.Grpc.v1;
 
 namespace Danube.Dapr.LocalSidecar.PubSub;
 
@@ -13,19 +14,37 @@ internal static class SubscriptionReader
         return [.. items.Where(static i => i.PubsubName.Length > 0 && i.Topic.Length > 0).Select(Read)];
     }
 
+    /// <summary>The answer of an app that speaks gRPC.</summary>
+    /// <exception cref="FormatException">A rule cannot be used.</exception>
+    public static IReadOnlyList<Subscription> Read(ListTopicSubscriptionsResponse answer) => [.. answer.Subscriptions.Where(static s => s.PubsubName.Length > 0 && s.Topic.Length > 0).Select(static s =>
+    {
+        var rules = Rules(s.Topic, s.Routes?.Rules.Select(static r => (r.Match, r.Path)) ?? [], s.Routes?.Default);
+        // A gRPC app has one method for all events, so that no rule at all means all of them.
+        if (rules.Count == 0) rules.Add(new RoutingRule("", null, ""));
+        return new Subscription(s.PubsubName, s.Topic, rules, s.DeadLetterTopic, s.Metadata, s.BulkSubscribe is { Enabled: true } bulk ? Bulk(bulk.MaxMessagesCount, bulk.MaxAwaitDurationMs) : null, SubscriptionSource.Programmatic);
+    })];
+
     private static Subscription Read(Item item)
     {
-        var rules = new List<RoutingRule>();
-        foreach (var rule in item.Routes?.Rules ?? [])
-        {
-            if (!RouteExpression.TryParse(rule.Match, out var expression, out var problem)) throw new FormatException($"topic {item.Topic}: {problem}");
-            rules.Add(new RoutingRule(rule.Match, expression, rule.Path));
-        }
-        if (item.Routes?.Default is { Length: > 0 } fallback) rules.Add(new RoutingRule("", null, fallback));
+        var rules = Rules(item.Topic, item.Routes?.Rules?.Select(static r => (r.Match, r.Path)) ?? [], item.Routes?.Default);
         if (rules.Count == 0 && item.Route is { Length: > 0 } route) rules.Add(new RoutingRule("", null, route));
         return new Subscription(item.PubsubName, item.Topic, rules, item.DeadLetterTopic ?? "", item.Metadata ?? [],
-            item.BulkSubscribe is { Enabled: true } bulk ? new BulkOptions(bulk.MaxMessagesCount > 0 ? bulk.MaxMessagesCount : 100, bulk.MaxAwaitDurationMs > 0 ? bulk.MaxAwaitDurationMs : 1000) : null, IsDeclarative: false);
+            item.BulkSubscribe is { Enabled: true } bulk ? Bulk(bulk.MaxMessagesCount, bulk.MaxAwaitDurationMs) : null, SubscriptionSource.Programmatic);
     }
+
+    private static List<RoutingRule> Rules(string topic, IEnumerable<(string Match, string Path)> conditions, string? fallback)
+    {
+        var rules = new List<RoutingRule>();
+        foreach (var (match, path) in conditions)
+        {
+            if (!RouteExpression.TryParse(match, out var expression, out var problem)) throw new FormatException($"topic {topic}: {problem}");
+            rules.Add(new RoutingRule(match, expression, path));
+        }
+        if (fallback is { Length: > 0 }) rules.Add(new RoutingRule("", null, fallback));
+        return rules;
+    }
+
+    private static BulkOptions Bulk(int messages, int milliseconds) => new(messages > 0 ? messages : 100, milliseconds > 0 ? milliseconds : 1000);
 
     internal sealed class Item
     {

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using dotnet_etcd;
 using Etcdserverpb;
 using Google.Protobuf;
+using Grpc.Net.Client;
 
 namespace Danube.Dapr.LocalSidecar.State;
 
@@ -24,15 +25,27 @@ public sealed class EtcdStateStore : IStateStore
         var scheme = options.Tls is null ? "http://" : "https://";
         var endpoints = string.Join(',', options.Endpoints.Select(e => scheme + (e.IndexOf("://", StringComparison.Ordinal) is >= 0 and var at ? e[(at + 3)..] : e)));
         _client = options.Tls is { } tls
-            ? new EtcdClient(endpoints, configureChannelOptions: static o => o.MaxReceiveMessageSize = null, configureSslOptions: ssl =>
+            ? new EtcdClient(endpoints, configureChannelOptions: Configure, configureSslOptions: ssl =>
             {
                 ssl.ClientCertificates = [tls.Client];
                 ssl.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
                 ssl.CertificateChainPolicy.CustomTrustStore.AddRange(tls.Authorities);
             })
-            : new EtcdClient(endpoints, configureChannelOptions: static o => { o.Credentials = Grpc.Core.ChannelCredentials.Insecure; o.MaxReceiveMessageSize = null; });
+            : new EtcdClient(endpoints, configureChannelOptions: static o =>
+            {
+                Configure(o);
+                o.Credentials = Grpc.Core.ChannelCredentials.Insecure;
+            });
         _reader = new EtcdReader(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
         _writer = new EtcdWriter(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
+    }
+
+    // By default the pauses between two tries to connect grow to minutes: after an outage of half a minute etcd would be back for a quarter of one before anybody noticed.
+    private static void Configure(GrpcChannelOptions options)
+    {
+        options.MaxReceiveMessageSize = null;
+        options.InitialReconnectBackoff = TimeSpan.FromMilliseconds(200);
+        options.MaxReconnectBackoff = TimeSpan.FromSeconds(1);
     }
 
     /// <inheritdoc/>

@@ -3,16 +3,17 @@ namespace Danube.Dapr.LocalSidecar.State;
 /// <summary>A store in the memory of this process (<c>state.in-memory</c>).</summary>
 public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
 {
+    private const long Never = long.MaxValue;
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, StateEntry> _entries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Item> _entries = new(StringComparer.Ordinal);
     private readonly SortedSet<string> _keys = new(StringComparer.Ordinal);
-    private readonly PriorityQueue<(string Key, string ETag), DateTimeOffset> _expirations = new();
+    private readonly PriorityQueue<(string Key, Guid ETag), long> _expirations = new();
 
     /// <inheritdoc/>
     public Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken)
     {
         lock (_lock)
-            return Task.FromResult(Find(key, time.GetUtcNow()));
+            return Task.FromResult(Find(key, Now)?.ToEntry(key));
     }
 
     /// <inheritdoc/>
@@ -21,11 +22,11 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
         var found = new List<StateEntry>();
         lock (_lock)
         {
-            var now = time.GetUtcNow();
+            var now = Now;
             // No key can be greater than the prefix followed by the greatest character and still begin with the prefix.
             foreach (var key in _keys.GetViewBetween(prefix, prefix + char.MaxValue))
             {
-                if (Find(key, now) is { } entry) found.Add(entry);
+                if (Find(key, now) is { } item) found.Add(item.ToEntry(key));
             }
         }
         return Task.FromResult<IReadOnlyList<StateEntry>>(found);
@@ -36,13 +37,13 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
     {
         lock (_lock)
         {
-            var now = time.GetUtcNow();
+            var now = Now;
             RemoveExpired(now);
-            var undo = operations.Count > 1 ? new List<(string Key, StateEntry? Before)>(operations.Count) : null;
+            var undo = operations.Count > 1 ? new List<(string Key, Item? Before)>(operations.Count) : null;
             foreach (var operation in operations)
             {
                 var before = Find(operation.Key, now);
-                var holds = operation.ETag is null ? !operation.FirstWrite || before is null : before?.ETag == operation.ETag;
+                var holds = operation.ETag is null ? !operation.FirstWrite || before is null : before?.ETag.ToString() == operation.ETag;
                 if (!holds)
                 {
                     for (var i = (undo?.Count ?? 0) - 1; i >= 0; i--) Put(undo![i].Key, undo[i].Before);
@@ -51,7 +52,7 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
                 if (operation.CheckOnly) continue;
                 undo?.Add((operation.Key, before));
                 Put(operation.Key, operation.Value is null ? null
-                    : new StateEntry(operation.Key, operation.Value, Guid.NewGuid().ToString(), operation.TimeToLive is { } ttl ? now + ttl : null));
+                    : new Item(operation.Value, Guid.NewGuid(), operation.TimeToLive is { } ttl ? now + ttl.Ticks : Never));
             }
         }
         return Task.CompletedTask;
@@ -60,27 +61,34 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private StateEntry? Find(string key, DateTimeOffset now) =>
-        _entries.TryGetValue(key, out var entry) && !(entry.ExpiresAt <= now) ? entry : null;
+    private long Now => time.GetUtcNow().UtcTicks;
 
-    private void Put(string key, StateEntry? entry)
+    private Item? Find(string key, long now) => _entries.TryGetValue(key, out var item) && item.ExpiresAt > now ? item : null;
+
+    private void Put(string key, Item? item)
     {
-        if (entry is null)
+        if (item is null)
         {
             if (_entries.Remove(key)) _keys.Remove(key);
             return;
         }
-        if (_entries.TryAdd(key, entry)) _keys.Add(key);
-        else _entries[key] = entry;
-        if (entry.ExpiresAt is { } expiresAt) _expirations.Enqueue((key, entry.ETag), expiresAt);
+        if (_entries.TryAdd(key, item)) _keys.Add(key);
+        else _entries[key] = item;
+        if (item.ExpiresAt != Never) _expirations.Enqueue((key, item.ETag), item.ExpiresAt);
     }
 
-    private void RemoveExpired(DateTimeOffset now)
+    private void RemoveExpired(long now)
     {
         while (_expirations.TryPeek(out var first, out var expiresAt) && expiresAt <= now)
         {
             _expirations.Dequeue();
-            if (_entries.TryGetValue(first.Key, out var entry) && entry.ETag == first.ETag) Put(first.Key, null);
+            if (_entries.TryGetValue(first.Key, out var item) && item.ETag == first.ETag) Put(first.Key, null);
         }
+    }
+
+    // Half as large as an entry: the data of workflows are many small rows, which are read rarely.
+    private sealed record Item(byte[] Value, Guid ETag, long ExpiresAt)
+    {
+        public StateEntry ToEntry(string key) => new(key, Value, ETag.ToString(), ExpiresAt == Never ? null : new DateTimeOffset(ExpiresAt, TimeSpan.Zero));
     }
 }

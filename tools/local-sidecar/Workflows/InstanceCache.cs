@@ -8,6 +8,7 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
 {
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
     private readonly LinkedList<Slot> _idle = [];
+    private readonly LinkedList<Slot> _finished = [];
     private readonly Lock _lock = new();
     private long _idleBytes;
 
@@ -113,7 +114,7 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
             if (!_slots.TryGetValue(instanceId, out var slot)) _slots.Add(instanceId, slot = new Slot(instanceId));
             if (slot.Users++ == 0 && slot.Idle is { } node)
             {
-                _idle.Remove(node);
+                node.List!.Remove(node);
                 slot.Idle = null;
                 _idleBytes -= slot.IdleBytes;
             }
@@ -133,14 +134,17 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
             }
             slot.IdleBytes = instance.Bytes;
             _idleBytes += slot.IdleBytes;
-            slot.Idle = _idle.AddLast(slot);
-            while (_idle.First is { } oldest && (_idleBytes > options.CacheBytes || _idle.Count > options.CacheInstances))
-            {
-                _idle.RemoveFirst();
-                _idleBytes -= oldest.Value.IdleBytes;
-                _slots.Remove(oldest.Value.InstanceId);
-            }
+            slot.Idle = (instance.IsTerminal ? _finished : _idle).AddLast(slot);
+            while (_finished.First is { } finished && (_idleBytes > options.CacheBytes || _finished.Count > options.CacheFinished)) Drop(finished);
+            while (_idle.First is { } oldest && (_idleBytes > options.CacheBytes || _idle.Count > options.CacheInstances)) Drop(oldest);
         }
+    }
+
+    private void Drop(LinkedListNode<Slot> node)
+    {
+        node.List!.Remove(node);
+        _idleBytes -= node.Value.IdleBytes;
+        _slots.Remove(node.Value.InstanceId);
     }
 
     internal sealed class Slot(string instanceId)

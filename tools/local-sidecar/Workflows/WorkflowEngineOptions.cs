@@ -20,6 +20,9 @@ internal sealed record WorkflowEngineOptions
     /// <summary>Idle instances kept parsed in memory.</summary>
     public int CacheInstances { get; init; } = 1024;
 
+    /// <summary>Finished instances kept parsed in memory, for who asks at once how they ended. More of them would grow old and be a burden to the garbage collector.</summary>
+    public int CacheFinished { get; init; } = 16;
+
     /// <summary>Largest turn that is sent to a worker, in bytes; above it the instance is STALLED. daprd: 95 % of its body limit of 4 MiB.</summary>
     public int LargestTurnBytes { get; init; } = 4 * 1024 * 1024 / 100 * 95;
 

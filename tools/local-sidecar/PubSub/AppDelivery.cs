@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Resiliency;
+using Danube.Dapr.LocalSidecar.Tracing;
+using Grpc.Core;
+
+namespace Danube.Dapr.LocalSidecar.PubSub;
+
+/// <summary>To an instance of the app, over the protocol it speaks. An app that is not there is waited for: that is no try.</summary>
+internal sealed class AppDelivery(AppGroup group, Tracer tracer, TimeProvider time) : IDelivery
+{
+    private static readonly TimeSpan WaitForApp = TimeSpan.FromMilliseconds(50);
+
+    public Task<DeliveryOutcome> SendAsync(OutgoingEvent outgoing, CancellationToken cancellationToken) => OnAppAsync(async channel =>
+    {
+        using var span = Start(outgoing.Subscription.Topic, outgoing.Trace);
+        return channel.Grpc is { } grpc ? await GrpcDelivery.SendAsync(grpc, outgoing, span.Context, cancellationToken) : await HttpDelivery.SendAsync(channel, outgoing, span.Context, cancellationToken);
+    }, cancellationToken);
+
+    public Task<IReadOnlyDictionary<string, DeliveryOutcome>> SendAsync(OutgoingBatch batch, CancellationToken cancellationToken) => OnAppAsync(async channel =>
+    {
+        using var span = Start(batch.Subscription.Topic, batch.Trace);
+        return channel.Grpc is { } grpc ? await GrpcDelivery.SendAsync(grpc, batch, span.Context, cancellationToken) : await HttpDelivery.SendAsync(channel, batch, span.Context, cancellationToken);
+    }, cancellationToken);
+
+    private Span Start(string topic, TraceContext trace) => trace.IsValid ? tracer.Start("pubsub/" + topic, trace, ActivityKind.Consumer) : default;
+
+    private async Task<T> OnAppAsync<T>(Func<AppChannel, Task<T>> send, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var instance = group.Next();
+            if (instance is not { IsReady: true, Channel: { } channel })
+            {
+                await Task.Delay(WaitForApp, time, cancellationToken);
+                continue;
+            }
+            try
+            {
+                return await send(channel);
+            }
+            catch (Exception e) when (e is HttpRequestException or RpcException { StatusCode: StatusCode.Unavailable })
+            {
+                if (!AppChannel.WasRefused(e) && await channel.AcceptsAsync(TimeSpan.FromMilliseconds(500), cancellationToken) is not false)
+                {
+                    if (e is RpcException rpc) throw new CallFailedException($"the app answered {rpc.Status.StatusCode}: {rpc.Status.Detail}");
+                    throw;
+                }
+                instance.Suspect();
+            }
+        }
+    }
+}
