@@ -84,6 +84,28 @@ public sealed class NeighbourTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Invoke_LineThatADeadProcessLeftNamesThePortOfAnother_GoesToTheLivingOne()
+    {
+        await using var callee = await new TestApp { Answer = static c => Task.FromResult((200, c.Body)) }.StartAsync();
+        await using var other = await new TestApp().StartAsync();
+        var (here, _, _) = await StartAsync("caller", null);
+        await StartAsync("callee", callee.Port);
+        await StartAsync("other", other.Port);
+        using var hosts = new HostsTable(new NameResolution(Path.Combine(_folder.Path, "local-sidecar-" + Environment.UserName, "names.db")));
+
+        var alive = hosts.Find("callee", "default").Single();
+        for (var i = 0; i < 20; i++)
+        {
+            // The order of the lines is random. Both are fresh, however slow the machine is.
+            hosts.Put("alive", alive, "callee", "default");
+            hosts.Put("left", hosts.Find("other", "default").Single().Replace("127.0.0.1", "localhost", StringComparison.Ordinal), "callee", "default");
+            Assert.Equal((200, $"body {i}"), await SendAsync(here, "POST", "/v1.0/invoke/callee/method/x", $"body {i}"));
+        }
+
+        Assert.Empty(other.To("/x"));
+    }
+
+    [Fact]
     public async Task Invoke_AppThatIsDownOrUnknown_SaysWhat()
     {
         var callee = await new TestApp().StartAsync();

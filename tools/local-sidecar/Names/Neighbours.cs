@@ -17,6 +17,8 @@ internal sealed partial class Neighbours : IAsyncDisposable
     // As daprd: an address where nobody listens any more is looked up again, after a second each time.
     private const int Rounds = 3;
 
+    private const int SmallBody = 1024;
+
     private readonly HostsTable _hosts;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -60,7 +62,9 @@ internal sealed partial class Neighbours : IAsyncDisposable
                     var sent = request(ChannelTo(address));
                     // A body can be sent once: where there is another address, this one must take the call first.
                     var isOnce = sent.Content is StreamContent;
-                    if (isOnce && addresses.Count > 1) sent.Headers.ExpectContinue = true;
+                    // HttpClient sends a small one whatever the answer is: that is kept instead.
+                    if (isOnce && addresses.Count > 1 && sent.Content!.Headers.ContentLength <= SmallBody) await sent.Content.LoadIntoBufferAsync(cancellationToken);
+                    else if (isOnce && addresses.Count > 1) sent.Headers.ExpectContinue = true;
                     var response = await ChannelTo(address).SendAsync(sent, cancellationToken);
                     if (!response.Headers.TryGetValues(ProblemHeader, out var problem)) return response;
                     response.Dispose();
