@@ -54,6 +54,24 @@ public sealed class GrpcAppTests
     }
 
     [Fact]
+    public async Task Invoke_AppOfAnotherSidecar_IsReachedOverBothApis()
+    {
+        await using var app = await GrpcTestApp.StartAsync();
+        app.Invoke = static (request, _) => new InvokeResponse { ContentType = "text/plain", Data = new Any { Value = ByteString.CopyFromUtf8($"{request.Method} got {request.Data.Value.ToStringUtf8()}") } };
+        using var names = new TempFolder();
+        var file = Path.Combine(names.Path, "names.db");
+        await using var caller = await TestSidecar.StartAsync(new TempFolder(), true, o => o with { NamesFile = file }, ("caller", null));
+        await using var callee = await TestSidecar.StartAsync(new TempFolder(), true, o => o with { NamesFile = file, Apps = [.. o.Apps.Select(static a => a with { AppProtocol = AppProtocol.Grpc })] }, ("callee", app.Port));
+        using var channel = GrpcChannel.ForAddress($"http://127.0.0.1:{caller.Apps[0].DaprGrpcPort}");
+
+        var overHttp = await caller.SendAsync("POST", "/v1.0/invoke/callee/method/a/b", "{}");
+        var overGrpc = await new DaprClient(channel).InvokeServiceAsync(new InvokeServiceRequest { Id = "callee", Message = new InvokeRequest { Method = "c", Data = new Any { Value = ByteString.CopyFromUtf8("1") } } });
+
+        Assert.Equal((200, "a/b got {}"), overHttp);
+        Assert.Equal("c got 1", overGrpc.Data.Value.ToStringUtf8());
+    }
+
+    [Fact]
     public async Task InvokeService_GrpcToGrpc_KeepsTypeStatusAndMetadata()
     {
         await using var app = await GrpcTestApp.StartAsync();
