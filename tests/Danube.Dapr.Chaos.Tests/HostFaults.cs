@@ -30,7 +30,6 @@ public sealed class HostFaults
             {
                 ["Rebalancer__UnloadsInFlight"] = $"{Four}",
                 ["Rebalancer__StartMovesPerMask"] = "25",
-                ["Rebalancer__MoveTimeoutSeconds"] = "5",
                 ["Rebalancer__Repair"] = "advise",
                 // Nothing moves by itself: what is in flight is what the test asked for.
                 ["Rebalancer__Mode"] = "observe",

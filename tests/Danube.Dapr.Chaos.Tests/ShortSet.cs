@@ -42,6 +42,7 @@ public sealed class ShortSet(SharedCluster shared) : IClassFixture<SharedCluster
         if (!cluster.Has(ChaosCluster.Etcd))
             return;
         await StoreOutage.RunAsync(cluster, shared.Report, TimeSpan.FromSeconds(30), () => StoreRefusals.WhileDownAsync(cluster));
+        Assert.InRange(shared.Report.Kills.Last(k => k.Victim == ChaosCluster.Etcd).ResumedAfterSeconds!.Value, 0, Promised(10));
         await StoreRefusals.WhileHangingAsync(cluster);
     });
 

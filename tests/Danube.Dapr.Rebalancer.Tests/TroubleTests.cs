@@ -148,6 +148,28 @@ public sealed class TroubleTests
     }
 
     [Fact]
+    public async Task Pause_InTheMiddleOfABatch_TakesTheMaskAwayAfterOneStep_AndThePlanGoesOnWhenItIsOver()
+    {
+        await using var bench = await MoveBench.StartAsync("skew", brokers: 4, topics: 40);
+        await bench.Directory.Control.NudgeAsync();
+        var running = bench.RunWorkflowsAsync();
+        await MoveBench.UntilAsync(() => bench.Unloads().Count > 0, "the first unload");
+        var paused = bench.Time.GetUtcNow();
+        await bench.Directory.Control.SwitchAsync(new SwitchCommand(ControlSwitch.Pause, Minutes: 10, Reason: "test"));
+        var before = bench.Cluster.Events().Count;
+
+        await running;
+
+        var run = (await bench.Directory.Plan(bench.Events.Cycles.First().PlanId!).GetAsync())!;
+        Assert.Equal((PlanRunState.Finished, run.Plan.Moves.Count), (run.State, run.Done));
+        Assert.True(run.FinishedAt >= paused.AddMinutes(10), $"It finished at {run.FinishedAt} and was paused at {paused}.");
+        var step = bench.Cluster.Events().Skip(before).TakeWhile(e => e.Event != "state").Count(e => e.Event == "unload-posted");
+        Assert.InRange(step, 0, 1);
+        Assert.All(bench.Unloads(), u => Assert.Equal(1, u.Value));
+        Assert.All(bench.States().Values, state => Assert.Equal("active", state));
+    }
+
+    [Fact]
     public async Task AdvisedPlan_RunsAfterItsApproval_AndNotBefore()
     {
         await using var bench = await MoveBench.StartAsync("skew", brokers: 4, topics: 40, configure: o => o.Mode = "advise");
