@@ -23,7 +23,10 @@ internal sealed class Arena : IAsyncDisposable
     /// <summary>Ids of the living brokers, in slot order.</summary>
     public IReadOnlyList<string> Ids => [.. Cluster.Brokers.Where(broker => broker.Alive).OrderBy(broker => broker.Slot).Select(broker => broker.Id)];
 
-    public static async Task<Arena> StartAsync(string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
+    public static Task<Arena> StartAsync(string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
+        StartAsync(TimeSpan.FromSeconds(1.5), simulated, brokers, topics, faults);
+
+    public static async Task<Arena> StartAsync(TimeSpan electionTime, string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
         new(await SimulatedCluster.StartAsync(new SimulatorOptions
         {
             Case = simulated,
@@ -31,7 +34,7 @@ internal sealed class Arena : IAsyncDisposable
             Topics = topics,
             Faults = faults,
             BrokerTtl = TimeSpan.FromSeconds(1.5),
-            ElectionTime = TimeSpan.FromSeconds(1.5),
+            ElectionTime = electionTime,
             LoadReportInterval = TimeSpan.FromMilliseconds(200),
         }));
 

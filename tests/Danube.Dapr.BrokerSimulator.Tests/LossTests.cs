@@ -42,7 +42,8 @@ public sealed class LossTests
     [Fact]
     public async Task LeaderKilled_NoWritesUntilAnElectionThenANewTerm()
     {
-        await using var arena = await Arena.StartAsync("steady", 5, 10);
+        // A fifth of it passes at least before the election, time for what is tried meanwhile.
+        await using var arena = await Arena.StartAsync(TimeSpan.FromSeconds(15), "steady", 5, 10);
         var before = await arena.Client.GetRaftStatusAsync();
 
         var killed = await arena.Cluster.KillLeaderAsync();
