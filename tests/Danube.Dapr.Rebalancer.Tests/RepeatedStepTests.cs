@@ -117,22 +117,18 @@ public sealed class RepeatedStepTests
         await MoveBench.UntilAsync(() => bench.Topic(Fleeting).LoadedOn.Count == 1, "the topic is loaded");
     }
 
-    private static async Task<string?> MaskedAsync(MoveBench bench)
-    {
-        var before = bench.Actors.Before;
-        bench.Actors.Before = null;
-        var window = await bench.Directory.Mask.GetAsync();
-        bench.Actors.Before = before;
-        return window?.BatchId;
-    }
+    private static async Task<string?> MaskedAsync(MoveBench bench) => (await UnseenAsync(bench, bench.Directory.Mask.GetAsync))?.BatchId;
 
-    private static async Task<string?> HeldAsync(MoveBench bench, string topic)
+    private static async Task<string?> HeldAsync(MoveBench bench, string topic) => (await UnseenAsync(bench, bench.Directory.Topic(topic).GetAsync))?.Lease?.MoveId;
+
+    /// <summary>A call of the test's own, which is none of the first run's.</summary>
+    private static async Task<T> UnseenAsync<T>(MoveBench bench, Func<Task<T>> call)
     {
         var before = bench.Actors.Before;
         bench.Actors.Before = null;
-        var state = await bench.Directory.Topic(topic).GetAsync();
+        var answer = await call();
         bench.Actors.Before = before;
-        return state?.Lease?.MoveId;
+        return answer;
     }
 
     private static int Creations(MoveBench bench, string topic) => bench.Cluster.Events().Count(e => e.Event == "create" && e.Topic == topic);

@@ -163,15 +163,13 @@ internal sealed partial class MaskActor(
         await UnregisterReminderAsync(ExpiryReminder);
     }
 
-    private async Task<IReadOnlyList<string>> EndedAsync()
-    {
-        var stored = await StateManager.TryGetStateAsync<IReadOnlyList<string>>(EndedKey);
-        return stored.HasValue ? stored.Value : [];
-    }
+    private Task<IReadOnlyList<string>> EndedAsync() => ListAsync<string>(EndedKey);
 
-    private async Task<IReadOnlyList<MaskSpan>> SpansAsync()
+    private Task<IReadOnlyList<MaskSpan>> SpansAsync() => ListAsync<MaskSpan>(SpansKey);
+
+    private async Task<IReadOnlyList<T>> ListAsync<T>(string key)
     {
-        var stored = await StateManager.TryGetStateAsync<IReadOnlyList<MaskSpan>>(SpansKey);
+        var stored = await StateManager.TryGetStateAsync<IReadOnlyList<T>>(key);
         return stored.HasValue ? stored.Value : [];
     }
 

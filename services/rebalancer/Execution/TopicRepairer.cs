@@ -45,13 +45,14 @@ internal sealed class TopicRepairer(
 
         if (held.Denial is { } denial)
             return await EndAsync(input, MoveState.Skipped, denial.Reason, denial.Detail, null, null);
+        var lease = held.Lease!;
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Reserved)]);
         var ours = true;
         try
         {
             // What a run that was killed left masked: unloaded from its helper's broker the topic could go nowhere.
             await actors.Mask.CloseAsync(MaskId(input));
-            if (held.Step == LeaseStep.Unloading)
+            if (lease.Step == LeaseStep.Unloading)
             {
                 // The unload was sent, or the topic deleted, before a crash: it may be on its way to an owner, and must not be loaded a second time meanwhile.
                 if (!input.KnownNonReliable || await CreateAgainAsync(input, cancellationToken))
@@ -62,7 +63,7 @@ internal sealed class TopicRepairer(
             if (ownership.OwnersByTopic.TryGetValue(input.Move.Topic, out var owners))
             {
                 await RemoveHelperAsync(input.Move.Topic, ownership, cancellationToken);
-                if (held.Step == LeaseStep.Unloading)
+                if (lease.Step == LeaseStep.Unloading)
                 {
                     await RefusesNothingAsync(input.Move.Topic, owners[0], cancellationToken);
                     metrics.RepairEnded(true);
@@ -75,11 +76,11 @@ internal sealed class TopicRepairer(
             if (ownership.Topics.FirstOrDefault(t => t.Name == input.Move.Topic) is not { } listed)
                 return await EndAsync(input, MoveState.Skipped, ReasonCode.Stranded, "Danube lists no such topic: nothing to repair.", null, null);
             await ghosts.SilenceAsync(await ghosts.FindAsync(cancellationToken), cancellationToken);
-            await GoesOnAsync(input.Move.Topic, held.Lease!);
+            await GoesOnAsync(input.Move.Topic, lease);
             await LetGoOfGhostAsync(input.Move.Topic, cancellationToken);
             var owner = listed.Delivery == TopicDelivery.Reliable
-                ? await RepairReliableAsync(input, held.Lease!, ownership, cancellationToken)
-                : await RepairNonReliableAsync(input, held.Lease!, ownership, cancellationToken);
+                ? await RepairReliableAsync(input, lease, ownership, cancellationToken)
+                : await RepairNonReliableAsync(input, lease, ownership, cancellationToken);
             var elapsed = time.GetElapsedTime(started).TotalMilliseconds;
             await RefusesNothingAsync(input.Move.Topic, owner, cancellationToken);
             metrics.RepairEnded(true);

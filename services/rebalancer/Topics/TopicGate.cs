@@ -31,10 +31,9 @@ public sealed record Reservation
 
 /// <summary>Answer to a reservation.</summary>
 /// <param name="Denial">Why not; null when the topic is held now.</param>
-/// <param name="Step">How far the move had come when it asked again.</param>
 /// <param name="End">Set when the move has already ended.</param>
-/// <param name="Lease">How the move holds it now; null when it does not.</param>
-public sealed record ReservationResult(Denial? Denial, LeaseStep Step = LeaseStep.Reserved, MoveEnd? End = null, Lease? Lease = null);
+/// <param name="Lease">How the move holds it now, and how far it had come when it asked again; null when it does not.</param>
+public sealed record ReservationResult(Denial? Denial, MoveEnd? End = null, Lease? Lease = null);
 
 /// <summary>The gate in front of every move of one topic, as functions of the topic's state.</summary>
 internal static class TopicGate
@@ -46,11 +45,11 @@ internal static class TopicGate
     {
         state = Present(state, now);
         if (state.LastEnd is { } end && end.MoveId == request.MoveId)
-            return (state, new ReservationResult(null, LeaseStep.Unloading, end));
+            return (state, new ReservationResult(null, end));
         if (state.Lease is { } lease && lease.MoveId == request.MoveId)
         {
             var renewed = lease with { ExpiresAt = now.AddSeconds(request.LeaseSeconds), Seconds = request.LeaseSeconds, Asks = lease.Asks + 1 };
-            return (state with { Lease = renewed }, new ReservationResult(null, lease.Step, null, renewed));
+            return (state with { Lease = renewed }, new ReservationResult(null, Lease: renewed));
         }
 
         // Seen first after now, by ranking's clock: it counts as seen now, and that is remembered, so that it is old enough one day.
