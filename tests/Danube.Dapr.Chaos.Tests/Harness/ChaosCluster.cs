@@ -200,6 +200,8 @@ internal sealed class ChaosCluster : IAsyncDisposable
             ["Rebalancer__MoveTimeoutSeconds"] = "15",
             ["Rebalancer__MaxMaskSeconds"] = "20",
             ["Rebalancer__MaxLatencyRatio"] = "1000",
+            // The time to resume is that of a restart, not of the rest that the pace keeps when clients notice a batch.
+            ["Rebalancer__MaxRestSeconds"] = "2",
         },
         _ => [],
     };
