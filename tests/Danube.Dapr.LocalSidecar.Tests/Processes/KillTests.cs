@@ -23,45 +23,50 @@ public sealed class KillTests
     [Fact]
     public async Task TwoProcessesOfOneApp_KilledInTurn_LoseNothingThatTheyAcknowledged()
     {
-        using var folder = new TempFolder();
-        var resources = Directory.CreateDirectory(Path.Combine(folder.Path, "components")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(resources, "statestore.yaml"),
-            $"kind: Component\nmetadata: {{ name: statestore }}\nspec: {{ type: state.sqlite, metadata: [ {{ name: connectionString, value: '{Path.Combine(folder.Path, "state.db")}' }}, {{ name: actorStateStore, value: 'true' }} ] }}");
-        await using var app = await new TestApp().StartAsync();
-        await using var other = await new TestApp().StartAsync();
-        (TestApp App, int Http, int Grpc)[] ports = [(app, TestApp.FreePort(), TestApp.FreePort()), (other, TestApp.FreePort(), TestApp.FreePort())];
-        var clients = ports.Select(static p => new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{p.Http}"), Timeout = TimeSpan.FromSeconds(30) }).ToList();
-        // Its clients and its worker are at the second one; the first, being older, has the workflows.
-        await using var ledger = new Ledger(clients[1], ports[1].Grpc);
-        SidecarProcess Start(int which) => SidecarProcess.Start(["--app-id", "a", "--app-port", $"{ports[which].App.Port}", "--dapr-http-port", $"{ports[which].Http}", "--dapr-grpc-port", $"{ports[which].Grpc}",
-            "--resources-path", resources, "--log-level", "warn"], folder.Path);
-        var sidecars = new List<SidecarProcess>();
-        try
+        await using var pair = await Pair.StartAsync();
+        var ledger = pair.Ledger;
+        ledger.Begin(writers: 1, reminders: 1, workflows: 4);
+        for (var kill = 0; kill < 4; kill++)
         {
-            for (var i = 0; i < 2; i++)
-            {
-                sidecars.Add(Start(i));
-                await sidecars[i].ReadyAsync(clients[i]);
-            }
-            ledger.Begin(writers: 1, reminders: 1, workflows: 4);
-            for (var kill = 0; kill < 4; kill++)
-            {
-                var finished = ledger.FinishedWorkflows;
-                await Workflows.Eventually.TrueAsync(() => ledger.FinishedWorkflows > finished + 3, $"workflows go on after {kill} kills: {sidecars[1].Output}");
-                await sidecars[kill % 2].KillAsync();
-                ledger.NextSidecar();
-                await sidecars[kill % 2].DisposeAsync();
-                sidecars[kill % 2] = Start(kill % 2);
-            }
-            await sidecars[1].ReadyAsync(clients[1]);
-            await ledger.FinishAsync();
-            await AssertNothingIsLostAsync(ledger, app, other);
+            await pair.GoOnAsync(3, $"after {kill} kills");
+            await pair.Sidecars[kill % 2].KillAsync();
+            ledger.NextSidecar();
+            await pair.StartAgainAsync(kill % 2);
         }
-        finally
+        await pair.Sidecars[1].ReadyAsync(pair.Clients[1]);
+        await ledger.FinishAsync();
+        await AssertNothingIsLostAsync(ledger, [.. pair.Apps]);
+    }
+
+    [Fact]
+    public async Task TwoProcessesOfOneApp_OwnerOfWorkflowsSleeps_TheyGoOnInTheOtherAndStayAsTheyAreWhenItWakes()
+    {
+        await using var pair = await Pair.StartAsync();
+        var ledger = pair.Ledger;
+        ledger.Begin(writers: 0, reminders: 0, workflows: 4);
+        await pair.GoOnAsync(3, "with both");
+
+        // It falls asleep while it has nothing to write: one that has SQLite's lock keeps it from everybody.
+        var (held, goOn) = (0, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        ledger.BeforeStep = () =>
         {
-            foreach (var sidecar in sidecars) await sidecar.DisposeAsync();
-            foreach (var client in clients) client.Dispose();
-        }
+            Interlocked.Increment(ref held);
+            return goOn.Task;
+        };
+        await Workflows.Eventually.TrueAsync(() => held == 4, "each workflow waits for a step");
+        await pair.Sidecars[0].SleepAsync();
+        ledger.NextSidecar();
+
+        // The answers go to the one that sleeps, and are what it reads first when it wakes.
+        ledger.BeforeStep = static () => Task.CompletedTask;
+        goOn.SetResult();
+        await pair.GoOnAsync(8, "while the first sleeps");
+        await pair.Sidecars[0].WakeAsync();
+        await pair.Sidecars[0].ReadyAsync(pair.Clients[0]);
+        await pair.GoOnAsync(8, "when it is awake again");
+        await ledger.FinishAsync();
+        await ledger.AssertWorkflowsEndedAsync();
+        Assert.Empty(ledger.Violations);
     }
 
     private static async Task RunAsync(TempFolder folder, string store, int kills, int seed)
@@ -111,6 +116,7 @@ public sealed class KillTests
     {
         Assert.Empty(ledger.Violations);
         Assert.True(ledger.FinishedWorkflows > 0 && !ledger.Reminders.IsEmpty);
+        await ledger.AssertWorkflowsEndedAsync();
         foreach (var (writer, last) in ledger.Writers)
         {
             var stored = Number(await ledger.StateAsync($"n{writer}"));

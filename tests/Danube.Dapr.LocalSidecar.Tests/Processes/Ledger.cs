@@ -13,7 +13,9 @@ namespace Danube.Dapr.LocalSidecar.Tests.Processes;
 /// </summary>
 internal sealed class Ledger : IAsyncDisposable
 {
-    public const int StepsPerWorkflow = 4;
+    private const int StepsPerWorkflow = 4;
+
+    private static readonly string Output = string.Join(',', Enumerable.Range(0, StepsPerWorkflow));
 
     private readonly HttpClient _http;
     private readonly GrpcChannel _channel;
@@ -43,6 +45,9 @@ internal sealed class Ledger : IAsyncDisposable
 
     public int FinishedWorkflows { get; private set; }
 
+    /// <summary>What the worker waits for before it answers a step.</summary>
+    public Func<Task> BeforeStep { get; set; } = static () => Task.CompletedTask;
+
     /// <summary>What must never happen.</summary>
     public ConcurrentQueue<string> Violations { get; } = new();
 
@@ -62,6 +67,17 @@ internal sealed class Ledger : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await Task.WhenAll(_clients).WaitAsync(TimeSpan.FromMinutes(2));
+    }
+
+    /// <summary>Whatever was written since: each workflow whose start was acknowledged is at its end.</summary>
+    public async Task AssertWorkflowsEndedAsync()
+    {
+        foreach (var id in Started.Keys)
+        {
+            var found = await _hub.GetInstanceAsync(new GetInstanceRequest { InstanceId = id, GetInputsAndOutputs = true });
+            Assert.True(found.Exists, $"{id} is gone");
+            Assert.Equal((OrchestrationStatus.Completed, Output), (found.WorkflowState.WorkflowStatus, found.WorkflowState.Output));
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -121,8 +137,7 @@ internal sealed class Ledger : IAsyncDisposable
             Started[id] = 0;
             var state = await CompletionAsync(id);
             FinishedWorkflows++;
-            var expected = string.Join(',', Enumerable.Range(0, StepsPerWorkflow));
-            if (state?.Output != expected) Violations.Enqueue($"{id} ended as {state?.WorkflowStatus} with {state?.Output}, not {expected}");
+            if (state?.Output != Output) Violations.Enqueue($"{id} ended as {state?.WorkflowStatus} with {state?.Output}, not {Output}");
         }
     }
 
@@ -197,6 +212,7 @@ internal sealed class Ledger : IAsyncDisposable
             if (_completed.TryGetValue((instance, step), out var before) && before < generation) Violations.Enqueue($"step {step} of {instance} was acknowledged and ran again");
             if (step > 0 && !_answered.ContainsKey((instance, step - 1))) Violations.Enqueue($"step {step} of {instance} ran before step {step - 1}");
             if (request.Input != string.Join(',', Enumerable.Range(0, step + 1))) Violations.Enqueue($"step {step} of {instance} has the input {request.Input}");
+            await BeforeStep();
             _answered[(instance, step)] = 0;
             await _hub.CompleteActivityTaskAsync(new ActivityResponse { InstanceId = instance, TaskId = step, Result = request.Input, CompletionToken = item.CompletionToken });
             _completed[(instance, step)] = _generation;

@@ -81,9 +81,10 @@ public sealed class SharingTests : IAsyncLifetime, IDisposable
         // One that dies is replaced within seconds.
         lock (through) through.Remove(second);
         await second.Sidecar.KillAsync();
-        var killed = DateTime.UtcNow;
+        var killed = TimeProvider.System.GetTimestamp();
         await EveryActorCountsAsync(first, caller);
-        Assert.True(DateTime.UtcNow - killed < TimeSpan.FromSeconds(20), $"it took {DateTime.UtcNow - killed}");
+        var taken = TimeProvider.System.GetElapsedTime(killed);
+        Assert.True(taken < TimeSpan.FromSeconds(20), $"it took {taken}");
         await TestSidecar.Eventually(() => moved.All(a => Reminded(first, a) > 0));
 
         // It comes back, and then the app of the other one dies.
@@ -143,9 +144,9 @@ public sealed class SharingTests : IAsyncLifetime, IDisposable
     {
         for (var i = 0; i < Actors; i++)
         {
-            var deadline = DateTime.UtcNow.AddSeconds(40);
+            var begin = TimeProvider.System.GetTimestamp();
             while (await CountAsync(through[i % through.Length], $"a{i}") is null)
-                Assert.True(DateTime.UtcNow < deadline, $"a{i} did not count in 40 s: {through[i % through.Length].LastFailure}; {through[i % through.Length].Sidecar.Output}");
+                Assert.True(TimeProvider.System.GetElapsedTime(begin).TotalSeconds < 40, $"a{i} did not count in 40 s: {through[i % through.Length].LastFailure}; {through[i % through.Length].Sidecar.Output}");
         }
     }
 

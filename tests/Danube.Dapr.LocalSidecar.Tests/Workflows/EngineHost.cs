@@ -110,10 +110,10 @@ internal static class Eventually
 
     public static async Task TrueAsync(Func<Task<bool>> condition, string what)
     {
-        var deadline = DateTime.UtcNow.AddSeconds(60);
+        var begin = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(DateTime.UtcNow < deadline, $"In 60 s it did not come true that {what}.");
+            Assert.True(TimeProvider.System.GetElapsedTime(begin).TotalSeconds < 60, $"In 60 s it did not come true that {what}.");
             await Task.Delay(5);
         }
     }
