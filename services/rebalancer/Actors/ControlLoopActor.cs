@@ -251,12 +251,14 @@ internal sealed partial class ControlLoopActor(
     private async Task RunCycleAsync()
     {
         using var span = RebalancerTracing.Start("cycle");
-        var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()));
+        // All that an operator commands waits for this turn.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(monitor.CurrentValue.MaxCycleSeconds));
+        var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()), limit.Token);
         // After a restart too: an alert must not end because the service began anew.
         metrics.Circuit(state.Circuit is not null);
         if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
             await launcher.WakeAsync(waiting.PlanId);
-        var result = await runner.RunAsync(state, span?.TraceId.ToString());
+        var result = await runner.RunAsync(state, span?.TraceId.ToString(), limit.Token);
         state = result.State;
         if (result.Plan is { } plan)
         {
@@ -271,7 +273,7 @@ internal sealed partial class ControlLoopActor(
         {
             (state, var effect) = await MeasureAsync(state, snapshot);
             record = record with { Effect = effect };
-            state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts) };
+            state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts, limit.Token) };
             state = await AnnounceAsync(state, snapshot);
         }
 
@@ -298,16 +300,16 @@ internal sealed partial class ControlLoopActor(
 
     /// <summary>Keeps brokers that are gone, and that Danube's leader ranks all the same, from getting topics.</summary>
     /// <returns>Those of this moment; those of before when Danube does not answer.</returns>
-    private async Task<IReadOnlyList<string>> SilenceGhostsAsync(IReadOnlyList<string> before)
+    private async Task<IReadOnlyList<string>> SilenceGhostsAsync(IReadOnlyList<string> before, CancellationToken cancellationToken)
     {
         try
         {
-            var found = await ghosts.FindAsync();
+            var found = await ghosts.FindAsync(cancellationToken);
             if (monitor.CurrentValue.ModeValue != RebalancerMode.Observe)
-                await ghosts.SilenceAsync(found);
+                await ghosts.SilenceAsync(found, cancellationToken);
             return found;
         }
-        catch (DanubeException)
+        catch (Exception error) when (error is DanubeException or OperationCanceledException)
         {
             return before;
         }
@@ -402,11 +404,11 @@ internal sealed partial class ControlLoopActor(
     }
 
     /// <summary>Goes on with drains that a crash interrupted before Danube was told.</summary>
-    private async Task<ControlState> CloseDrainedAsync(ControlState state)
+    private async Task<ControlState> CloseDrainedAsync(ControlState state, CancellationToken cancellationToken)
     {
         foreach (var intent in state.Drains.Where(d => !d.Closed))
         {
-            if (await CloseAsync(intent) is { } refused)
+            if (await CloseAsync(intent, cancellationToken) is { } refused)
                 DrainRefused(intent.BrokerId, refused.Detail);
             else
                 state = With(state, intent with { Closed = true });
@@ -416,13 +418,13 @@ internal sealed partial class ControlLoopActor(
     }
 
     /// <summary>Null when Danube gives the broker no more topics, or did not answer: then the next cycle tries again.</summary>
-    private async Task<Denial?> CloseAsync(DrainIntent intent)
+    private async Task<Denial?> CloseAsync(DrainIntent intent, CancellationToken cancellationToken = default)
     {
         try
         {
-            return await drains.CloseAsync(intent.BrokerId);
+            return await drains.CloseAsync(intent.BrokerId, cancellationToken);
         }
-        catch (DanubeException error)
+        catch (Exception error) when (error is DanubeException or OperationCanceledException)
         {
             DrainRefused(intent.BrokerId, error.Message);
             return new Denial(ReasonCode.BrokerUnreachable, error.Message);

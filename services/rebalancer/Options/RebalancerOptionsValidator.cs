@@ -16,6 +16,7 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.OneOf(nameof(options.StorageMode), options.StorageMode, ["unknown", "shared_fs", "object_store", "local"]);
         faults.OneOf(nameof(options.Repair), options.Repair, ["off", "advise", "auto"]);
         faults.Range(nameof(options.CheckIntervalSeconds), options.CheckIntervalSeconds, 1, 86_400);
+        faults.Range(nameof(options.MaxCycleSeconds), options.MaxCycleSeconds, 2, 300);
         if (options.SustainedSeconds is { } sustained)
             faults.Range(nameof(options.SustainedSeconds), sustained, 0, 86_400);
         faults.Range(nameof(options.MaxMovesPerCycle), options.MaxMovesPerCycle, 1, 10_000);
