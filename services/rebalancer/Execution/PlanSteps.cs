@@ -50,6 +50,14 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
     public async Task<bool> FinishAsync(FinishInput input)
     {
         using var span = RebalancerTracing.Start("finish plan", input.TraceParent);
+        await EndMovesAsync(input);
+        await actors.Control.FinishedAsync(PlanResults.Of(input.PlanId, input.Reason, input.Detail, await actors.Plan(input.PlanId).GetMovesAsync()));
+        return true;
+    }
+
+    /// <summary>Ends moves that were not made, with their hold on topics, and then the plan, but not its claim to the floor.</summary>
+    public async Task EndMovesAsync(FinishInput input)
+    {
         var plan = actors.Plan(input.PlanId);
         var open = (await plan.GetMovesAsync()).Where(m => !PlanProgress.IsEnd(m.State)).ToList();
         foreach (var move in open.Where(m => m.State >= MoveState.Unloading))
@@ -67,8 +75,6 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
             .. open.Select(m => recorder.At(input.PlanId, new MoveTask(m.Topic, m.From, m.To, m.Cause), state, input.Reason ?? ReasonCode.Fault, input.Detail)),
         ]);
         await plan.ChangeAsync(new PlanChange(input.Reason is null ? PlanRunState.Finished : PlanRunState.Stopped, input.Reason));
-        await actors.Control.FinishedAsync(PlanResults.Of(input.PlanId, input.Reason, input.Detail, await plan.GetMovesAsync()));
-        return true;
     }
 
     private async Task<BatchResult?> DriftAsync(RebalancePlan plan)
