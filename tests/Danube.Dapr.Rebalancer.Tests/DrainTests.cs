@@ -250,6 +250,17 @@ public sealed class DrainTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
     }
 
+    [Theory]
+    [InlineData("drain")]
+    [InlineData("activate")]
+    public async Task Command_ForAnIdThatNoBrokerCanHave_NamesIt(string command)
+    {
+        using var answer = await _api.PostAsync($"/brokers/one/{command}");
+
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid"), (answer.StatusCode, await ApiBench.CodeAsync(answer)));
+        Assert.Contains("id is 'one', allowed: a broker's decimal id.", (await answer.Content.ReadAsStringAsync()).Replace("\\u0027", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
     private async Task<DrainStatus> StatusAsync(string path) => await _api.GetAsync<DrainStatus>(path);
 
     private async Task<string> WithNonReliableTopicAsync(string topic)

@@ -15,9 +15,9 @@ internal static class BrokersApi
 {
     public static void MapBrokersApi(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/brokers/{id}/drain", Get);
-        app.MapPost("/brokers/{id}/drain", Drain).AddEndpointFilter<Validation<DrainRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
-        app.MapPost("/brokers/{id}/activate", Activate);
+        app.MapGet("/brokers/{id}/drain", Get).AddEndpointFilter<BrokerIdCheck>();
+        app.MapPost("/brokers/{id}/drain", Drain).AddEndpointFilter<BrokerIdCheck>().AddEndpointFilter<Validation<DrainRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
+        app.MapPost("/brokers/{id}/activate", Activate).AddEndpointFilter<BrokerIdCheck>();
         app.MapGet("/masks", Masks);
     }
 
