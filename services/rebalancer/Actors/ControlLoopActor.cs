@@ -29,6 +29,7 @@ internal sealed partial class ControlLoopActor(
     EventPublisher events,
     Drains drains,
     Ghosts ghosts,
+    Recreation recreation,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -300,6 +301,7 @@ internal sealed partial class ControlLoopActor(
         }
 
         var record = result.Record;
+        state = state with { Deleted = await recreation.CreateAsync(state.Deleted) };
         if (result.Snapshot is { } snapshot)
         {
             (state, var effect) = await MeasureAsync(state, snapshot);
@@ -367,6 +369,7 @@ internal sealed partial class ControlLoopActor(
         var reading = ClockReading.Now(time);
         (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
+        var before = state.Plans;
         await actors.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
             ApprovalDeadline = deadline,
@@ -392,10 +395,18 @@ internal sealed partial class ControlLoopActor(
                 : state.Drains,
         };
         state = Keyed(state, key, body, plan.Id);
+        await ForgetAsync(before.Except(state.Plans));
         await StoreAsync(state);
         await launcher.StartAsync(state.Active!);
         PlanBegun(plan.Id, plan.Moves.Count, plan.Summary);
         return state;
+    }
+
+    /// <summary>Removes what is stored of plans that leave the index; history keeps them.</summary>
+    private async Task ForgetAsync(IEnumerable<PlanEntry> plans)
+    {
+        foreach (var plan in plans)
+            await actors.Plan(plan.Id).ForgetAsync();
     }
 
     /// <summary>Takes the floor from a plan that only waits for approval: what is begun now comes first, and afterwards it is planned anew.</summary>
@@ -419,19 +430,33 @@ internal sealed partial class ControlLoopActor(
     /// </summary>
     private async Task<ControlState> ReconcileAsync(ControlState state)
     {
-        if (state.Active is { } active)
+        if (state.Active is { } active && await launcher.EnsureAsync(active) is { } ended)
         {
-            if (await launcher.EnsureAsync(active) is { } ended)
+            PlanLost(active.PlanId, ended);
+            try
             {
-                PlanLost(active.PlanId, ended);
-                await steps.EndMovesAsync(new FinishInput(active.PlanId, ReasonCode.Fault, ended, active.TraceParent));
-                var moves = await actors.Plan(active.PlanId).GetMovesAsync();
-                state = Outcomes.Apply(state, PlanResults.Of(active.PlanId, ReasonCode.Fault, ended, moves), monitor.CurrentValue, time.GetUtcNow());
-                await StoreAsync(state);
+                state = await EndLostAsync(state, active, ended);
+            }
+            catch (DanubeException error)
+            {
+                // Where its topics are is not known: the plan keeps the floor until Danube can be asked.
+                NotEnded(active.PlanId, error.Message);
             }
         }
 
         await actors.Mask.CloseUnlessAsync(state.Active?.PlanId ?? "");
+        return state;
+    }
+
+    /// <summary>Ends the moves of a plan whose workflow ended without saying so, and takes the floor from it.</summary>
+    private async Task<ControlState> EndLostAsync(ControlState state, ActivePlan plan, string ended)
+    {
+        // What was deleted is created again by this cycle and the next ones.
+        var deleted = await recreation.DeletedAsync(await actors.Plan(plan.PlanId).GetMovesAsync());
+        await steps.EndMovesAsync(new FinishInput(plan.PlanId, ReasonCode.Fault, ended, plan.TraceParent), deleted);
+        var moves = await actors.Plan(plan.PlanId).GetMovesAsync();
+        state = Outcomes.Apply(state, PlanResults.Of(plan.PlanId, ReasonCode.Fault, ended, moves) with { Deleted = deleted }, monitor.CurrentValue, time.GetUtcNow());
+        await StoreAsync(state);
         return state;
     }
 
@@ -579,4 +604,7 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The workflow of plan {PlanId} ended without a result: {Ended}")]
     private partial void PlanLost(string planId, string ended);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The moves of plan {PlanId} cannot be ended yet: {Why}")]
+    private partial void NotEnded(string planId, string why);
 }
