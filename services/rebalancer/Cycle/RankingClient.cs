@@ -6,7 +6,7 @@ namespace Danube.Dapr.Rebalancer.Cycle;
 internal sealed class RankingClient
 {
     /// <summary>The longest wait for an answer: whoever asks may hold up the kill switch meanwhile.</summary>
-    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     private readonly HttpClient _http;
 
