@@ -99,6 +99,21 @@ public sealed class SidecarTests
     }
 
     [Fact]
+    public async Task Invoke_RetriedAnswers_LeaveTheirConnectionFree()
+    {
+        using var folder = new TempFolder();
+        folder.Write("resiliency.yaml", "kind: Resiliency\nspec: { policies: { retries: { r: { policy: constant, duration: 1ms, maxRetries: 19 } } }, targets: { apps: { a: { retry: r } } } }");
+        await using var app = await new TestApp { Answer = static _ => Task.FromResult((503, "busy")) }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(folder, false, static o => o, ("a", app.Port));
+
+        Assert.Equal((503, "busy"), await sidecar.SendAsync("POST", "/v1.0/invoke/a/method/x", "1"));
+
+        Assert.Equal(20, app.To("/x").Count());
+        // An answer that nobody reads to its end holds its connection: each try would need one of its own.
+        Assert.InRange(app.To("/x").Select(static c => c.Connection).Distinct().Count(), 1, 10);
+    }
+
+    [Fact]
     public async Task Publish_Subscribed_ArrivesInAnEnvelope()
     {
         await using var app = await new TestApp { Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""" }.StartAsync();
