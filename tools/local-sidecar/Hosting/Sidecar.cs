@@ -186,7 +186,7 @@ internal sealed class Sidecar : IAsyncDisposable
                 _brokers.Add((resource, new InMemoryBroker(resource.Name, Time, _loggers.CreateLogger<InMemoryBroker>())));
                 return;
             }
-            _stores.Add(StateComponent.Create(resource, Time));
+            _stores.Add(StateComponent.Create(resource, Time, logger));
         }
         catch (ResourceException e) when (resource.IgnoreErrors)
         {
