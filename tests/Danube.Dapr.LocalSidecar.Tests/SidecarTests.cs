@@ -98,6 +98,23 @@ public sealed class SidecarTests
         Assert.Equal(("caller", "callee", "yes"), (call.Headers["Dapr-Caller-App-Id"], call.Headers["Dapr-Callee-App-Id"], call.Headers["x-mine"]));
     }
 
+    [Theory]
+    [InlineData("[]", "[]")]
+    [InlineData("""{"reentrancy":{"maxStackDepth":"deep"}}""", "[]")]
+    [InlineData("{}", """[{"topic":null,"pubsubName":"pubsub"}]""")]
+    [InlineData("{}", """[{"topic":"t","pubsubName":"pubsub","routes":{"rules":[{"match":"event.type.matches('[')","path":"/a"}]}}]""")]
+    public async Task App_AnswersWhatCannotBeRead_IsAskedAgain(string config, string subscriptions)
+    {
+        await using var app = await new TestApp { Config = config, Subscriptions = subscriptions }.StartAsync();
+        var starting = TestSidecar.StartAsync(("a", app.Port));
+        await TestSidecar.Eventually(() => app.To("/dapr/config").Count() > 1);
+
+        (app.Config, app.Subscriptions) = ("{}", "[]");
+
+        // The start waits until the app is ready.
+        await using var sidecar = await starting;
+    }
+
     [Fact]
     public async Task Invoke_RetriedAnswers_LeaveTheirConnectionFree()
     {
