@@ -30,6 +30,10 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration, IRead
     // A save ends when the disk has it. etcd takes what came meanwhile into the next flush, so that more clients at once show what it can do.
     private const int ClientsOfEtcd = 64;
     private const string Put = "put without sidecar";
+
+    /// <summary>The argument that makes a process of this program the server of <see cref="Echo"/>, with its port.</summary>
+    public const string ServeEcho = "--serve-echo";
+    private const string EchoAlone = "echo without sidecar";
     private static readonly string Value = new('x', 100);
 
     public List<Row> Rows { get; } = [];
@@ -55,6 +59,7 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration, IRead
                 foreach (var measure in measures) await AddAsync(measure, count, load => MeasureAsync(measure, apps, load));
             if (paceShare > 0)
                 foreach (var measure in measures) await AddPacedAsync(measure, load => MeasureAsync(measure, apps, load));
+            if (paceShare > 0 && store == "memory" && appCount == 1) await AddPacedAsync(EchoAlone, EchoAsync);
             if (etcd is null || appCount > 1 || !measures.Contains("state save")) return;
             await AddAsync("state save", ClientsOfEtcd, load => MeasureAsync("state save", apps, load));
             foreach (var count in clients.Append(ClientsOfEtcd)) await AddAsync(Put, count, load => PutAsync(etcd.Endpoint, load));
@@ -117,6 +122,20 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration, IRead
                 var status = await connection.SendAsync(requests[n % KeysPerClient]);
                 if (status is < 200 or > 299) throw new InvalidOperationException($"The sidecar answered {status}.");
             };
+        });
+    }
+
+    private static async Task EchoAsync(Runner load)
+    {
+        var port = Supervised.FreePort();
+        await using var server = new Supervised("dotnet", [Path.Combine(AppContext.BaseDirectory, "Danube.Dapr.LocalSidecar.Benchmarks.dll"), ServeEcho, port.ToString(CultureInfo.InvariantCulture)], Environment.CurrentDirectory);
+        await server.ReadyAsync(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/"));
+        using var connections = new Connections();
+        var request = RawConnection.Request("GET", "/");
+        await load(async _ =>
+        {
+            var connection = await connections.OpenAsync(port);
+            return async _ => await connection.SendAsync(request);
         });
     }
 
