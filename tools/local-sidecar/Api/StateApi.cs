@@ -105,21 +105,24 @@ internal static class StateApi
         store.ShowsExpiry && entry.ExpiresAt is { } at ? at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : null;
 
     /// <summary>The time to live that an item asks for; null for none.</summary>
-    /// <exception cref="FormatException">The text is no number.</exception>
+    /// <exception cref="FormatException">The text is no number, or one that the store does not take.</exception>
     public static TimeSpan? TimeToLive(StateComponent store, IReadOnlyDictionary<string, string> metadata)
     {
         if (!metadata.TryGetValue("ttlInSeconds", out var text) || text.Length == 0) return null;
         if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds))
-            throw new FormatException($"{NoNumber(store)}: parsing \"{text}\": invalid syntax");
-        return seconds > 0 ? TimeSpan.FromSeconds(seconds) : null;
+            throw new FormatException($"{Complaint(store)}{(store.Resource.Type == "state.in-memory" ? "strconv.Atoi" : "strconv.ParseInt")}: parsing \"{text}\": invalid syntax");
+        // Each of daprd's stores has limits of its own.
+        var (least, most) = store.Resource.Type switch { "state.in-memory" => (long.MinValue, long.MaxValue), "state.etcd" => (-1, long.MaxValue), _ => (-1, int.MaxValue) };
+        if (seconds < least || seconds > most) throw new FormatException(Complaint(store) + "must be -1 or greater");
+        return seconds > 0 ? TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerSecond)) : null;
     }
 
-    // Each of daprd's stores has words of its own.
-    private static string NoNumber(StateComponent store) => store.Resource.Type switch
+    // And words of its own.
+    private static string Complaint(StateComponent store) => store.Resource.Type switch
     {
-        "state.in-memory" => "strconv.Atoi",
-        "state.etcd" => "incorrect value for metadata 'ttlInSeconds': strconv.ParseInt",
-        _ => "error parsing TTL: incorrect value for metadata 'ttlInSeconds': strconv.ParseInt",
+        "state.in-memory" => "",
+        "state.etcd" => "incorrect value for metadata 'ttlInSeconds': ",
+        _ => "error parsing TTL: incorrect value for metadata 'ttlInSeconds': ",
     };
 
     // Each item stands for itself: one that fails does not undo the others.

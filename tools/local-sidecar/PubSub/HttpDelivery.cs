@@ -58,7 +58,7 @@ internal static class HttpDelivery
         try
         {
             using var document = JsonDocument.Parse(body);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Field(document.RootElement, "status") ?? "" : "";
+            return Field(document.RootElement, "status") ?? "";
         }
         catch (JsonException)
         {
@@ -119,5 +119,5 @@ internal static class HttpDelivery
         return statuses;
     }
 
-    private static string? Field(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    private static string? Field(JsonElement root, string name) => root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }
