@@ -27,6 +27,7 @@ internal sealed partial class ControlLoopActor(
     EventPublisher events,
     Drains drains,
     Ghosts ghosts,
+    Recreation recreation,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -270,6 +271,7 @@ internal sealed partial class ControlLoopActor(
         }
 
         var record = result.Record;
+        state = state with { Deleted = await recreation.CreateAsync(state.Deleted) };
         if (result.Snapshot is { } snapshot)
         {
             (state, var effect) = await MeasureAsync(state, snapshot);
@@ -337,6 +339,7 @@ internal sealed partial class ControlLoopActor(
         var reading = ClockReading.Now(time);
         (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
+        var before = state.Plans;
         await actors.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
             ApprovalDeadline = deadline,
@@ -361,10 +364,18 @@ internal sealed partial class ControlLoopActor(
                 : state.Drains,
         };
         state = Keyed(state, key, body, plan.Id);
+        await ForgetAsync(before.Except(state.Plans));
         await StoreAsync(state);
         await launcher.StartAsync(state.Active!);
         PlanBegun(plan.Id, plan.Moves.Count, plan.Summary);
         return state;
+    }
+
+    /// <summary>Removes what is stored of plans that leave the index; history keeps them.</summary>
+    private async Task ForgetAsync(IEnumerable<PlanEntry> plans)
+    {
+        foreach (var plan in plans)
+            await actors.Plan(plan.Id).ForgetAsync();
     }
 
     /// <summary>Takes the floor from a plan that only waits for approval: what is begun now comes first, and afterwards it is planned anew.</summary>
@@ -395,7 +406,8 @@ internal sealed partial class ControlLoopActor(
                 PlanLost(active.PlanId, ended);
                 var moves = await actors.Plan(active.PlanId).GetMovesAsync();
                 await actors.Plan(active.PlanId).ChangeAsync(new PlanChange(PlanRunState.Stopped, ReasonCode.Fault));
-                state = Outcomes.Apply(state, PlanResults.Of(active.PlanId, ReasonCode.Fault, ended, moves), monitor.CurrentValue, time.GetUtcNow());
+                var result = PlanResults.Of(active.PlanId, ReasonCode.Fault, ended, moves) with { Deleted = await recreation.DeletedAsync(moves) };
+                state = Outcomes.Apply(state, result, monitor.CurrentValue, time.GetUtcNow());
                 await StoreAsync(state);
             }
         }

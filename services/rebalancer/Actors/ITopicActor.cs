@@ -40,7 +40,8 @@ public sealed record TopicEnd(MoveEnd End, string? Owner, string? FailedOn);
 /// <summary>A run of a move's step is about to send the unload.</summary>
 /// <param name="MoveId">The move.</param>
 /// <param name="Sends">How often it had been sent when the run decided to send it; it may not when that has changed.</param>
-public sealed record UnloadRequest(string MoveId, int Sends);
+/// <param name="Deletes">True: it deletes the topic, to create it again, instead of unloading it.</param>
+public sealed record UnloadRequest(string MoveId, int Sends, bool Deletes = false);
 
 /// <summary>A run of a repair is about to load the topic on a broker.</summary>
 /// <param name="MoveId">The repair.</param>

@@ -38,7 +38,7 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
     public async Task<bool> BeginUnloadAsync(UnloadRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        if (TopicGate.BeginUnload(await LoadAsync(), request.MoveId, request.Sends, time.GetUtcNow()) is not { } state)
+        if (TopicGate.BeginUnload(await LoadAsync(), request.MoveId, request.Sends, time.GetUtcNow(), request.Deletes) is not { } state)
             return false;
         await StoreAsync(state);
         return true;

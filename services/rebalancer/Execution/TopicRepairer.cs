@@ -24,6 +24,7 @@ internal sealed class TopicRepairer(
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(1);
 
     public async Task<MoveResult> RepairAsync(MoveInput input, CancellationToken cancellationToken = default)
     {
@@ -173,7 +174,7 @@ internal sealed class TopicRepairer(
             await CreateHelperAsync(input, held, ownership, unclean, null, TopicDelivery.NonReliable, cancellationToken);
         await NotOwnedAsync(topic, cancellationToken);
         // Written down before it is deleted: from here on every try creates it first when it is not there.
-        await BeginUnloadAsync(input, held);
+        await BeginUnloadAsync(input, held, deletes: true);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted and created again.")]);
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
         if (deleted.Outcome != DeleteTopicOutcome.Deleted)
@@ -201,10 +202,10 @@ internal sealed class TopicRepairer(
         return await ServesAsync(broker, topic, cancellationToken) ? broker : null;
     }
 
-    private async Task BeginUnloadAsync(MoveInput input, Lease held)
+    private async Task BeginUnloadAsync(MoveInput input, Lease held, bool deletes = false)
     {
         await GoesOnAsync(input.Move.Topic, held);
-        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(held.MoveId, held.Sends)))
+        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(held.MoveId, held.Sends, deletes)))
             throw new OtherRunException(input.Move.Topic);
     }
 
@@ -228,8 +229,27 @@ internal sealed class TopicRepairer(
         }
     }
 
-    /// <summary>Creates a NonReliable topic that was deleted; false when it is there. The helper goes first: Danube refuses a name with which another begins.</summary>
+    /// <summary>
+    /// Creates a NonReliable topic that was deleted; false when it is there. A refusal may be of the moment (without a leader Danube refuses everything), so it is tried for half the time that its lease lasts;
+    /// then the end of the plan and the cycles go on.
+    /// </summary>
     private async Task<bool> CreateAgainAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        for (var started = time.GetTimestamp(); ;)
+        {
+            try
+            {
+                return await TryCreateAsync(input, cancellationToken);
+            }
+            catch (RepairException) when (time.GetElapsedTime(started).TotalSeconds < monitor.CurrentValue.MoveTimeoutSeconds / 2)
+            {
+                await Task.Delay(BetweenTries, time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>The helper goes first: Danube refuses a name with which another begins.</summary>
+    private async Task<bool> TryCreateAsync(MoveInput input, CancellationToken cancellationToken)
     {
         var topic = input.Move.Topic;
         var ownership = await danube.GetOwnershipAsync(cancellationToken);

@@ -24,6 +24,7 @@ internal static class FindingRules
     {
         var findings = new List<Finding>();
         findings.AddRange(Stranded(unowned, state, options, now));
+        findings.AddRange(state.Deleted.Select(Deleted));
         findings.AddRange(Twice(snapshot, state));
         findings.AddRange(DeadCopies(snapshot, state));
         findings.AddRange(state.StuckBrokers.Select(Stuck));
@@ -243,6 +244,17 @@ internal static class FindingRules
         Advice = options.ModeValue == RebalancerMode.Observe
             ? "Drain it with Danube's own tool, so that it gets none (the mode is observe, so nothing was done here), and repair topics that it got before."
             : "It was drained here, so that it gets none. Repair topics that it got before. A change of Danube's leader to a broker that saw it go ends this.",
+    };
+
+    private static Finding Deleted(DeletedTopic topic) => new()
+    {
+        Kind = FindingKind.StrandedTopic,
+        Severity = FindingSeverity.Critical,
+        About = SubjectKind.Topic,
+        Subject = topic.Topic,
+        Since = topic.At,
+        Evidence = $"It was deleted to be created again, and does not exist yet, so that no broker lists it.{(topic.Detail.Length > 0 ? $" {topic.Detail}" : "")}",
+        Advice = "Every cycle tries to create it. When Danube goes on refusing, remove what stands in the way, or create it by hand (NonReliable).",
     };
 
     private static Finding Stuck(string broker) => new()

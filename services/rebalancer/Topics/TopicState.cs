@@ -21,6 +21,9 @@ public sealed record TopicState
     /// <summary>Set while an operator bound it to a broker.</summary>
     public string? Pin { get; init; }
 
+    /// <summary>When a move deleted it, or was about to, to create it again; null once it is known to exist.</summary>
+    public DateTimeOffset? DeletedAt { get; init; }
+
     /// <summary>The move that holds it.</summary>
     public Lease? Lease { get; init; }
 
