@@ -27,6 +27,7 @@ internal sealed partial class ControlLoopActor(
     EventPublisher events,
     Drains drains,
     Ghosts ghosts,
+    Recreation recreation,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -257,6 +258,9 @@ internal sealed partial class ControlLoopActor(
         if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
             await launcher.WakeAsync(waiting.PlanId);
         var result = await runner.RunAsync(state, span?.TraceId.ToString());
+        // Before it is stored: what is forgotten here must not stay at the topic's gate.
+        foreach (var topic in state.LoadedTwice.Except(result.State.LoadedTwice))
+            await actors.Topic(topic).ForgetLoadedTwiceAsync();
         state = result.State;
         if (result.Plan is { } plan)
         {
@@ -267,12 +271,13 @@ internal sealed partial class ControlLoopActor(
         }
 
         var record = result.Record;
+        state = state with { Deleted = await recreation.CreateAsync(state.Deleted) };
         if (result.Snapshot is { } snapshot)
         {
             (state, var effect) = await MeasureAsync(state, snapshot);
             record = record with { Effect = effect };
             state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts) };
-            state = await AnnounceAsync(state, snapshot);
+            state = await AnnounceAsync(state, snapshot, result.Unowned ?? []);
         }
 
         await StoreAsync(state);
@@ -314,10 +319,10 @@ internal sealed partial class ControlLoopActor(
     }
 
     /// <summary>Announces findings that came or went. Announced before it is stored: told twice is better than never, and history knows an event by its id.</summary>
-    private async Task<ControlState> AnnounceAsync(ControlState state, ClusterSnapshot snapshot)
+    private async Task<ControlState> AnnounceAsync(ControlState state, ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned)
     {
         var now = time.GetUtcNow();
-        var found = FindingRules.Of(snapshot, [], state, monitor.CurrentValue, now);
+        var found = FindingRules.Of(snapshot, unowned, state, monitor.CurrentValue, now);
         metrics.Findings(found);
         var (open, told) = FindingsWatch.Compare(state.Findings, found, now);
         foreach (var e in told)
@@ -334,6 +339,7 @@ internal sealed partial class ControlLoopActor(
         var reading = ClockReading.Now(time);
         (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
+        var before = state.Plans;
         await actors.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
             ApprovalDeadline = deadline,
@@ -358,10 +364,18 @@ internal sealed partial class ControlLoopActor(
                 : state.Drains,
         };
         state = Keyed(state, key, body, plan.Id);
+        await ForgetAsync(before.Except(state.Plans));
         await StoreAsync(state);
         await launcher.StartAsync(state.Active!);
         PlanBegun(plan.Id, plan.Moves.Count, plan.Summary);
         return state;
+    }
+
+    /// <summary>Removes what is stored of plans that leave the index; history keeps them.</summary>
+    private async Task ForgetAsync(IEnumerable<PlanEntry> plans)
+    {
+        foreach (var plan in plans)
+            await actors.Plan(plan.Id).ForgetAsync();
     }
 
     /// <summary>Takes the floor from a plan that only waits for approval: what is begun now comes first, and afterwards it is planned anew.</summary>
@@ -392,7 +406,8 @@ internal sealed partial class ControlLoopActor(
                 PlanLost(active.PlanId, ended);
                 var moves = await actors.Plan(active.PlanId).GetMovesAsync();
                 await actors.Plan(active.PlanId).ChangeAsync(new PlanChange(PlanRunState.Stopped, ReasonCode.Fault));
-                state = Outcomes.Apply(state, PlanResults.Of(active.PlanId, ReasonCode.Fault, ended, moves), monitor.CurrentValue, time.GetUtcNow());
+                var result = PlanResults.Of(active.PlanId, ReasonCode.Fault, ended, moves) with { Deleted = await recreation.DeletedAsync(moves) };
+                state = Outcomes.Apply(state, result, monitor.CurrentValue, time.GetUtcNow());
                 await StoreAsync(state);
             }
         }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Danube.Dapr.Planning;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Cycle;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer.Options;
@@ -18,7 +19,7 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.Range(nameof(options.CheckIntervalSeconds), options.CheckIntervalSeconds, 1, 86_400);
         if (options.SustainedSeconds is { } sustained)
             faults.Range(nameof(options.SustainedSeconds), sustained, 0, 86_400);
-        faults.Range(nameof(options.MaxMovesPerCycle), options.MaxMovesPerCycle, 1, 10_000);
+        faults.Range(nameof(options.MaxMovesPerCycle), options.MaxMovesPerCycle, 1, PlanMaker.MostMoves);
         faults.Range(nameof(options.MaxMovesPerHour), options.MaxMovesPerHour, 1, 100_000);
         faults.Range(nameof(options.MaxMovesPerBrokerPerHour), options.MaxMovesPerBrokerPerHour, 1, 100_000);
         faults.Range(nameof(options.MaxMovesPerNamespacePerHour), options.MaxMovesPerNamespacePerHour, 1, 100_000);
