@@ -125,6 +125,22 @@ public sealed class StateStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Sqlite_FileIsLockedByAnother_WriteFailsWhenTheBusyTimeIsOver()
+    {
+        await using var store = new SqliteStateStore(new SqliteOptions(File(), BusyTimeout: TimeSpan.FromMilliseconds(300)), TimeProvider.System);
+        using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={File()};Pooling=false");
+        connection.Open();
+        using (connection.BeginTransaction())
+        {
+            var refused = await Assert.ThrowsAsync<Microsoft.Data.Sqlite.SqliteException>(() => store.ApplyAsync([Put("a", "1")], default).WaitAsync(TimeSpan.FromSeconds(20)));
+            Assert.Contains("locked", refused.Message, StringComparison.Ordinal);
+        }
+
+        await store.ApplyAsync([Put("a", "2")], default);
+        Assert.Equal("2", await Text(store, "a"));
+    }
+
+    [Fact]
     public async Task Sqlite_RowsWrittenByDaprd_AreRead()
     {
         await using (Create("sqlite")) { }

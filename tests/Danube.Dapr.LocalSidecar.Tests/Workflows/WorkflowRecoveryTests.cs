@@ -182,6 +182,53 @@ public sealed class WorkflowRecoveryTests
     }
 
     [Fact]
+    public async Task Restart_ManyUnfinished_AreLoadedTogether()
+    {
+        var time = new FakeTimeProvider();
+        var store = new CrowdStore(16);
+        await using (var first = await EngineHost.StartAsync(store, time))
+        {
+            await first.WorkerAsync();
+            for (var i = 0; i < 20; i++) await first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = $"{i}", Name = "Timer" });
+        }
+        time.Advance(TimeSpan.FromDays(1));
+
+        store.IsSlow = true;
+        await using var second = await EngineHost.StartAsync(store, time);
+        await second.Engine.Recovered.WaitAsync(TimeSpan.FromSeconds(30));
+        await second.WorkerAsync();
+        time.Advance(TimeSpan.FromMilliseconds(1));
+
+        for (var i = 0; i < 20; i++) Assert.Equal("fired", (await second.CompletionAsync($"{i}")).Output);
+    }
+
+    /// <summary>A store that answers when so many ask together.</summary>
+    private sealed class CrowdStore(int crowd) : IStateStore
+    {
+        private readonly InMemoryStateStore _inner = new(TimeProvider.System);
+        private readonly TaskCompletionSource _together = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _asking;
+
+        public bool IsSlow { get; set; }
+
+        public async Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken)
+        {
+            if (IsSlow && !_together.Task.IsCompleted)
+            {
+                if (Interlocked.Increment(ref _asking) == crowd) _together.TrySetResult();
+                await _together.Task.WaitAsync(cancellationToken);
+            }
+            return await _inner.GetAsync(key, cancellationToken);
+        }
+
+        public Task<IReadOnlyList<StateEntry>> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
+
+        public Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken) => _inner.ApplyAsync(operations, cancellationToken);
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
+    [Fact]
     public async Task Restart_AfterATimerWasDue_FiresItAtOnce()
     {
         var time = new FakeTimeProvider();

@@ -63,7 +63,7 @@ internal sealed class ActorHttpApi(Sidecar sidecar, ActorApi actors)
             return new ActorStateWrite(operation, request.TryGetProperty("key", out var key) ? key.ToString() : "",
                 request.TryGetProperty("value", out var value) ? Encoding.UTF8.GetBytes(value.GetRawText()) : null, StateHttpApi.TextMap(request, "metadata"));
         }).ToList();
-        await actors.SaveStateAsync(call.App, actor, writes, call.Cancelled);
+        await actors.SaveStateAsync(call.App, actor, writes);
         call.NoContent();
     }
 

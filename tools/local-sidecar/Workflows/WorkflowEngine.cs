@@ -15,6 +15,8 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 /// </summary>
 internal sealed partial class WorkflowEngine : IAsyncDisposable
 {
+    private const int LoadsAtOnce = 16;
+
     private readonly IStateStore _store;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -170,11 +172,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         await _indexed;
         if (_toActivate.IsEmpty) return;
         var ids = _toActivate.Keys.ToList();
-        foreach (var instanceId in ids)
-        {
-            _stop.Token.ThrowIfCancellationRequested();
-            await TouchAsync(instanceId);
-        }
+        // A store across a network takes its time for each; more at once would hold up what the apps ask for meanwhile.
+        await Parallel.ForEachAsync(ids, new ParallelOptions { MaxDegreeOfParallelism = LoadsAtOnce, CancellationToken = _stop.Token }, async (instanceId, _) => await TouchAsync(instanceId));
         _logger.LogInformation("{Count} unfinished workflows of app '{AppId}' go on.", ids.Count, AppId);
     }
 
