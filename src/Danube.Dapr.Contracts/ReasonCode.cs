@@ -84,7 +84,7 @@ public enum ReasonCode
     /// <summary>The storage mode does not keep history when a topic moves.</summary>
     StorageMode,
 
-    /// <summary>Two brokers have it loaded.</summary>
+    /// <summary>Two brokers list it, or its broker loaded it more than once.</summary>
     LoadedTwice,
 
     /// <summary>Danube resolves its name to another broker than its owner (names that begin alike).</summary>
