@@ -6,7 +6,7 @@ public enum ReasonCode
     /// <summary>Nothing to do: within the target band.</summary>
     Balanced,
 
-    /// <summary>Out of band, but not for long enough yet.</summary>
+    /// <summary>Out of band, or without owner, but not for long enough yet.</summary>
     NotSustained,
 
     /// <summary>No move would improve the balance enough to pay for itself.</summary>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Danube.Dapr.LocalSidecar.Actors;
 using Danube.Dapr.LocalSidecar.PubSub;
 using Danube.Dapr.LocalSidecar.Tracing;
@@ -25,6 +24,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
         var channel = instance.Channel!;
         var failures = 0;
         var (known, served) = (false, false);
+        var complaint = "";
         try
         {
             while (true)
@@ -42,11 +42,13 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
                             instance.IsPlaced = true;
                             if (known) IsBack(logger, instance.AppId, channel.BaseAddress);
                             else IsUp(logger, instance.AppId, channel.BaseAddress);
-                            (known, served) = (true, true);
+                            (known, served, complaint) = (true, true, "");
                         }
-                        catch (Exception e) when (e is HttpRequestException or RpcException or JsonException or FormatException or IOException)
+                        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
                         {
-                            CannotRead(logger, instance.AppId, e.Message);
+                            // Whatever the app answers, it is asked again, and each complaint stands in the log once.
+                            if (e.Message != complaint) CannotRead(logger, instance.AppId, e.Message);
+                            complaint = e.Message;
                         }
                     }
                 }
