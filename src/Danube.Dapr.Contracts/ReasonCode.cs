@@ -27,7 +27,7 @@ public enum ReasonCode
     /// <summary>An operator paused moves.</summary>
     Paused,
 
-    /// <summary>The mode is <c>observe</c>: nothing is ever moved.</summary>
+    /// <summary>The mode is <c>observe</c>: nothing is moved that no operator commanded.</summary>
     ObserveMode,
 
     /// <summary>The mode is <c>advise</c>: the plan waits for approval.</summary>

@@ -211,6 +211,18 @@ public sealed class ApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Delete_OfAMoveThatIsDone_SaysThatItIsThere()
+    {
+        var (a, b) = (_bench.Brokers[0], _bench.Brokers[1]);
+        using var answer = await _api.PostAsync("/moves", new MoveRequest { Topic = _bench.TopicsOf(a)[0], To = b });
+        await _bench.RunWorkflowsAsync();
+
+        using var tooLate = await _api.SendAsync(HttpMethod.Delete, answer.Headers.Location!.OriginalString);
+
+        Assert.Equal((HttpStatusCode.Conflict, nameof(ReasonCode.AlreadyThere)), (tooLate.StatusCode, await ApiBench.CodeAsync(tooLate)));
+    }
+
+    [Fact]
     public async Task Delete_OfAMoveInFlight_SaysThatItEndsFirst_AndTheOthersAreCancelled()
     {
         var a = _bench.Brokers.MaxBy(broker => _bench.TopicsOf(broker).Count)!;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Danube.Dapr.BrokerClient;
+using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Execution;
@@ -51,6 +52,34 @@ public sealed class CrashTests
         }
 
         Assert.True(lost > 20, $"Only {lost} calls were lost: the plan makes more of them.");
+    }
+
+    [Fact]
+    public async Task Plan_WhoseWorkflowEndedWithoutAResult_EndsItsMovesAndFreesTheirTopics()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 12);
+        var a = bench.Brokers.MaxBy(broker => bench.TopicsOf(broker).Count)!;
+        var b = bench.Brokers.First(broker => broker != a);
+        var plan = bench.PlanOf([.. bench.TopicsOf(a).Take(2).Select(t => (t, b))]);
+        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
+        Assert.Null((await bench.Directory.Control.SubmitAsync(new(plan, "test"))).Reason);
+        await bench.RunUntilIdleAsync();
+        Assert.NotNull((await bench.Directory.Topic(plan.Moves[1].Topic).GetAsync())!.Lease);
+        await bench.Host.TerminateAsync(plan.Id);
+
+        bench.Cluster.SetFault(Fault.DroppedAdmin, on: true);
+        await bench.Directory.Control.StartAsync();
+        Assert.NotNull((await bench.Directory.Control.GetStateAsync()).Active);
+        bench.Cluster.SetFault(Fault.DroppedAdmin, on: false);
+        await bench.Directory.Control.StartAsync();
+
+        Assert.Equal([MoveState.Stuck, MoveState.Skipped], (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Select(m => m.State));
+        foreach (var move in plan.Moves)
+            Assert.Null((await bench.Directory.Topic(move.Topic).GetAsync())!.Lease);
+        var run = (await bench.Directory.Plan(plan.Id).GetAsync())!;
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.Fault), (run.State, run.Reason));
+        Assert.Null((await bench.Directory.Control.GetStateAsync()).Active);
+        Assert.All(bench.States().Values, state => Assert.Equal("active", state));
     }
 
     [Fact]

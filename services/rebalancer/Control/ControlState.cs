@@ -129,6 +129,9 @@ public sealed record ActivePlan
     /// <summary>True when an operator asked for it by hand: pause, quiet hours and mode do not hold it back.</summary>
     public bool Manual { get; init; }
 
+    /// <summary>Why it was made; null for one that was stored before this was kept, which counts as made for balance.</summary>
+    public PlanTrigger? Trigger { get; init; }
+
     /// <summary>Worst publish latency (99th percentile, milliseconds) when it started; null when unknown.</summary>
     public double? LatencyBeforeMs { get; init; }
 

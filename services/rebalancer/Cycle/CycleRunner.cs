@@ -30,7 +30,17 @@ internal sealed class CycleRunner(
         var options = monitor.CurrentValue;
         var started = time.GetTimestamp();
         var now = time.GetUtcNow();
-        var result = await DecideAsync(state, options, now, cancellationToken);
+        CycleResult result;
+        try
+        {
+            result = await DecideAsync(state, options, now, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            result = new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture,
+                $"The cycle was given up after {options.MaxCycleSeconds:0.#} s: ranking or Danube answers too slowly.")), null);
+        }
+
         var record = result.Record with
         {
             DurationMs = time.GetElapsedTime(started).TotalMilliseconds,

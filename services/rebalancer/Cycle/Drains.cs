@@ -34,9 +34,9 @@ internal sealed class Drains(PlanMaker planner, DanubeCluster danube, IOptionsMo
     }
 
     /// <summary>Makes Danube give the broker no more topics. Null when it does so now.</summary>
-    public async Task<Denial?> CloseAsync(string broker)
+    public async Task<Denial?> CloseAsync(string broker, CancellationToken cancellationToken = default)
     {
-        var masked = await danube.MaskBrokerAsync(broker);
+        var masked = await danube.MaskBrokerAsync(broker, cancellationToken);
         return masked.Outcome == MaskOutcome.Refused ? new Denial(ReasonCode.Refused, $"Danube refused: {masked.Detail}") : null;
     }
 

@@ -60,7 +60,18 @@ internal sealed class PlanSteps(
         var deleted = await recreation.CreateAsync(await recreation.DeletedAsync(moves));
         if (deleted.FirstOrDefault(d => (time.GetUtcNow() - d.At).TotalSeconds is >= 0 and var age && age < monitor.CurrentValue.MoveTimeoutSeconds) is { } missing)
             throw new InvalidOperationException($"{missing.Topic}: {missing.Detail}");
-        var open = moves.Where(m => !PlanProgress.IsEnd(m.State)).ToList();
+        await EndMovesAsync(input, deleted);
+        await actors.Control.FinishedAsync(PlanResults.Of(input.PlanId, input.Reason, input.Detail, await plan.GetMovesAsync()) with { Deleted = deleted });
+        return true;
+    }
+
+    /// <summary>Ends moves that were not made, with their hold on topics, and then the plan, but not its claim to the floor.</summary>
+    /// <param name="input">How the plan ended.</param>
+    /// <param name="deleted">Topics that it deleted to create them again, and that are not there.</param>
+    public async Task EndMovesAsync(FinishInput input, IReadOnlyList<DeletedTopic> deleted)
+    {
+        var plan = actors.Plan(input.PlanId);
+        var open = (await plan.GetMovesAsync()).Where(m => !PlanProgress.IsEnd(m.State)).ToList();
         foreach (var move in open.Where(m => m.State >= MoveState.Unloading))
         {
             var task = new MoveTask(move.Topic, move.From, move.To, move.Cause);
@@ -79,8 +90,6 @@ internal sealed class PlanSteps(
             .. open.Select(m => recorder.At(input.PlanId, new MoveTask(m.Topic, m.From, m.To, m.Cause), state, input.Reason ?? ReasonCode.Fault, input.Detail)),
         ]);
         await plan.ChangeAsync(new PlanChange(input.Reason is null ? PlanRunState.Finished : PlanRunState.Stopped, input.Reason));
-        await actors.Control.FinishedAsync(PlanResults.Of(input.PlanId, input.Reason, input.Detail, await plan.GetMovesAsync()) with { Deleted = deleted });
-        return true;
     }
 
     private async Task<BatchResult?> DriftAsync(RebalancePlan plan)
