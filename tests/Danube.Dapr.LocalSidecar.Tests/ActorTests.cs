@@ -123,6 +123,88 @@ public sealed class ActorTests
     }
 
     [Fact]
+    public async Task Timer_SetWhileItsActorIsDeactivated_EndsWithIt()
+    {
+        TestSidecar? sidecar = null;
+        await using var app = await new TestApp
+        {
+            Config = """{"entities":["Counter","Clock"],"entitiesConfig":[{"entities":["Counter"],"actorIdleTimeout":"100ms"}]}""",
+            Answer = async call =>
+            {
+                if (call.Method == "DELETE" && sidecar is not null)
+                    Assert.Equal(204, (await sidecar.SendAsync("PUT", "/v1.0/actors/Counter/1/timers/late", """{"dueTime":"0s","period":"20ms"}""")).Status);
+                return (200, "");
+            },
+        }.StartAsync();
+        await using var started = sidecar = await TestSidecar.StartAsync(("a", app.Port));
+        await sidecar.SendAsync("PUT", "/v1.0/actors/Counter/1/method/Add");
+        await TestSidecar.Eventually(async () => (await sidecar.SendAsync("PUT", "/v1.0/actors/Counter/1/state", "[]")).Body.Contains("ERR_ACTOR_INSTANCE_MISSING", StringComparison.Ordinal));
+
+        await sidecar.SendAsync("PUT", "/v1.0/actors/Clock/1/method/Add");
+        await sidecar.SendAsync("PUT", "/v1.0/actors/Clock/1/timers/t", """{"dueTime":"0s","period":"100ms"}""");
+        await TestSidecar.Eventually(() => app.To("/actors/Clock/1/method/timer/t").Count() >= 5);
+
+        Assert.Empty(app.To("/actors/Counter/1/method/timer/late"));
+        Assert.Single(app.Calls, static c => c.Method == "DELETE");
+    }
+
+    [Fact]
+    public async Task Config_IsNoObject_IsAskedForUntilItIs()
+    {
+        await using var app = await new TestApp { Config = "[]" }.StartAsync();
+        var starting = TestSidecar.StartAsync(("a", app.Port));
+        await TestSidecar.Eventually(() => app.To("/dapr/config").Count() >= 2);
+
+        app.Config = """{"entities":["Counter"]}""";
+
+        await using var sidecar = await starting;
+        Assert.Equal(200, (await sidecar.SendAsync("PUT", "/v1.0/actors/Counter/1/method/Add")).Status);
+    }
+
+    [Fact]
+    public async Task TwoInstances_ActorMovesFromACallThatGoesOn_OnlyTheNewOneMaySave()
+    {
+        const string Save = """[{"operation":"upsert","request":{"key":"n","value":1}}]""";
+        TestSidecar? sidecar = null;
+        using var goOn = new SemaphoreSlim(0);
+        var savedAtTheEnd = new TaskCompletionSource<int>();
+        var config = """{"entities":["Counter"],"drainOngoingCallTimeout":"200ms"}""";
+        await using var one = await new TestApp
+        {
+            Config = config,
+            Answer = async call =>
+            {
+                if (call.Path.EndsWith("/method/Slow", StringComparison.Ordinal)) await goOn.WaitAsync();
+                if (call.Method == "DELETE") savedAtTheEnd.TrySetResult((await sidecar!.SendAsync("PUT", call.Path.Replace("/actors", "/v1.0/actors", StringComparison.Ordinal) + "/state", Save)).Status);
+                return (200, "");
+            },
+        }.StartAsync();
+        await using var two = await new TestApp { Config = config }.StartAsync();
+        await using var started = sidecar = await TestSidecar.StartAsync(("a", one.Port), ("a", two.Port));
+        var id = 0;
+        for (; !two.Calls.Any(static c => c.Path.EndsWith("/method/Add", StringComparison.Ordinal)); id++) await sidecar.SendAsync("PUT", $"/v1.0/actors/Counter/{id}/method/Add");
+        var actor = $"/v1.0/actors/Counter/{id - 1}";
+        await two.KillAsync();
+        await TestSidecar.Eventually(async () => (await sidecar.SendAsync("PUT", actor + "/method/Add")).Status == 200 && one.To($"/actors/Counter/{id - 1}/method/Add").Any());
+        var slow = sidecar.SendAsync("PUT", actor + "/method/Slow");
+        await TestSidecar.Eventually(() => one.To($"/actors/Counter/{id - 1}/method/Slow").Any());
+        Assert.Equal(204, (await sidecar.SendAsync("PUT", actor + "/state", Save)).Status);
+
+        await two.StartAsync();
+        Assert.Equal(500, (await slow).Status);
+        Assert.Equal(204, await savedAtTheEnd.Task);
+        await TestSidecar.Eventually(async () => (await sidecar.SendAsync("PUT", actor + "/state", Save, app: 1)).Status == 400);
+        await sidecar.SendAsync("PUT", actor + "/method/Add");
+
+        var late = await sidecar.SendAsync("PUT", actor + "/state", Save);
+        Assert.Equal(400, late.Status);
+        Assert.Contains("ERR_ACTOR_INSTANCE_MISSING", late.Body, StringComparison.Ordinal);
+        Assert.Equal(204, (await sidecar.SendAsync("PUT", actor + "/state", Save, app: 1)).Status);
+        Assert.Equal(1, two.To($"/actors/Counter/{id - 1}/method/Add").Count(c => c == two.Calls.Last()));
+        goOn.Release();
+    }
+
+    [Fact]
     public async Task TwoInstances_OneDies_TheOtherTakesItsActorsOver()
     {
         await using var one = await new TestApp().StartAsync();

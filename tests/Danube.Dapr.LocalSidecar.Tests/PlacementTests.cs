@@ -1,6 +1,9 @@
+using System.Net;
+using System.Reflection;
 using Danube.Dapr.LocalSidecar.Actors;
 using Danube.Dapr.LocalSidecar.CommandLine;
 using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Names;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Danube.Dapr.LocalSidecar.Tests;
@@ -37,11 +40,64 @@ public sealed class PlacementTests
         Assert.True(actors.IsHosted("Late"));
     }
 
-    private static AppInstance Hosting(string actorType)
+    [Fact]
+    public async Task Turn_WhereProcessesShareTheActors_LeavesNothingBehind()
+    {
+        using var folder = new TempFolder();
+        await using var members = new Membership(new NameResolution(Path.Combine(folder.Path, "names.db")), "default", TimeProvider.System, NullLogger.Instance);
+        await using var actors = new ActorSystem(TimeProvider.System, NullLogger<ActorSystem>.Instance, members);
+        actors.Place([Hosting("Counter")]);
+        members.Publish([new HostEntry("Counter", 1, "127.0.0.1:1", "127.0.0.1:2", "store", ["Counter"])]);
+        members.Start(new IPEndPoint(IPAddress.Loopback, 1), new PlacementActions(static _ => Task.CompletedTask, static () => { }, static _ => { }));
+        await TestSidecar.Eventually(() => members.Placement is { IsSettled: true, Latest.Version: > 0 });
+        var changed = members.Changed;
+
+        for (var i = 0; i < 200; i++) Assert.Equal(i, await actors.TurnAsync(new ActorAddress("Counter", "1"), TimeSpan.FromSeconds(30), null, (_, _, _) => Task.FromResult(i), default));
+        // Nobody hosts the type: the wait is given up, and must not stay behind either.
+        await Assert.ThrowsAsync<NoHostException>(() => actors.TurnAsync(new ActorAddress("Unknown", "1"), TimeSpan.FromSeconds(1), null, static (_, _, _) => Task.FromResult(0), default));
+
+        Assert.Same(changed, members.Changed);
+        Assert.Equal(0, Continuations(changed));
+    }
+
+    [Fact]
+    public async Task Move_SaveIsUnderWay_NextInstanceWaitsForItsEnd()
+    {
+        await using var actors = new ActorSystem(TimeProvider.System, NullLogger<ActorSystem>.Instance);
+        var (first, second) = (Hosting("Counter", 1), Hosting("Counter", 2));
+        var actor = new ActorAddress("Counter", "1");
+        actors.Place([first]);
+        Assert.Same(first, await OwnerAsync());
+        var save = actors.BeginSave();
+        Assert.NotNull(actors.FindActive(actor, first));
+
+        actors.Place([second]);
+        var turn = OwnerAsync();
+
+        Assert.False(turn.IsCompleted);
+        Assert.Null(actors.FindActive(actor, first));
+        save.Dispose();
+        Assert.Same(second, await turn);
+        Assert.Null(actors.FindActive(actor, first));
+        Assert.NotNull(actors.FindActive(actor, second));
+
+        Task<AppInstance> OwnerAsync() => actors.TurnAsync(actor, TimeSpan.FromSeconds(30), null, static (instance, _, _) => Task.FromResult(instance), default);
+    }
+
+    // Who waits for a task is in no public list; the debugger reads the same field.
+    private static int Continuations(Task task) =>
+        typeof(Task).GetField("m_continuationObject", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(task) switch
+        {
+            null => 0,
+            System.Collections.IEnumerable list => list.Cast<object?>().Count(static c => c is not null),
+            _ => 1,
+        };
+
+    private static AppInstance Hosting(string actorType, int port = 1)
     {
         var time = TimeProvider.System;
         var app = new AppRuntime(actorType, null, time);
-        return new AppInstance(new AppOptions { AppId = actorType, DaprHttpPort = 1, DaprGrpcPort = 2 }, app, NoComponents(time), null, new(actorType, null, null, time))
+        return new AppInstance(new AppOptions { AppId = actorType, DaprHttpPort = port, DaprGrpcPort = 2 }, app, NoComponents(time), null, new(actorType, null, null, time))
         {
             Actors = new ActorConfig(new Dictionary<string, ActorTypeConfig> { [actorType] = ActorTypeConfig.Default }),
         };

@@ -82,6 +82,17 @@ public sealed class StateStoreTests : IDisposable
     }
 
     [Theory, InlineData("memory"), InlineData("sqlite"), InlineData("sqlite in memory")]
+    public async Task TimeToLive_EndsBeyondTheCalendar_TheEntryStays(string kind)
+    {
+        await using var store = Create(kind);
+
+        await store.ApplyAsync([new StateOperation("a", [1], TimeToLive: TimeSpan.FromSeconds(300_000_000_000)), new StateOperation("b", [1], TimeToLive: TimeSpan.MaxValue)], default);
+
+        Assert.Equal(["a", "b"], (await store.ListAsync("", default)).Select(static e => e.Key));
+        Assert.Null((await store.GetAsync("a", default))!.ExpiresAt);
+    }
+
+    [Theory, InlineData("memory"), InlineData("sqlite"), InlineData("sqlite in memory")]
     public async Task List_Prefix_GivesItsKeysInOrdinalOrder(string kind)
     {
         await using var store = Create(kind);
@@ -111,6 +122,22 @@ public sealed class StateStoreTests : IDisposable
         // 96 MB were written; the log is emptied beside that, at 64 MiB at the latest.
         Assert.InRange(new FileInfo(File() + "-wal").Length, 1, 80_000_000);
         Assert.Equal(100, (await store.ListAsync("k", default)).Count);
+    }
+
+    [Fact]
+    public async Task Sqlite_FileIsLockedByAnother_WriteFailsWhenTheBusyTimeIsOver()
+    {
+        await using var store = new SqliteStateStore(new SqliteOptions(File(), BusyTimeout: TimeSpan.FromMilliseconds(300)), TimeProvider.System);
+        using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={File()};Pooling=false");
+        connection.Open();
+        using (connection.BeginTransaction())
+        {
+            var refused = await Assert.ThrowsAsync<Microsoft.Data.Sqlite.SqliteException>(() => store.ApplyAsync([Put("a", "1")], default).WaitAsync(TimeSpan.FromSeconds(20)));
+            Assert.Contains("locked", refused.Message, StringComparison.Ordinal);
+        }
+
+        await store.ApplyAsync([Put("a", "2")], default);
+        Assert.Equal("2", await Text(store, "a"));
     }
 
     [Fact]

@@ -2,6 +2,8 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Cycle;
+using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Tests.Bench;
 using Danube.Dapr.Rebalancer.Topics;
@@ -154,6 +156,31 @@ public sealed class RecreateTests
 
         Assert.Empty((await bench.Directory.Control.GetStateAsync()).Deleted);
         Assert.Contains(bench.Cluster.Truth().Topics, t => t.Name == Topic && !t.Reliable);
+    }
+
+    [Fact]
+    public async Task CreationOfARepair_ThatDanubeRefusesForAMoment_IsTriedAgain()
+    {
+        await using var bench = await StartAsync();
+        await bench.Danube.UnloadTopicAsync(Topic);
+        await MoveBench.UntilAsync(() => bench.Cluster.Events().Any(e => e.Event == "orphan" && e.Topic == Topic), "the topic is an orphan");
+        StandInTheWay(bench, _ => Task.CompletedTask);
+        // The first try follows at once on the end of the helper topic, the next ones a second apart.
+        var cleared = ClearAsync();
+        async Task ClearAsync()
+        {
+            await MoveBench.UntilAsync(() => bench.Cluster.Events().Any(e => e.Event == "delete" && e.Topic == Topic + TopicRepairer.HelperSuffix), "the helper is deleted");
+            await Task.Run(() => bench.Danube.DeleteTopicAsync(InTheWay));
+        }
+
+        var plan = PlanMaker.Repair(bench.Snapshot(), [new UnownedTopic(Topic, bench.Time.GetUtcNow().AddMinutes(-1), null, false)], bench.Time.GetUtcNow(), "balanced");
+        Assert.Null((await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"))).Reason);
+        await bench.RunWorkflowsAsync();
+
+        await cleared;
+        Assert.Equal(1, (await bench.Directory.Plan(plan.Id).GetAsync())!.Done);
+        Assert.Single(bench.Topic(Topic).AssignedTo);
+        Assert.Empty((await bench.Directory.Control.GetStateAsync()).Deleted);
     }
 
     /// <summary>Creates a topic whose name begins with the other's as soon as that one is about to be deleted: Danube then refuses to create it.</summary>

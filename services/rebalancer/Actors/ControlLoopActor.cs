@@ -291,6 +291,9 @@ internal sealed partial class ControlLoopActor(
         if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
             await launcher.WakeAsync(waiting.PlanId);
         var result = await runner.RunAsync(state, span?.TraceId.ToString(), limit.Token);
+        // Before it is stored: what is forgotten here must not stay at the topic's gate.
+        foreach (var topic in state.LoadedTwice.Except(result.State.LoadedTwice))
+            await actors.Topic(topic).ForgetLoadedTwiceAsync();
         state = result.State;
         if (result.Plan is { } plan)
         {
@@ -307,7 +310,7 @@ internal sealed partial class ControlLoopActor(
             (state, var effect) = await MeasureAsync(state, snapshot);
             record = record with { Effect = effect };
             state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts, limit.Token) };
-            state = await AnnounceAsync(state, snapshot);
+            state = await AnnounceAsync(state, snapshot, result.Unowned ?? []);
         }
 
         await StoreAsync(state);
@@ -349,10 +352,10 @@ internal sealed partial class ControlLoopActor(
     }
 
     /// <summary>Announces findings that came or went. Announced before it is stored: told twice is better than never, and history knows an event by its id.</summary>
-    private async Task<ControlState> AnnounceAsync(ControlState state, ClusterSnapshot snapshot)
+    private async Task<ControlState> AnnounceAsync(ControlState state, ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned)
     {
         var now = time.GetUtcNow();
-        var found = FindingRules.Of(snapshot, [], state, monitor.CurrentValue, now);
+        var found = FindingRules.Of(snapshot, unowned, state, monitor.CurrentValue, now);
         metrics.Findings(found);
         var (open, told) = FindingsWatch.Compare(state.Findings, found, now);
         foreach (var e in told)

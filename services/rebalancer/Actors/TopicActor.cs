@@ -44,6 +44,15 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
         return true;
     }
 
+    public async Task<bool> BeginLoadAsync(LoadRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (TopicGate.BeginLoad(await LoadAsync(), request.MoveId, request.Asks, request.BrokerId) is not { } state)
+            return false;
+        await StoreAsync(state);
+        return true;
+    }
+
     public async Task ReleaseAsync(string moveId)
     {
         if (TopicGate.Release(await LoadAsync(), moveId) is { } state)
@@ -54,6 +63,12 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
     {
         ArgumentNullException.ThrowIfNull(end);
         await StoreAndForgetReminderAsync(TopicGate.End(await LoadAsync(), end.End, end.Owner, end.FailedOn));
+    }
+
+    public async Task ForgetLoadedTwiceAsync()
+    {
+        if (TopicGate.ForgetLoadedTwice(await LoadAsync()) is { } state)
+            await StoreAsync(state);
     }
 
     public async Task PinAsync(TopicPinning pinning)

@@ -35,6 +35,9 @@ public sealed record ControlState
     /// <summary>Topics that were loaded twice: no automatic move.</summary>
     public IReadOnlyList<string> LoadedTwice { get; init; } = [];
 
+    /// <summary>The brokers that loaded them twice, where known.</summary>
+    public IReadOnlyList<TopicPin> LoadedTwiceOn { get; init; } = [];
+
     /// <summary>Brokers that left the plans because an unload stuck there, until an operator closes the circuit breaker.</summary>
     public IReadOnlyList<string> StuckBrokers { get; init; } = [];
 

@@ -23,6 +23,8 @@ internal static class Outcomes
             return state;
         // A broker that dies takes its moves along; that says nothing about how well moves go.
         var failures = result.Ends.Where(Failed).ToList();
+        var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
+        var twice = failures.Where(m => m.Reason == ReasonCode.LoadedTwice).ToList();
         // What was deleted to be created again was not unloaded: whatever keeps it from being created, its source let it go.
         bool Unloaded(MoveRecord move) => result.Deleted.All(d => d.Topic != move.Topic);
         return state with
@@ -31,7 +33,13 @@ internal static class Outcomes
             Ledger = state.Ledger.Remove(now, active.Since, result.NotMoved.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
             RecentMoves = Recent(state, result, options, now),
             Banned = [.. state.Banned.Concat(failures.Where(Unloaded).Select(DeadCopy).OfType<TopicPin>()).Distinct().TakeLast(MaxRemembered)],
-            LoadedTwice = [.. state.LoadedTwice.Concat(failures.Where(m => m.Reason == ReasonCode.LoadedTwice).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered)],
+            // One that was moved all the same, by force, left both its logs behind.
+            LoadedTwice = [.. state.LoadedTwice.Except(moved).Concat(twice.Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered)],
+            LoadedTwiceOn =
+            [
+                .. state.LoadedTwiceOn.Where(p => !moved.Contains(p.Topic) && twice.All(m => m.Topic != p.Topic))
+                    .Concat(twice.Select(m => new TopicPin(m.Topic, m.Owner ?? m.To))).TakeLast(MaxRemembered),
+            ],
             StuckBrokers = [.. state.StuckBrokers.Concat(result.Ends.Where(m => m.State == MoveState.Stuck && Unloaded(m)).Select(StuckOn)).Distinct()],
             RepairFailed =
             [

@@ -127,7 +127,7 @@ internal sealed class RebalancerOptions
     /// <summary>off, advise or auto: what is done about topics that nobody owns. Default advise.</summary>
     public string Repair { get; set; } = "advise";
 
-    /// <summary>Time that a topic must be without owner to count as stranded. 2 to 3,600; default 60.</summary>
+    /// <summary>Time that a topic must be without owner to count as stranded: before it is no finding, and no repair takes it on unless forced. 2 to 3,600; default 60.</summary>
     public double StrandedAfterSeconds { get; set; } = 60;
 
     /// <summary>How often a cycle that decides the same as the one before is published, in seconds. 0 publishes each; 0 to 86,400; default 600.</summary>

@@ -82,6 +82,10 @@ internal static class TopicGate
             ? state with { DeletedAt = deletes ? now : state.DeletedAt, Lease = lease with { Step = LeaseStep.Unloading, UnloadSentAt = lease.UnloadSentAt ?? now, Sends = sends + 1, LastSentAt = now } }
             : null;
 
+    /// <summary>Writes down that a repair is about to load the topic on a broker. Null when the repair does not hold the topic, or another run of it asked for the topic since.</summary>
+    public static TopicState? BeginLoad(TopicState state, string moveId, int asks, string broker) =>
+        state.Lease is { } lease && lease.MoveId == moveId && lease.Asks == asks ? state with { LoadedOn = broker } : null;
+
     /// <summary>Frees the topic of a move that did nothing to it. Null when the move does not hold it, or has sent its unload.</summary>
     public static TopicState? Release(TopicState state, string moveId) =>
         state.Lease is { Step: LeaseStep.Reserved } lease && lease.MoveId == moveId ? state with { Lease = null } : null;
@@ -102,13 +106,19 @@ internal static class TopicGate
             Owner = owner ?? state.Owner,
             LastMoved = moved ? end.At : state.LastMoved,
             LastMovedFrom = moved ? lease?.From ?? state.LastMovedFrom : state.LastMovedFrom,
-            LoadedTwice = state.LoadedTwice || end.Reason == ReasonCode.LoadedTwice,
+            // Moved all the same, by force, it left both its logs behind.
+            LoadedTwice = end.Reason == ReasonCode.LoadedTwice || (state.LoadedTwice && !moved),
+            // It left the broker that a repair loaded it on when it has an owner by what was done here.
+            LoadedOn = owner is null || end.State == MoveState.Skipped ? state.LoadedOn : null,
             Lease = lease is null ? state.Lease : null,
             DeletedAt = owner is null ? state.DeletedAt : null,
             Failures = Failures(state, end, failedOn),
             LastEnd = end,
         };
     }
+
+    /// <summary>The topic that was loaded twice is gone, or the broker that had both its logs. Null when nothing of it is remembered.</summary>
+    public static TopicState? ForgetLoadedTwice(TopicState state) => state.LoadedTwice ? state with { LoadedTwice = false } : null;
 
     private static IReadOnlyList<BrokerFailure> Failures(TopicState state, MoveEnd end, string? failedOn) => failedOn is null || end.Reason is not { } reason
         ? state.Failures
@@ -150,7 +160,7 @@ internal static class TopicGate
             return new Denial(ReasonCode.DeadCopy, string.Create(CultureInfo.InvariantCulture,
                 $"Broker {request.To} failed to let it go at {failure.At:u} ({failure.Reason}) and may hold a dead copy."));
         if (state.LoadedTwice && !request.Force)
-            return new Denial(ReasonCode.LoadedTwice, "It was loaded twice: its next unload may lose what was written between. Move it by hand, with force, in a quiet moment.");
+            return new Denial(ReasonCode.LoadedTwice, "It was loaded twice: its next unload may lose what was written between. Stop its producers, let its consumers empty the backlog, then move it by hand with force.");
         if (request.Force)
             return null;
         if (state.Pin is { } pin && pin != request.To)

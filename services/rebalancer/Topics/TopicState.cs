@@ -30,6 +30,9 @@ public sealed record TopicState
     /// <summary>True when it was found loaded on two brokers: its next unload is the dangerous one.</summary>
     public bool LoadedTwice { get; init; }
 
+    /// <summary>The broker on which a repair loaded it, or was about to, to have it given away from there; null when none did since it was given away last.</summary>
+    public string? LoadedOn { get; init; }
+
     /// <summary>What went wrong, by broker; the newest of each.</summary>
     public IReadOnlyList<BrokerFailure> Failures { get; init; } = [];
 

@@ -74,7 +74,8 @@ internal sealed class Ledger : IAsyncDisposable
     {
         foreach (var id in Started.Keys)
         {
-            var found = await _hub.GetInstanceAsync(new GetInstanceRequest { InstanceId = id, GetInputsAndOutputs = true });
+            // A client that met the last death pauses before it connects again, however long the next sidecar is there.
+            var found = await _hub.GetInstanceAsync(new GetInstanceRequest { InstanceId = id, GetInputsAndOutputs = true }, new CallOptions(deadline: DateTime.UtcNow.AddSeconds(120)).WithWaitForReady());
             Assert.True(found.Exists, $"{id} is gone");
             Assert.Equal((OrchestrationStatus.Completed, Output), (found.WorkflowState.WorkflowStatus, found.WorkflowState.Output));
         }

@@ -254,7 +254,7 @@ internal sealed class MoveBench : IAsyncDisposable
     public DateTimeOffset? UnownedSince { get; set; }
 
     /// <summary>Topics without owner, as ranking would name them.</summary>
-    private IReadOnlyList<UnownedTopic> Unowned() =>
+    public IReadOnlyList<UnownedTopic> Unowned() =>
         [.. Cluster.Truth().Topics.Where(t => t.AssignedTo.Count == 0).Select(t => new UnownedTopic(t.Name, UnownedSince ?? Time.GetUtcNow().AddMinutes(-1), null, t.Reliable))];
 
     private sealed class SnapshotHandler(MoveBench bench) : HttpMessageHandler

@@ -12,6 +12,7 @@ internal sealed record ActorConfig(IReadOnlyDictionary<string, ActorTypeConfig> 
     {
         using var document = JsonDocument.Parse(json);
         var root = document.RootElement;
+        if (root.ValueKind != JsonValueKind.Object) throw new FormatException($"/dapr/config must answer a JSON object, not {root.ValueKind switch { JsonValueKind.Array => "an array", JsonValueKind.Null => "null", _ => "a single value" }}");
         var defaults = ActorTypeConfig.Parse(root, ActorTypeConfig.Default);
         var types = new Dictionary<string, ActorTypeConfig>(StringComparer.Ordinal);
         foreach (var type in Entities(root)) types[type] = defaults;

@@ -66,6 +66,20 @@ internal sealed class ActorEntry(ActorAddress address)
 
     public void Left() => _closed.TrySetResult();
 
+    /// <summary>Takes a timer of the instance where it is active, in the place of one with the same name.</summary>
+    /// <returns>False when it is not active there any more.</returns>
+    public bool TryAdd(ActorTimer timer, AppInstance owner)
+    {
+        lock (Timers)
+        {
+            if (Owner != owner) return false;
+            if (Timers.TryGetValue(timer.Name, out var old)) old.Stop();
+            Timers[timer.Name] = timer;
+            return true;
+        }
+    }
+
+    /// <summary>Ends its timers. When it has no owner there are none from then on.</summary>
     public void StopTimers()
     {
         lock (Timers)

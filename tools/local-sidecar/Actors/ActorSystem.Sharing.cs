@@ -12,7 +12,7 @@ internal sealed partial class ActorSystem
     public bool IsHere(ActorAddress address) => _members is null || PortOf(address, _members.Placement) is not null;
 
     /// <summary>A write for an actor begins; others wait for its end before they take the actor.</summary>
-    public IDisposable? BeginSave() => _members is null ? null : _saves.Enter();
+    public IDisposable BeginSave() => _saves.Enter();
 
     /// <summary>Deactivates the actors that are not here any more; returns when nothing of them is under way.</summary>
     public async Task LeaveAsync()

@@ -76,7 +76,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     public int ActiveCount(AppInstance instance, string type) => _active.Count(e => e.Key.Type == type && e.Value.Owner == instance);
 
     public ActorEntry? FindActive(ActorAddress address, AppInstance instance) =>
-        _active.TryGetValue(address, out var entry) && entry.Owner?.App == instance.App && _members is not { IsFenced: true } ? entry : null;
+        _active.TryGetValue(address, out var entry) && entry.Owner == instance && _members is not { IsFenced: true } ? entry : null;
 
     /// <summary>Runs one turn of an actor on the instance it belongs to.</summary>
     /// <param name="waitForHost">How long to wait for a host, or null for as long as it takes.</param>
@@ -144,10 +144,16 @@ internal sealed partial class ActorSystem : IAsyncDisposable
             }
             finally
             {
-                entry.Exit();
-                if (entry.Owner is null) Forget(entry);
+                Exit(entry);
             }
         }
+    }
+
+    /// <summary>Ends what <see cref="ActorEntry.TryEnter"/> began.</summary>
+    public void Exit(ActorEntry entry)
+    {
+        entry.Exit();
+        if (entry.Owner is null) Forget(entry);
     }
 
     /// <summary>Deactivates every actor whose app is there, within the time given, then stops.</summary>
@@ -198,21 +204,19 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     {
         while (true)
         {
-            var changed = _members is null ? _placementChanged.Task : Task.WhenAny(_placementChanged.Task, _members.Changed);
+            // Taken before the look: what changes after it ends the wait.
+            var (placed, shared) = (_placementChanged.Task, _members?.Changed);
             if (OwnerOf(address) is { IsReady: true }) return;
             if (_members?.Placement.Latest.OwnerOf(address) is { IsHere: false }) throw new NotHereException(address);
             var isMoving = _members is { Placement: var placement } && (!placement.IsSettled || placement.Latest.Version == 0);
             var left = (isMoving && deadline < DateTimeOffset.MaxValue - MovingTime ? deadline + MovingTime : deadline) - _time.GetUtcNow();
             if (left <= TimeSpan.Zero) throw new NoHostException(address);
             var wait = left < TimeSpan.FromMilliseconds(100) || isMoving || _hosts.ContainsKey(address.Type) ? TimeSpan.FromMilliseconds(Math.Min(50, left.TotalMilliseconds)) : left > TimeSpan.FromDays(1) ? TimeSpan.FromDays(1) : left;
-            try
-            {
-                await changed.WaitAsync(wait, _time, cancellationToken);
-            }
-            catch (TimeoutException)
-            {
-                // Looked at again above.
-            }
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            // The one that completes first takes the wait off the others: a placement can stay for days.
+            await Task.WhenAny(shared is null ? [placed, Task.Delay(wait, _time, over.Token)] : [placed, shared, Task.Delay(wait, _time, over.Token)]);
+            cancellationToken.ThrowIfCancellationRequested();
+            await over.CancelAsync();
         }
     }
 
@@ -227,8 +231,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     {
         try
         {
-            entry.StopTimers();
-            await DeactivateAsync(entry, cancellationToken);
+            await LeaveAsync(entry, cancellationToken);
         }
         finally
         {
@@ -270,9 +273,19 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     // Within a turn: the actor leaves its old place before it acts at the new one.
     private async Task SettleAsync(ActorEntry entry, AppInstance owner)
     {
-        entry.StopTimers();
-        await DeactivateAsync(entry, _stopping.Token);
+        if (entry.Owner is not null) await LeaveAsync(entry, _stopping.Token);
         entry.Owner = owner;
+    }
+
+    private async Task LeaveAsync(ActorEntry entry, CancellationToken cancellationToken)
+    {
+        entry.StopTimers();
+        await DeactivateAsync(entry, cancellationToken);
+        entry.Owner = null;
+        // Again: those that the app set while it deactivated the actor.
+        entry.StopTimers();
+        // What the app saved until now is stored before the actor is active anywhere else; what it sends from now on is refused.
+        await _saves.EndAsync().WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task MoveAsync(ActorEntry entry)
@@ -294,9 +307,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
             try
             {
                 if (OwnerOf(entry.Address) == entry.Owner) return;
-                entry.StopTimers();
-                await DeactivateAsync(entry, _stopping.Token);
-                entry.Owner = null;
+                await LeaveAsync(entry, _stopping.Token);
             }
             finally
             {
@@ -309,8 +320,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
         }
         finally
         {
-            entry.Exit();
-            if (entry.Owner is null) Forget(entry);
+            Exit(entry);
         }
     }
 

@@ -20,9 +20,12 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
     private readonly string _prefix = $"||actorreminder||{appId}||";
     private readonly ConcurrentDictionary<(ActorAddress Actor, string Name), Scheduled> _reminders = new();
     private readonly Departures _writes = new();
+
+    // What is stored and what is in memory of one reminder change together: a tick, a new reminder and its removal go one after the other.
+    private readonly Gates<(ActorAddress Actor, string Name)> _gates = new();
     private Task? _loading;
 
-    // What was removed while the store was being read.
+    // What was removed since the store was read into memory.
     private volatile ConcurrentDictionary<(ActorAddress Actor, string Name), byte>? _removed;
 
     /// <summary>Takes in what is stored; every call after the first waits for the same. Where several processes share the actors, <see cref="Reload"/> begins it.</summary>
@@ -51,9 +54,10 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
         var now = time.GetUtcNow();
         var ticks = Ticks.Parse(dueTime, period, ttl, now);
         if (ticks.Until < now) throw new FormatException($"reminder {name} has already expired");
+        using var gate = await _gates.EnterAsync((actor, name), cancellationToken);
         if (!overwrite && _reminders.ContainsKey((actor, name))) return false;
         var reminder = new Reminder(actor.Type, actor.Id, name, dueTime, period, dataJson, ticks);
-        await StoreAsync(reminder, cancellationToken);
+        await ApplyAsync(Put(reminder));
         Schedule(reminder);
         return true;
     }
@@ -69,7 +73,8 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
     {
         await LoadAsync(cancellationToken).WaitAsync(cancellationToken);
         using var write = Begin(actor);
-        await store.ApplyAsync([new StateOperation(Key(actor, name), null)], cancellationToken);
+        using var gate = await _gates.EnterAsync((actor, name), cancellationToken);
+        await ApplyAsync(new StateOperation(Key(actor, name), null));
         _removed?.TryAdd((actor, name), 0);
         if (_reminders.TryRemove((actor, name), out var old)) old.Pending?.Dispose();
     }
@@ -87,13 +92,12 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
         await before.ContinueWith(static _ => { }, TaskScheduler.Default);
         foreach (var (key, scheduled) in _reminders)
             if (!isHere(key.Actor)) Forget(scheduled);
-        _removed = new();
         await ReadAsync(actors.Stopping, isHere);
-        _removed = null;
     }
 
     private async Task ReadAsync(CancellationToken cancellationToken, Func<ActorAddress, bool>? isHere = null)
     {
+        var removed = _removed = new();
         while (true)
         {
             try
@@ -101,10 +105,13 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
                 foreach (var entry in await store.ListAsync(_prefix, cancellationToken))
                 {
                     if (JsonSerializer.Deserialize(entry.Value, ReminderJson.Default.Reminder) is not { } reminder) continue;
-                    if (isHere is not null && (!isHere(reminder.Address) || _reminders.ContainsKey((reminder.Address, reminder.Name)) || _removed!.ContainsKey((reminder.Address, reminder.Name)))) continue;
+                    if (isHere?.Invoke(reminder.Address) == false) continue;
+                    using var gate = await _gates.EnterAsync((reminder.Address, reminder.Name), cancellationToken);
+                    // What happened to it since the store was read is newer.
+                    if (_reminders.ContainsKey((reminder.Address, reminder.Name)) || removed.ContainsKey((reminder.Address, reminder.Name))) continue;
                     Schedule(reminder with { Ticks = reminder.Ticks.AsOf(time.GetUtcNow()) });
-                    if (_removed?.ContainsKey((reminder.Address, reminder.Name)) == true && _reminders.TryRemove((reminder.Address, reminder.Name), out var gone)) gone.Pending?.Dispose();
                 }
+                _removed = null;
                 return;
             }
             catch (Exception e) when (e is not OperationCanceledException)
@@ -134,22 +141,21 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
         try
         {
             var goesOn = await DeliverAsync(scheduled);
-            if (!IsCurrent(scheduled)) return;
             using var write = Begin(reminder.Address);
+            using var gate = await _gates.EnterAsync((reminder.Address, reminder.Name), actors.Stopping);
+            // It was replaced or removed while it was delivered: the last word stands.
+            if (!IsCurrent(scheduled)) return;
             var rest = goesOn ? reminder.Ticks.After(time.GetUtcNow()) : null;
             if (rest is null)
             {
+                await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), null));
                 _removed?.TryAdd((reminder.Address, reminder.Name), 0);
-                if (_reminders.TryRemove(new((reminder.Address, reminder.Name), scheduled)))
-                    await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), null));
+                Forget(scheduled);
                 return;
             }
             var next = reminder with { Ticks = rest };
-            await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), JsonSerializer.SerializeToUtf8Bytes(next, ReminderJson.Default.Reminder)));
+            await PersistAsync(Put(next));
             if (IsCurrent(scheduled)) Schedule(next);
-            // It was replaced or removed while its next tick was written: the last word stands.
-            else if (_reminders.TryGetValue((reminder.Address, reminder.Name), out var newer)) await StoreAsync(newer.Reminder, actors.Stopping);
-            else await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), null));
         }
         catch (OperationCanceledException)
         {
@@ -207,17 +213,19 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
         }
     }
 
-    private Task StoreAsync(Reminder reminder, CancellationToken cancellationToken) =>
-        store.ApplyAsync([new StateOperation(Key(reminder.Address, reminder.Name), JsonSerializer.SerializeToUtf8Bytes(reminder, ReminderJson.Default.Reminder))], cancellationToken);
+    private StateOperation Put(Reminder reminder) => new(Key(reminder.Address, reminder.Name), JsonSerializer.SerializeToUtf8Bytes(reminder, ReminderJson.Default.Reminder));
+
+    // Not cancelled with the call that asked for it: who gives up waiting would leave a write under way that may end after the next one.
+    private Task ApplyAsync(StateOperation operation) => store.ApplyAsync([operation], CancellationToken.None);
 
     // When the store fails, the reminder goes on in memory; after a restart its old tick comes again.
     private async Task PersistAsync(StateOperation operation)
     {
         try
         {
-            await store.ApplyAsync([operation], actors.Stopping);
+            await ApplyAsync(operation);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
             NotStored(logger, operation.Key, e.Message);
         }

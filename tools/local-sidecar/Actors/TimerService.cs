@@ -6,16 +6,14 @@ namespace Danube.Dapr.LocalSidecar.Actors;
 /// <summary>The timers of active actors.</summary>
 internal sealed partial class TimerService(ActorSystem actors, TimeProvider time, ILogger<TimerService> logger)
 {
+    /// <returns>False when the actor is not active at the instance any more.</returns>
     /// <exception cref="FormatException">A time is not understood.</exception>
-    public void Register(ActorEntry actor, string name, string dueTime, string period, string ttl, string callback, string? dataJson)
+    public bool Register(ActorEntry actor, AppInstance owner, string name, string dueTime, string period, string ttl, string callback, string? dataJson)
     {
         var timer = new ActorTimer(name, dueTime, period, callback, dataJson, Ticks.Parse(dueTime, period, ttl, time.GetUtcNow()));
-        lock (actor.Timers)
-        {
-            if (actor.Timers.TryGetValue(name, out var old)) old.Stop();
-            actor.Timers[name] = timer;
-        }
+        if (!actor.TryAdd(timer, owner)) return false;
         Arm(actor, timer);
+        return true;
     }
 
     public static void Unregister(ActorEntry actor, string name)
@@ -34,6 +32,8 @@ internal sealed partial class TimerService(ActorSystem actors, TimeProvider time
 
     private async Task FireAsync(ActorEntry actor, ActorTimer timer)
     {
+        // It is being deactivated: its timers end with it and do not activate it anew.
+        if (!actor.TryEnter()) return;
         try
         {
             var goesOn = await actors.TurnAsync(actor.Address, TimeSpan.Zero, null, async (_, channel, running) =>
@@ -71,6 +71,10 @@ internal sealed partial class TimerService(ActorSystem actors, TimeProvider time
             if (timer.IsStopped || timer.Ticks.After(time.GetUtcNow()) is not { } rest) return;
             timer.Ticks = rest;
             Arm(actor, timer);
+        }
+        finally
+        {
+            actors.Exit(actor);
         }
     }
 

@@ -24,7 +24,7 @@ internal sealed class ActorApi(Sidecar sidecar)
         }
     }
 
-    public async Task SaveStateAsync(AppInstance app, ActorAddress actor, IReadOnlyList<ActorStateWrite> writes, CancellationToken cancellationToken)
+    public async Task SaveStateAsync(AppInstance app, ActorAddress actor, IReadOnlyList<ActorStateWrite> writes)
     {
         var store = app.Components.ActorStore ?? throw ActorSystem.NoRuntime();
         using var save = sidecar.Actors.BeginSave();
@@ -48,9 +48,10 @@ internal sealed class ActorApi(Sidecar sidecar)
         if (operations.Count == 0) return;
         try
         {
-            await app.App.ActorStateStore!.ApplyAsync(operations, cancellationToken);
+            // Not cancelled with the call: the save is over when nothing of it is under way any more, and the actor may move.
+            await app.App.ActorStateStore!.ApplyAsync(operations, CancellationToken.None);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
             throw NotSaved(e.Message);
         }
@@ -104,10 +105,10 @@ internal sealed class ActorApi(Sidecar sidecar)
     public void RegisterTimer(AppInstance app, ActorAddress actor, string name, string dueTime, string period, string ttl, string callback, string? dataJson)
     {
         if (app.Components.ActorStore is null) throw ActorSystem.NoRuntime();
-        var entry = sidecar.Actors.FindActive(actor, app) ?? throw ActorSystem.Failed("ERR_ACTOR_TIMER_CREATE", $"error creating actor timer: can't create timer for actor {actor}: actor not activated");
         try
         {
-            sidecar.Timers.Register(entry, name, dueTime, period, ttl, callback, dataJson);
+            if (sidecar.Actors.FindActive(actor, app) is not { } entry || !sidecar.Timers.Register(entry, app, name, dueTime, period, ttl, callback, dataJson))
+                throw ActorSystem.Failed("ERR_ACTOR_TIMER_CREATE", $"error creating actor timer: can't create timer for actor {actor}: actor not activated");
         }
         catch (FormatException e)
         {

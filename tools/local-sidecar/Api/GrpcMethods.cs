@@ -133,7 +133,7 @@ internal sealed class GrpcMethods(Sidecar sidecar, ActorApi actors, InvokeApi in
         rpc.Unary<ExecuteActorStateTransactionRequest, Empty>("ExecuteActorStateTransaction", async (call, request) =>
         {
             await actors.SaveStateAsync(call.App, new ActorAddress(request.ActorType, request.ActorId),
-                [.. request.Operations.Select(static o => new ActorStateWrite(o.OperationType, o.Key, o.Value?.Value.ToByteArray(), o.Metadata))], call.Cancelled);
+                [.. request.Operations.Select(static o => new ActorStateWrite(o.OperationType, o.Key, o.Value?.Value.ToByteArray(), o.Metadata))]);
             return new Empty();
         });
         rpc.Unary<RegisterActorReminderRequest, Empty>("RegisterActorReminder", async (call, request) =>

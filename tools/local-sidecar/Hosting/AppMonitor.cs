@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Danube.Dapr.LocalSidecar.Actors;
 using Danube.Dapr.LocalSidecar.PubSub;
 using Danube.Dapr.LocalSidecar.Tracing;
@@ -19,48 +18,24 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
     private const int SilencesUntilGone = 5;
 
     private int _silences;
+    private int _failures;
+    private bool _wasUp;
+    private bool _isServed;
+    private string? _problem;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var channel = instance.Channel!;
-        var failures = 0;
-        var (known, served) = (false, false);
         try
         {
             while (true)
             {
-                if (await IsHealthyAsync(channel, cancellationToken))
+                try
                 {
-                    failures = 0;
-                    if (!instance.IsReady)
-                    {
-                        try
-                        {
-                            await ReadAppAsync(channel, cancellationToken);
-                            instance.IsReady = true;
-                            await changed(instance, cancellationToken);
-                            instance.IsPlaced = true;
-                            if (known) IsBack(logger, instance.AppId, channel.BaseAddress);
-                            else IsUp(logger, instance.AppId, channel.BaseAddress);
-                            (known, served) = (true, true);
-                        }
-                        catch (Exception e) when (e is HttpRequestException or RpcException or JsonException or FormatException or IOException)
-                        {
-                            CannotRead(logger, instance.AppId, e.Message);
-                        }
-                    }
+                    await LookAsync(instance.Channel!, cancellationToken);
                 }
-                else if (instance.IsReady && ++failures >= instance.Options.HealthThreshold)
+                catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
                 {
-                    instance.IsReady = false;
-                }
-                if (!instance.IsReady && served)
-                {
-                    served = false;
-                    instance.IsPlaced = false;
-                    instance.Actors = ActorConfig.None;
-                    await changed(instance, cancellationToken);
-                    IsGone(logger, instance.AppId, channel.BaseAddress);
+                    Failed("port or health check cannot be used", e);
                 }
                 var pause = instance.IsReady ? instance.Options.HealthProbeInterval : WhileDown;
                 await instance.Suspected.WaitAsync(pause, cancellationToken);
@@ -70,6 +45,55 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
         {
             // The sidecar stops.
         }
+    }
+
+    private async Task LookAsync(AppChannel channel, CancellationToken cancellationToken)
+    {
+        if (await IsHealthyAsync(channel, cancellationToken))
+        {
+            _failures = 0;
+            if (!instance.IsReady) await BeginAsync(channel, cancellationToken);
+        }
+        else if (instance.IsReady && ++_failures >= instance.Options.HealthThreshold)
+        {
+            instance.IsReady = false;
+        }
+        if (instance.IsReady || !_isServed) return;
+        instance.IsPlaced = false;
+        instance.Actors = ActorConfig.None;
+        await changed(instance, cancellationToken);
+        _isServed = false;
+        IsGone(logger, instance.AppId, channel.BaseAddress);
+    }
+
+    private async Task BeginAsync(AppChannel channel, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ReadAppAsync(channel, cancellationToken);
+            instance.IsReady = true;
+            await changed(instance, cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            // Whatever an app answers, it is asked again: it may be another one in a moment.
+            instance.IsReady = false;
+            Failed("configuration or subscriptions cannot be read", e);
+            return;
+        }
+        instance.IsPlaced = true;
+        if (_wasUp) IsBack(logger, instance.AppId, channel.BaseAddress);
+        else IsUp(logger, instance.AppId, channel.BaseAddress);
+        (_wasUp, _isServed, _problem) = (true, true, null);
+    }
+
+    // The next attempt follows in a moment: the same problem is told once.
+    private void Failed(string what, Exception e)
+    {
+        var problem = $"{what}: {e.Message}";
+        if (problem == _problem) return;
+        _problem = problem;
+        CannotServe(logger, instance.AppId, problem);
     }
 
     private async Task<bool> IsHealthyAsync(AppChannel channel, CancellationToken cancellationToken)
@@ -154,8 +178,8 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
     [LoggerMessage(LogLevel.Warning, "{appId}: the app at {address} is gone")]
     private static partial void IsGone(ILogger logger, string appId, string address);
 
-    [LoggerMessage(LogLevel.Error, "{appId}: the app's configuration or subscriptions cannot be read: {problem}")]
-    private static partial void CannotRead(ILogger logger, string appId, string problem);
+    [LoggerMessage(LogLevel.Error, "{appId}: the app's {problem}")]
+    private static partial void CannotServe(ILogger logger, string appId, string problem);
 
     [LoggerMessage(LogLevel.Error, "{appId}: {path} answered {status}")]
     private static partial void Refused(ILogger logger, string appId, string path, int status);

@@ -188,7 +188,9 @@ internal sealed partial class Membership : IAsyncDisposable
             Lose();
             return;
         }
-        foreach (var member in members.Where(m => m.Registration != _registration)) Watch(member, now);
+        // Read after the table: what was written in time while this process waited for the file must not look like another boot's.
+        var read = Now;
+        foreach (var member in members.Where(m => m.Registration != _registration)) Watch(member, read);
         if (version > _placement.Latest.Version) Take(new PlacementTable(version, members.Where(m => m.Namespace == _namespace), _registration));
         Volatile.Write(ref _published, hosts);
         if (_leaving.Done.IsCompleted && (_leaving.Version < version || !_leaving.Done.IsCompletedSuccessfully)) Leave(version);
@@ -263,6 +265,7 @@ internal sealed partial class Membership : IAsyncDisposable
     private void Watch(MemberRow member, long now)
     {
         var silent = now - member.LastBeat;
+        // A time that is still to come is that of a member that died before the machine was started anew.
         if (silent < 0 || silent > RemovalTime.TotalMilliseconds) _table.Remove(member.Registration, member.LastBeat);
         // One that this process has not seen before may have died before it came.
         else if (silent > LateTime.TotalMilliseconds || _placement.Latest.Version == 0) _ = LookAtAsync(member);

@@ -24,8 +24,11 @@ public sealed class SqliteStateStore : IStateStore
     private readonly SqliteOptions _options;
     private readonly TimeProvider _time;
     private readonly string _connectionString;
+    private readonly TimeSpan _busyTimeout;
     private readonly ConcurrentBag<SqliteReader> _readers = [];
-    private readonly Channel<WriteBatch> _writes = Channel.CreateUnbounded<WriteBatch>(new UnboundedChannelOptions { SingleReader = true });
+
+    // What follows a write is only that the thread that writes wakes up.
+    private readonly Channel<WriteBatch> _writes = Channel.CreateUnbounded<WriteBatch>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly Thread _writerThread;
     private readonly SqliteWriter _writer;
     private readonly SqliteCheckpointer? _checkpointer;
@@ -37,7 +40,8 @@ public sealed class SqliteStateStore : IStateStore
     public SqliteStateStore(SqliteOptions options, TimeProvider time)
     {
         (_options, _time) = (options, time);
-        _connectionString = ToConnectionString(options.ConnectionString);
+        _busyTimeout = options.BusyTimeout ?? TimeSpan.FromSeconds(2);
+        _connectionString = ToConnectionString(options.ConnectionString, (int)Math.Max(1, Math.Ceiling(_busyTimeout.TotalSeconds)));
         _writer = new SqliteWriter(Open(), options.TableName, Now);
         // A database in memory has no log.
         if (!options.DisableWal && !IsInMemory(options.ConnectionString)) _checkpointer = new SqliteCheckpointer(Open());
@@ -99,7 +103,7 @@ public sealed class SqliteStateStore : IStateStore
             batches.Clear();
             while (batches.Count < BatchesPerTransaction && _writes.Reader.TryRead(out var batch)) batches.Add(batch);
             _writer.Commit(batches, _time.GetUtcNow());
-            _checkpointer?.Committed(batches.Sum(static b => b.Operations.Count));
+            _checkpointer?.Committed(batches);
             if (_time.GetUtcNow() < nextCleanup) continue;
             _writer.DeleteExpired();
             nextCleanup = _time.GetUtcNow() + _options.CleanupInterval!.Value;
@@ -111,19 +115,19 @@ public sealed class SqliteStateStore : IStateStore
         var connection = new SqliteConnection(_connectionString);
         connection.Open();
         using var command = connection.CreateCommand();
-        var busyTimeout = (long)(_options.BusyTimeout ?? TimeSpan.FromSeconds(2)).TotalMilliseconds;
-        command.CommandText = $"PRAGMA busy_timeout={busyTimeout.ToString(CultureInfo.InvariantCulture)}; PRAGMA journal_mode={(_options.DisableWal ? "DELETE" : "WAL")}; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={LargestLogPages}; PRAGMA cache_size=-{CacheKilobytes};";
+        command.CommandText = $"PRAGMA busy_timeout={((long)_busyTimeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}; PRAGMA journal_mode={(_options.DisableWal ? "DELETE" : "WAL")}; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={LargestLogPages}; PRAGMA cache_size=-{CacheKilobytes};";
         command.ExecuteNonQuery();
         return connection;
     }
 
     private static bool IsInMemory(string connectionString) => connectionString.Contains(":memory:", StringComparison.Ordinal) || connectionString.Contains("mode=memory", StringComparison.OrdinalIgnoreCase);
 
-    private static string ToConnectionString(string text)
+    private static string ToConnectionString(string text, int seconds)
     {
         // Its readers have connections of their own: they must see the same memory.
         if (IsInMemory(text)) return new SqliteConnectionStringBuilder { DataSource = "sidecar-" + Guid.NewGuid().ToString("N"), Pooling = false, Mode = SqliteOpenMode.Memory, Cache = SqliteCacheMode.Shared }.ToString();
-        return new SqliteConnectionStringBuilder { DataSource = SqliteOptions.PathOf(text), Pooling = false, Mode = SqliteOpenMode.ReadWriteCreate }.ToString();
+        // Beyond SQLite's own wait a command begins anew until its time is over: 30 s by default, and with 0 for ever.
+        return new SqliteConnectionStringBuilder { DataSource = SqliteOptions.PathOf(text), Pooling = false, Mode = SqliteOpenMode.ReadWriteCreate, DefaultTimeout = seconds }.ToString();
     }
 }
 

@@ -15,6 +15,8 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 /// </summary>
 internal sealed partial class WorkflowEngine : IAsyncDisposable
 {
+    private const int LoadsAtOnce = 16;
+
     private readonly IStateStore _store;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -170,11 +172,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         await _indexed;
         if (_toActivate.IsEmpty) return;
         var ids = _toActivate.Keys.ToList();
-        foreach (var instanceId in ids)
-        {
-            _stop.Token.ThrowIfCancellationRequested();
-            await TouchAsync(instanceId);
-        }
+        // A store across a network takes its time for each; more at once would hold up what the apps ask for meanwhile.
+        await Parallel.ForEachAsync(ids, new ParallelOptions { MaxDegreeOfParallelism = LoadsAtOnce, CancellationToken = _stop.Token }, async (instanceId, _) => await TouchAsync(instanceId));
         _logger.LogInformation("{Count} unfinished workflows of app '{AppId}' go on.", ids.Count, AppId);
     }
 
@@ -184,10 +183,9 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         var instance = lease.Instance;
         if (!instance.Exists) return;
         _timers.Cancel(instance.Id);
-        Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow));
+        Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow), areLast: instance.IsTerminal);
         instance.UndeliveredOutbox.Clear();
         _waiters.Changed(instance);
-        if (instance.IsTerminal) _ = Task.Run(() => FinishAsync(instance));
         if (!instance.IsActive) return;
         foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer);
         foreach (var task in instance.OpenTasks.Values) Dispatch(instance, task);
