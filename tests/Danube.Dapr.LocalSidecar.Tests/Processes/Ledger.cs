@@ -31,7 +31,8 @@ internal sealed class Ledger : IAsyncDisposable
     public Ledger(HttpClient http, int grpcPort)
     {
         _http = http;
-        _channel = GrpcChannel.ForAddress($"http://127.0.0.1:{grpcPort}");
+        // By default the pauses between two tries to connect grow with each kill, until the sidecar is long back when it is tried again.
+        _channel = GrpcChannel.ForAddress($"http://127.0.0.1:{grpcPort}", new GrpcChannelOptions { InitialReconnectBackoff = TimeSpan.FromMilliseconds(100), MaxReconnectBackoff = TimeSpan.FromMilliseconds(500) });
         _hub = new TaskHubSidecarService.TaskHubSidecarServiceClient(_channel);
     }
 
@@ -74,7 +75,7 @@ internal sealed class Ledger : IAsyncDisposable
     {
         foreach (var id in Started.Keys)
         {
-            var found = await _hub.GetInstanceAsync(new GetInstanceRequest { InstanceId = id, GetInputsAndOutputs = true });
+            var found = await _hub.GetInstanceAsync(new GetInstanceRequest { InstanceId = id, GetInputsAndOutputs = true }, new CallOptions(deadline: DateTime.UtcNow.AddSeconds(60)).WithWaitForReady());
             Assert.True(found.Exists, $"{id} is gone");
             Assert.Equal((OrchestrationStatus.Completed, Output), (found.WorkflowState.WorkflowStatus, found.WorkflowState.Output));
         }
