@@ -1,4 +1,5 @@
 using Danube.Dapr.LocalSidecar.Benchmarks;
+using Danube.Dapr.LocalSidecar.Benchmarks.Load;
 
 const string Usage = """
     Usage: ./bench sidecar [--quick] [--daprd PATH] [--stores memory,sqlite,etcd] [--apps 1,5] [--clients 8,16] [--seconds S] [--measures M,...] [--pace SHARE] [--out FOLDER]
@@ -12,6 +13,12 @@ const string Usage = """
       --pace     calls at this share of daprd's recorded rate, 0.01 to 10, or 0 for none; default 0.5
       --out      where sidecar.json and sidecar.md go; default benchmarks/results
     """;
+if (args is [Suite.ServeEcho, var echoPort])
+{
+    await Echo.ServeAsync(int.Parse(echoPort, System.Globalization.CultureInfo.InvariantCulture));
+    return 0;
+}
+
 var (quick, seconds, clients, outFolder) = (false, 4.0, "8,16", Path.Combine("benchmarks", "results"));
 var (measures, pace) = (Suite.Measures, 0.5);
 string? daprd = null;

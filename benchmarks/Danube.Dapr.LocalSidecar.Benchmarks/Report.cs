@@ -58,11 +58,11 @@ internal sealed class Report(IReadOnlyList<Row> rows, IReadOnlyList<PacedRow> pa
     {
         if (paced.Count == 0) return;
         text.AppendLine().AppendLine("## At a set pace").AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Calls that begin at a set pace, whether earlier ones have ended or not; their time counts from the moment they were due, up to 1 ms before they began. Below saturation 99 % of calls shall take less than {Paced.TargetMs} ms. A durable save waits for the disk (see above; \"put without sidecar\" is the same save straight to etcd), a workflow with one activity for at least four of its steps one after the other.").AppendLine();
-        text.AppendLine(CultureInfo.InvariantCulture, $"| sidecar | store | apps | measure | asked/s | calls/s | p50 ms | p99 ms | within {Paced.TargetMs} ms, % |");
-        text.AppendLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Calls that begin at a set pace, whether earlier ones have ended or not; their time counts from the moment they were due. The clients look once a millisecond what is due, on the same cores: \"begun late\" is what 99 of 100 calls lost before they were sent, and \"echo without sidecar\" the same calls to a process that answers each with nothing. Below saturation 99 % of calls shall take less than {Paced.TargetMs} ms. A durable save waits for the disk (see above; \"put without sidecar\" is the same save straight to etcd), a workflow with one activity for at least four of its steps one after the other.").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"| sidecar | store | apps | measure | asked/s | calls/s | p50 ms | p99 ms | begun late, p99 ms | within {Paced.TargetMs} ms, % |");
+        text.AppendLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         foreach (var r in paced)
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {r.Sidecar} | {r.Store} | {r.Apps} | {r.Measure} | {N(r.AskedPerSecond)} | {N(r.PerSecond)} | {N(r.MedianMs)} | {N(r.P99Ms)} | {r.WithinTargetPercent:0.0} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {r.Sidecar} | {r.Store} | {r.Apps} | {r.Measure} | {N(r.AskedPerSecond)} | {N(r.PerSecond)} | {N(r.MedianMs)} | {N(r.P99Ms)} | {N(r.BegunLateP99Ms)} | {r.WithinTargetPercent:0.0} |");
     }
 
     private static double Alone(Row row) => Environment.ProcessorCount * 1e6 / row.AllCpuMicrosecondsPerCall;

@@ -26,8 +26,9 @@ internal sealed partial class LoopStarter(
                 Started();
                 return;
             }
-            catch (Exception error) when (error is not OperationCanceledException)
+            catch (Exception error) when (error is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
             {
+                // A call that nobody answers ends as cancelled as well: that is no end of the service.
                 NotYet(error.Message);
             }
 

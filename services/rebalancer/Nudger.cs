@@ -40,9 +40,9 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
             {
                 await actors.Control.NudgeAsync();
             }
-            catch (Exception error) when (error is not OperationCanceledException)
+            catch (Exception error) when (error is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
             {
-                // The reminder brings the next cycle anyway.
+                // The reminder brings the next cycle anyway. A call that nobody answers ends as cancelled as well: that is no end of the service.
                 NotNudged(error.Message);
             }
         }

@@ -69,6 +69,7 @@ internal static class RebalancerServices
         services.AddSingleton<MoveRecorder>();
         services.AddSingleton<BatchPreflight>();
         services.AddSingleton<Recreation>();
+        services.AddSingleton<DeadCopies>();
         services.AddSingleton<Ghosts>();
         services.AddSingleton<DoubleLoads>();
         services.AddSingleton<TopicMover>();

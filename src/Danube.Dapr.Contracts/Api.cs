@@ -284,8 +284,9 @@ public sealed record PinRequest(string? BrokerId = null);
 /// <summary>Body of <c>POST /topics/repair</c> and <c>POST /topics/{namespace}/{topic}/repair</c>.</summary>
 /// <param name="DryRun">True: say what would be done, and do nothing.</param>
 /// <param name="Reason">Why, for the record; up to 500 characters.</param>
+/// <param name="Force">True: also topics that have been without owner for less than <c>StrandedAfterSeconds</c>. Danube may be giving them an owner at this moment. Needs a reason.</param>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
-public sealed record RepairRequest(bool DryRun = false, string? Reason = null);
+public sealed record RepairRequest(bool DryRun = false, string? Reason = null, bool Force = false);
 
 /// <summary>Something about the cluster that an operator should know.</summary>
 public sealed record Finding

@@ -6,7 +6,7 @@ public enum ReasonCode
     /// <summary>Nothing to do: within the target band.</summary>
     Balanced,
 
-    /// <summary>Out of band, but not for long enough yet.</summary>
+    /// <summary>Out of band, or without owner, but not for long enough yet.</summary>
     NotSustained,
 
     /// <summary>No move would improve the balance enough to pay for itself.</summary>
@@ -27,7 +27,7 @@ public enum ReasonCode
     /// <summary>An operator paused moves.</summary>
     Paused,
 
-    /// <summary>The mode is <c>observe</c>: nothing is ever moved.</summary>
+    /// <summary>The mode is <c>observe</c>: nothing is moved that no operator commanded.</summary>
     ObserveMode,
 
     /// <summary>The mode is <c>advise</c>: the plan waits for approval.</summary>
@@ -84,7 +84,7 @@ public enum ReasonCode
     /// <summary>The storage mode does not keep history when a topic moves.</summary>
     StorageMode,
 
-    /// <summary>Two brokers have it loaded.</summary>
+    /// <summary>Two brokers list it, or its broker loaded it more than once.</summary>
     LoadedTwice,
 
     /// <summary>Danube resolves its name to another broker than its owner (names that begin alike).</summary>

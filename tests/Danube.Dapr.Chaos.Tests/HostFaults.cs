@@ -31,6 +31,7 @@ public sealed class HostFaults
                 ["Rebalancer__UnloadsInFlight"] = $"{Four}",
                 ["Rebalancer__StartMovesPerMask"] = "25",
                 ["Rebalancer__Repair"] = "advise",
+                ["Rebalancer__StrandedAfterSeconds"] = "5",
                 // Nothing moves by itself: what is in flight is what the test asked for.
                 ["Rebalancer__Mode"] = "observe",
             },

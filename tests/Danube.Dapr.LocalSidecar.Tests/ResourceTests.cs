@@ -1,6 +1,7 @@
 using Danube.Dapr.LocalSidecar.CommandLine;
 using Danube.Dapr.LocalSidecar.Components;
 using Danube.Dapr.LocalSidecar.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Danube.Dapr.LocalSidecar.Tests;
@@ -42,6 +43,7 @@ public sealed class ResourceTests : IDisposable
     [InlineData("kind: Component\nmetadata: { name: x }\nspec: { type: state.sqlite, metadata: [ { name: connectionString, secretKeyRef: { name: s } } ] }", "spec.metadata[0].secretKeyRef: secret stores are not available")]
     [InlineData("kind: Subscription\nspec: { pubsubname: p, topic: t, routes: { rules: [ { match: 'event.x ~ 1', path: /a } ] } }", "spec.routes.rules[0].match: 'event.x ~ 1' cannot be used")]
     [InlineData("kind: Resiliency\nspec: { policies: { retries: { r: { duration: soon } } } }", "spec.policies.retries.r.duration: 'soon' is not a duration")]
+    [InlineData("kind: Resiliency\nspec: { policies: { circuitBreakers: { c: { maxRequests: -1 } } } }", "spec.policies.circuitBreakers.c.maxRequests: '-1' is below 0")]
     [InlineData("kind: Resiliency\nspec: { targets: { components: { p: { inbound: { retry: r } } } } }", "spec.targets.components.p.inbound.retry: there is no policy 'r'")]
     [InlineData("kind: [", ": line ")]
     public void Load_BrokenFile_NamesFileAndField(string yaml, string expected)
@@ -109,6 +111,42 @@ public sealed class ResourceTests : IDisposable
         Assert.Null(components.InboundPolicy("listed"));
     }
 
+    [Theory]
+    [InlineData("kind: Component\nmetadata: { name: s }\nspec: { type: state.sqlite, metadata: [ { name: connectionString, value: ':memory:' }, { name: timeout, value: 5s } ] }", "spec.metadata.timeout")]
+    [InlineData("kind: Resiliency\nspec: { policies: { retries: { r: { matching: { gRPCStatusCodes: '14' } } } } }", "spec.policies.retries.r.matching.gRPCStatusCodes")]
+    [InlineData("kind: Resiliency\nspec: { targets: { actors: { A: { circuitBreakerScope: both } } } }", "spec.targets.actors.A.circuitBreakerScope")]
+    [InlineData("kind: Resiliency\nspec: { targets: { actors: { A: { circuitBreakerScope: type } } } }", null)]
+    public async Task Load_FieldWithoutEffect_IsNamedAtStart(string yaml, string? field)
+    {
+        var file = _folder.Write("some.yaml", yaml);
+        using var lines = new Lines();
+
+        await using var sidecar = Load(lines);
+
+        Assert.Equal(field is null ? [] : [$"{file}: {field} has no effect here"], lines.All.Select(static l => l[..l.LastIndexOf(": ", StringComparison.Ordinal)]));
+    }
+
+    private sealed class Lines : ILoggerFactory, ILogger
+    {
+        public List<string> All { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => All.Add(formatter(state, exception));
+
+        public void Dispose()
+        {
+        }
+    }
+
     private static async Task<int> TriesAsync(Resiliency.Policy policy)
     {
         var tries = 0;
@@ -122,8 +160,10 @@ public sealed class ResourceTests : IDisposable
         return tries;
     }
 
-    private Sidecar Load() => new(new SidecarOptions
+    private Sidecar Load() => Load(NullLoggerFactory.Instance);
+
+    private Sidecar Load(ILoggerFactory loggers) => new(new SidecarOptions
     {
         Apps = [new AppOptions { AppId = "a", DaprHttpPort = 1, DaprGrpcPort = 2 }, new AppOptions { AppId = "b", DaprHttpPort = 3, DaprGrpcPort = 4 }], ResourcePaths = [_folder.Path],
-    }, TimeProvider.System, NullLoggerFactory.Instance);
+    }, TimeProvider.System, loggers);
 }

@@ -99,7 +99,7 @@ public sealed class SchedulingTests
         Assert.Equal(expected, expression!.Matches(document.RootElement));
     }
 
-    [Theory, InlineData("event.type = 1"), InlineData("type == 1"), InlineData("event.type =="), InlineData("(event.a == 1"), InlineData("event.a.now()"), InlineData("event.a == \"x")]
+    [Theory, InlineData("event.type = 1"), InlineData("type == 1"), InlineData("event.type =="), InlineData("(event.a == 1"), InlineData("event.a.now()"), InlineData("event.a == \"x"), InlineData("event.a.matches(\"[\")"), InlineData("event.a.matches(('*a'))")]
     public void RouteExpression_OtherText_IsRefusedWithTheText(string rule)
     {
         Assert.False(RouteExpression.TryParse(rule, out _, out var problem));

@@ -21,6 +21,27 @@ public sealed class SidecarTests
     }
 
     [Theory]
+    [InlineData("state.in-memory", "300000000000", 204, "")]
+    [InlineData("state.in-memory", "-2", 204, "")]
+    [InlineData("state.sqlite", "2147483647", 204, "")]
+    [InlineData("state.sqlite", "-1", 204, "")]
+    [InlineData("state.sqlite", "300000000000", 500, "error parsing TTL: incorrect value for metadata 'ttlInSeconds': must be -1 or greater")]
+    [InlineData("state.sqlite", "-2", 500, "error parsing TTL: incorrect value for metadata 'ttlInSeconds': must be -1 or greater")]
+    [InlineData("state.sqlite", "soon", 500, "error parsing TTL: incorrect value for metadata 'ttlInSeconds': strconv.ParseInt: parsing")]
+    public async Task State_TimeToLive_HasTheLimitsOfTheStore(string type, string seconds, int status, string problem)
+    {
+        var folder = new TempFolder();
+        folder.Write("statestore.yaml", $"kind: Component\nmetadata: {{ name: statestore }}\nspec: {{ type: {type}, metadata: [ {{ name: connectionString, value: '{folder.Path}/state.db' }} ] }}");
+        await using var sidecar = await TestSidecar.StartAsync(folder, true, static o => o, ("a", null));
+
+        var answer = await sidecar.SendAsync("POST", "/v1.0/state/statestore", "[{\"key\":\"k\",\"value\":1,\"metadata\":{\"ttlInSeconds\":\"" + seconds + "\"}}]");
+
+        Assert.Equal(status, answer.Status);
+        Assert.Contains(problem, answer.Body, StringComparison.Ordinal);
+        Assert.Equal(status == 204 ? 200 : 204, (await sidecar.SendAsync("GET", "/v1.0/state/statestore/k")).Status);
+    }
+
+    [Theory]
     [InlineData("GET", "/", 404, "ERR_DIRECT_INVOKE")]
     [InlineData("GET", "/v1.0/nothing", 404, "ERR_DIRECT_INVOKE")]
     [InlineData("POST", "/v1.0/publish/pubsub/", 404, "ERR_DIRECT_INVOKE")]
@@ -75,6 +96,38 @@ public sealed class SidecarTests
         var call = app.Calls.Last();
         Assert.Equal(("PATCH", "/a/b/d", "hello"), (call.Method, call.Path, call.Body));
         Assert.Equal(("caller", "callee", "yes"), (call.Headers["Dapr-Caller-App-Id"], call.Headers["Dapr-Callee-App-Id"], call.Headers["x-mine"]));
+    }
+
+    [Theory]
+    [InlineData("[]", "[]")]
+    [InlineData("""{"reentrancy":{"maxStackDepth":"deep"}}""", "[]")]
+    [InlineData("{}", """[{"topic":null,"pubsubName":"pubsub"}]""")]
+    [InlineData("{}", """[{"topic":"t","pubsubName":"pubsub","routes":{"rules":[{"match":"event.type.matches('[')","path":"/a"}]}}]""")]
+    public async Task App_AnswersWhatCannotBeRead_IsAskedAgain(string config, string subscriptions)
+    {
+        await using var app = await new TestApp { Config = config, Subscriptions = subscriptions }.StartAsync();
+        var starting = TestSidecar.StartAsync(("a", app.Port));
+        await TestSidecar.Eventually(() => app.To("/dapr/config").Count() > 1);
+
+        (app.Config, app.Subscriptions) = ("{}", "[]");
+
+        // The start waits until the app is ready.
+        await using var sidecar = await starting;
+    }
+
+    [Fact]
+    public async Task Invoke_RetriedAnswers_LeaveTheirConnectionFree()
+    {
+        using var folder = new TempFolder();
+        folder.Write("resiliency.yaml", "kind: Resiliency\nspec: { policies: { retries: { r: { policy: constant, duration: 1ms, maxRetries: 19 } } }, targets: { apps: { a: { retry: r } } } }");
+        await using var app = await new TestApp { Answer = static _ => Task.FromResult((503, "busy")) }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(folder, false, static o => o, ("a", app.Port));
+
+        Assert.Equal((503, "busy"), await sidecar.SendAsync("POST", "/v1.0/invoke/a/method/x", "1"));
+
+        Assert.Equal(20, app.To("/x").Count());
+        // An answer that nobody reads to its end holds its connection: each try would need one of its own.
+        Assert.InRange(app.To("/x").Select(static c => c.Connection).Distinct().Count(), 1, 10);
     }
 
     [Fact]

@@ -82,6 +82,17 @@ public sealed class StateStoreTests : IDisposable
     }
 
     [Theory, InlineData("memory"), InlineData("sqlite"), InlineData("sqlite in memory")]
+    public async Task TimeToLive_EndsBeyondTheCalendar_TheEntryStays(string kind)
+    {
+        await using var store = Create(kind);
+
+        await store.ApplyAsync([new StateOperation("a", [1], TimeToLive: TimeSpan.FromSeconds(300_000_000_000)), new StateOperation("b", [1], TimeToLive: TimeSpan.MaxValue)], default);
+
+        Assert.Equal(["a", "b"], (await store.ListAsync("", default)).Select(static e => e.Key));
+        Assert.Null((await store.GetAsync("a", default))!.ExpiresAt);
+    }
+
+    [Theory, InlineData("memory"), InlineData("sqlite"), InlineData("sqlite in memory")]
     public async Task List_Prefix_GivesItsKeysInOrdinalOrder(string kind)
     {
         await using var store = Create(kind);

@@ -12,7 +12,11 @@ using Microsoft.Extensions.Logging;
 namespace Danube.Dapr.LocalSidecar.Tests;
 
 /// <summary>What the app got.</summary>
-internal sealed record AppCall(string Method, string Path, IReadOnlyDictionary<string, string> Headers, string Body);
+internal sealed record AppCall(string Method, string Path, IReadOnlyDictionary<string, string> Headers, string Body)
+{
+    /// <summary>The connection it came over.</summary>
+    public string Connection { get; init; } = "";
+}
 
 /// <summary>An app behind the sidecar, in this process. It records what it gets and answers as its test says.</summary>
 internal sealed class TestApp : IAsyncDisposable
@@ -44,7 +48,10 @@ internal sealed class TestApp : IAsyncDisposable
         _web.Run(async context =>
         {
             using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
-            var call = new AppCall(context.Request.Method, context.Request.Path, context.Request.Headers.ToDictionary(static h => h.Key, static h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase), await reader.ReadToEndAsync());
+            var call = new AppCall(context.Request.Method, context.Request.Path, context.Request.Headers.ToDictionary(static h => h.Key, static h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase), await reader.ReadToEndAsync())
+            {
+                Connection = context.Connection.Id,
+            };
             Calls.Enqueue(call);
             var (status, body) = call.Path switch { "/dapr/config" => (200, Config), "/dapr/subscribe" => (200, Subscriptions), _ => await Answer(call) };
             context.Response.StatusCode = status;

@@ -211,6 +211,18 @@ public sealed class ApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Delete_OfAMoveThatIsDone_SaysThatItIsThere()
+    {
+        var (a, b) = (_bench.Brokers[0], _bench.Brokers[1]);
+        using var answer = await _api.PostAsync("/moves", new MoveRequest { Topic = _bench.TopicsOf(a)[0], To = b });
+        await _bench.RunWorkflowsAsync();
+
+        using var tooLate = await _api.SendAsync(HttpMethod.Delete, answer.Headers.Location!.OriginalString);
+
+        Assert.Equal((HttpStatusCode.Conflict, nameof(ReasonCode.AlreadyThere)), (tooLate.StatusCode, await ApiBench.CodeAsync(tooLate)));
+    }
+
+    [Fact]
     public async Task Delete_OfAMoveInFlight_SaysThatItEndsFirst_AndTheOthersAreCancelled()
     {
         var a = _bench.Brokers.MaxBy(broker => _bench.TopicsOf(broker).Count)!;
@@ -261,6 +273,67 @@ public sealed class ApiTests : IAsyncLifetime
         Assert.False((await ApiBench.ReadAsync<CommandResponse>(nothing, HttpStatusCode.OK)).Started);
         using var owned = await _api.PostAsync($"/topics{topics[0]}/repair");
         Assert.Equal(nameof(ReasonCode.AlreadyThere), await ApiBench.CodeAsync(owned));
+    }
+
+    [Fact]
+    public async Task Repair_OfATopicThatDanubeMayStillGiveAnOwner_WaitsForTheLimitUnlessForced()
+    {
+        var topics = new[] { _bench.TopicsOf(_bench.Brokers[0])[0], _bench.TopicsOf(_bench.Brokers[1])[0] };
+        await _bench.StrandAsync(topics);
+        _bench.UnownedSince = _bench.Time.GetUtcNow().AddSeconds(5 - _bench.Options.StrandedAfterSeconds);
+
+        Assert.DoesNotContain(await _api.GetAsync<IReadOnlyList<Finding>>("/findings"), f => f.Kind == FindingKind.StrandedTopic);
+        using var one = await _api.PostAsync($"/topics{topics[0]}/repair");
+        Assert.Equal((HttpStatusCode.Conflict, nameof(ReasonCode.NotSustained)), (one.StatusCode, await ApiBench.CodeAsync(one)));
+        using var all = await _api.PostAsync("/topics/repair");
+        var nothing = await ApiBench.ReadAsync<CommandResponse>(all, HttpStatusCode.OK);
+        Assert.False(nothing.Started);
+        Assert.Equal(topics.Order(), nothing.Refusals!.Select(r => r.Subject).Order());
+        Assert.All(nothing.Refusals!, r => Assert.Equal(ReasonCode.NotSustained, r.Reason));
+        using var unexplained = await _api.PostAsync("/topics/repair", new RepairRequest(Force: true));
+        Assert.Equal(HttpStatusCode.BadRequest, unexplained.StatusCode);
+
+        using var forced = await _api.PostAsync($"/topics{topics[0]}/repair", new RepairRequest(Reason: "test", Force: true));
+        Assert.Equal(HttpStatusCode.Accepted, forced.StatusCode);
+        await _bench.RunWorkflowsAsync();
+        Assert.Equal([topics[1]], _bench.Cluster.Truth().Stranded);
+
+        _bench.UnownedSince = _bench.Time.GetUtcNow().AddSeconds(-_bench.Options.StrandedAfterSeconds);
+        Assert.Equal(topics[1], Assert.Single(await _api.GetAsync<IReadOnlyList<Finding>>("/findings"), f => f.Kind == FindingKind.StrandedTopic).Subject);
+    }
+
+    [Fact]
+    public async Task Repair_OfAll_LeavesOutAndNamesWhatCannotBeRepairedOrFailedBefore()
+    {
+        var lost = _bench.TopicsOf(_bench.Brokers[0])[0];
+        await _bench.StrandAsync(lost);
+        foreach (var name in new[] { "/default/z-part-0", "/default/z1" })
+            await RepairTests.OrphanAsync(_bench, name);
+        await _bench.Danube.CreateTopicAsync("/default/z1-too", BrokerClient.TopicDelivery.NonReliable);
+        await MoveBench.UntilAsync(() => _bench.Topic("/default/z1-too").LoadedOn.Count == 1, "the other topic is loaded");
+
+        async Task<CommandResponse> RepairAsync(string path)
+        {
+            using var answer = await _api.PostAsync(path);
+            var taken = await ApiBench.ReadAsync<CommandResponse>(answer, HttpStatusCode.Accepted);
+            await _bench.RunWorkflowsAsync();
+            return taken;
+        }
+
+        // The names that come first in the order of a repair are those that it cannot get past.
+        var first = await RepairAsync("/topics/repair");
+        Assert.Equal([("/default/z-part-0", ReasonCode.IsPartition)], first.Refusals!.Select(r => (r.Subject, r.Reason)));
+        Assert.Contains(lost, _bench.Cluster.Truth().Stranded);
+        Assert.Contains("failed", Assert.Single(await _api.GetAsync<IReadOnlyList<Finding>>("/findings"), f => f.Subject == "/default/z1").Evidence, StringComparison.Ordinal);
+
+        var again = await RepairAsync("/topics/repair");
+        Assert.Equal([("/default/z-part-0", ReasonCode.IsPartition), ("/default/z1", ReasonCode.NameCollision)], again.Refusals!.Select(r => (r.Subject, r.Reason)).Order());
+        Assert.DoesNotContain(lost, _bench.Cluster.Truth().Stranded);
+
+        using var rest = await _api.PostAsync("/topics/repair");
+        Assert.Equal(2, (await ApiBench.ReadAsync<CommandResponse>(rest, HttpStatusCode.OK)).Refusals!.Count);
+        var alone = await RepairAsync("/topics/default/z1/repair");
+        Assert.Equal(ReasonCode.NameCollision, (await _bench.Directory.Plan(alone.PlanId!).GetMovesAsync()).Single().Reason);
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public sealed class ControlRulesTests
         options.QuietHours.Add(hours);
 
         Assert.Equal(quiet ? ReasonCode.QuietHours : null, ControlRules.WhyNotStart(new ControlState(), options, Now)?.Reason);
-        Assert.Null(ControlRules.WhyNotStartManually(new ControlState(), options));
+        Assert.Null(ControlRules.WhyNotStartManually(new ControlState(), options, Now));
     }
 
     [Theory]

@@ -1,5 +1,11 @@
+using System.Text.Json;
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Tests.Bench;
+using BrokerStatus = Danube.Dapr.BrokerClient.BrokerStatus;
 
 namespace Danube.Dapr.Rebalancer.Tests;
 
@@ -49,6 +55,34 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public async Task Plan_WhoseWorkflowEndedWithoutAResult_EndsItsMovesAndFreesTheirTopics()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 12);
+        var a = bench.Brokers.MaxBy(broker => bench.TopicsOf(broker).Count)!;
+        var b = bench.Brokers.First(broker => broker != a);
+        var plan = bench.PlanOf([.. bench.TopicsOf(a).Take(2).Select(t => (t, b))]);
+        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
+        Assert.Null((await bench.Directory.Control.SubmitAsync(new(plan, "test"))).Reason);
+        await bench.RunUntilIdleAsync();
+        Assert.NotNull((await bench.Directory.Topic(plan.Moves[1].Topic).GetAsync())!.Lease);
+        await bench.Host.TerminateAsync(plan.Id);
+
+        bench.Cluster.SetFault(Fault.DroppedAdmin, on: true);
+        await bench.Directory.Control.StartAsync();
+        Assert.NotNull((await bench.Directory.Control.GetStateAsync()).Active);
+        bench.Cluster.SetFault(Fault.DroppedAdmin, on: false);
+        await bench.Directory.Control.StartAsync();
+
+        Assert.Equal([MoveState.Stuck, MoveState.Skipped], (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Select(m => m.State));
+        foreach (var move in plan.Moves)
+            Assert.Null((await bench.Directory.Topic(move.Topic).GetAsync())!.Lease);
+        var run = (await bench.Directory.Plan(plan.Id).GetAsync())!;
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.Fault), (run.State, run.Reason));
+        Assert.Null((await bench.Directory.Control.GetStateAsync()).Active);
+        Assert.All(bench.States().Values, state => Assert.Equal("active", state));
+    }
+
+    [Fact]
     public async Task MaskWindow_WhoseHolderDied_IsClosedWhenTheLoopStarts()
     {
         await using var bench = await MoveBench.StartAsync(brokers: 4);
@@ -73,5 +107,47 @@ public sealed class CrashTests
 
         Assert.Equal("drained", bench.States()[bench.Brokers[3]]);
         Assert.Equal(3, bench.States().Values.Count(s => s == "active"));
+    }
+
+    [Fact]
+    public async Task MaskedBroker_ThatAnOperatorEmptiesInTheWindow_StaysDrainedWhenNoMoveIsFromIt()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 12);
+        var brokers = bench.Brokers.OrderByDescending(x => bench.TopicsOf(x).Count).ToList();
+        var (a, b, c) = (brokers[0], brokers[1], brokers[2]);
+        var (moved, drained) = (bench.TopicsOf(a), bench.TopicsOf(c));
+        Assert.True(drained.Count <= moved.Count, "as many moves as the operator's broker has topics");
+        var emptied = false;
+        bench.Actors.Before = async _ =>
+        {
+            if (emptied || bench.Unloads().Count == 0)
+                return;
+            emptied = true;
+            foreach (var topic in drained)
+                await bench.Danube.UnloadTopicAsync(topic);
+            await MoveBench.UntilAsync(() => bench.TopicsOf(c).Count == 0, "the operator's broker is empty");
+        };
+
+        await bench.RunPlanAsync([.. moved.Select(t => (t, b))]);
+
+        Assert.True(emptied);
+        Assert.Equal(("active", "active", "drained"), (bench.States()[a], bench.States()[b], bench.States()[c]));
+        Assert.Null(await bench.Directory.Mask.GetAsync());
+    }
+
+    [Theory]
+    [InlineData("""{"1":5}""", false)]
+    [InlineData("""{"1":2,"2":3}""", true)]
+    [InlineData(null, true)]
+    public void MaskedBroker_WithoutTopicsAtTheEnd_IsOursWhenAsManyMovesWereFromIt(string? movesFrom, bool ours)
+    {
+        // As it is stored; without the last field by a version that did not know the sources.
+        var stored = """{"planId":"p","batchId":"b","target":"9","moves":5,"openedAt":"2026-01-01T00:00:00Z","expiresAt":"2026-01-01T00:01:00Z","masked":[{"id":"2","topics":3}]""" +
+            (movesFrom is null ? "}" : $$""","movesFrom":{{movesFrom}}}""");
+        var window = JsonSerializer.Deserialize<MaskWindow>(stored, ContractsJson.Wire)!;
+        var here = new Uri("http://localhost");
+        var now = new BrokerNode("2", BrokerRole.Follower, BrokerStatus.Drained, here, here, null);
+
+        Assert.Equal(ours ? UnmaskDecision.Activate : UnmaskDecision.DrainedByOperator, MaskRules.Decide(window.Masked.Single(), window, now, topicsNow: 0));
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Danube.Dapr.BrokerClient;
+using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Tests.Bench;
@@ -96,6 +97,64 @@ public sealed class DrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Drain_WhenDanubeDoesNotAnswer_IsKeptAndGoesOnWithTheNextCycle()
+    {
+        var broker = _bench.Brokers[1];
+        _bench.Cluster.SetFault(Fault.DroppedAdmin, on: true);
+        using var answer = await _api.PostAsync($"/brokers/{broker}/drain", key: "k");
+        _bench.Cluster.SetFault(Fault.DroppedAdmin, on: false);
+
+        var taken = await ApiBench.ReadAsync<CommandResponse>(answer, HttpStatusCode.Accepted);
+        Assert.Contains("Danube did not answer", taken.Detail, StringComparison.Ordinal);
+        Assert.False(Assert.Single((await _bench.Directory.Control.GetStateAsync()).Drains).Closed);
+        using var again = await _api.PostAsync($"/brokers/{broker}/drain", key: "k");
+        Assert.Equal(HttpStatusCode.Accepted, again.StatusCode);
+
+        await _bench.Directory.Control.NudgeAsync();
+        await _bench.RunWorkflowsAsync();
+        Assert.Empty(_bench.TopicsOf(broker));
+        Assert.Equal("drained", _bench.States()[broker]);
+    }
+
+    [Fact]
+    public async Task Drain_AskedAgainWithItsKeyAfterACrash_IsTheSameDrain()
+    {
+        var broker = _bench.Brokers[1];
+        // The drain, its look at the mask, and then the plan, which does not come to be.
+        _bench.Actors.FailCall = _bench.Actors.Calls + 3;
+        await Assert.ThrowsAsync<IOException>(() => _bench.Directory.Control.DrainAsync(new(broker, IdempotencyKey: "k")));
+        _bench.Actors.FailCall = 0;
+        _bench.Actors.Crash();
+        Assert.Single((await _bench.Directory.Control.GetStateAsync()).Drains);
+        await _bench.Directory.Control.NudgeAsync();
+
+        var again = await _bench.Directory.Control.DrainAsync(new(broker, IdempotencyKey: "k"));
+
+        Assert.True(again.Result.Reason is null, again.Result.Detail);
+        await _bench.RunWorkflowsAsync();
+        Assert.Empty(_bench.TopicsOf(broker));
+    }
+
+    [Fact]
+    public async Task Activate_WhenDanubeDoesNotAnswer_IsRefusedForThatAndTheDrainStays()
+    {
+        var broker = _bench.Brokers[1];
+        using var drained = await _api.PostAsync($"/brokers/{broker}/drain");
+        await _bench.RunWorkflowsAsync();
+        _bench.Cluster.SetFault(Fault.DroppedAdmin, on: true);
+
+        using var answer = await _api.PostAsync($"/brokers/{broker}/activate");
+        var direct = await _bench.Directory.Control.ActivateAsync(broker);
+
+        Assert.Equal((HttpStatusCode.Conflict, nameof(ReasonCode.BrokerUnreachable)), (answer.StatusCode, await ApiBench.CodeAsync(answer)));
+        Assert.Equal(ReasonCode.BrokerUnreachable, direct.Reason);
+        Assert.Single((await _bench.Directory.Control.GetStateAsync()).Drains);
+        _bench.Cluster.SetFault(Fault.DroppedAdmin, on: false);
+        using var later = await _api.PostAsync($"/brokers/{broker}/activate");
+        Assert.Equal(HttpStatusCode.OK, later.StatusCode);
+    }
+
+    [Fact]
     public async Task Drain_CancelledByAnOperator_DoesNotGoOnUntilAskedAgain()
     {
         // In auto, ordinary plans would take topics off a drained broker.
@@ -189,6 +248,17 @@ public sealed class DrainTests : IAsyncLifetime
         using var answer = await _api.PostAsync($"/brokers/12/{command}");
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("drain")]
+    [InlineData("activate")]
+    public async Task Command_ForAnIdThatNoBrokerCanHave_NamesIt(string command)
+    {
+        using var answer = await _api.PostAsync($"/brokers/one/{command}");
+
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid"), (answer.StatusCode, await ApiBench.CodeAsync(answer)));
+        Assert.Contains("id is 'one', allowed: a broker's decimal id.", (await answer.Content.ReadAsStringAsync()).Replace("\\u0027", "'", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     private async Task<DrainStatus> StatusAsync(string path) => await _api.GetAsync<DrainStatus>(path);

@@ -146,6 +146,66 @@ public sealed class FindingsTests : IAsyncLifetime
         var again = await _bench.RunPlanAsync((topics[1], a));
         Assert.Equal(ReasonCode.LoadedTwice, (await _bench.Directory.Plan(again.Plan.Id).GetMovesAsync()).Single().Reason);
         Assert.DoesNotContain(_bench.Cluster.Events(), e => e.Event == "messages-lost");
+
+        // What the finding advises ends it.
+        using var forced = await _api.PostAsync("/moves", new MoveRequest { Topic = topics[1], To = a, Force = true, Reason = "test" });
+        await _bench.RunWorkflowsAsync();
+        Assert.Equal([a], _bench.Topic(topics[1]).AssignedTo);
+        Assert.DoesNotContain(await FindingsAsync(), f => f.Kind == FindingKind.LoadedTwice);
+        Assert.Empty((await _bench.Directory.Control.GetStateAsync()).LoadedTwiceOn);
+        using var plain = await _api.PostAsync("/moves", new MoveRequest { Topic = topics[1], To = b });
+        await _bench.RunWorkflowsAsync();
+        Assert.Equal([b], _bench.Topic(topics[1]).AssignedTo);
+    }
+
+    [Fact]
+    public async Task TopicThatWasLoadedTwice_DeletedAndCreatedAgain_IsAsAnyOther()
+    {
+        var a = _bench.Brokers.MaxBy(broker => _bench.TopicsOf(broker).Count)!;
+        var topic = _bench.TopicsOf(a)[0];
+        _bench.Options.CoolDownSeconds = 0;
+        _bench.Cluster.SetFault(Fault.RacingLoads, on: true);
+        await _bench.RunPlanAsync((topic, _bench.Brokers.First(broker => broker != a)));
+        _bench.Cluster.SetFault(Fault.RacingLoads, on: false);
+        Assert.True((await _bench.Directory.Topic(topic).GetAsync())!.LoadedTwice);
+
+        await _bench.Danube.DeleteTopicAsync(topic);
+        await _bench.Directory.Control.NudgeAsync();
+        await _bench.Danube.CreateTopicAsync(topic, TopicDelivery.Reliable);
+        await MoveBench.UntilAsync(() => _bench.Topic(topic).ServedBy is not null, "it is there again");
+
+        Assert.DoesNotContain(await FindingsAsync(), f => f is { Kind: FindingKind.LoadedTwice, About: SubjectKind.Topic });
+        Assert.False((await _bench.Directory.Topic(topic).GetAsync())!.LoadedTwice);
+        Assert.Equal(1, (await _bench.RunPlanAsync((topic, _bench.Brokers.First(broker => !_bench.Topic(topic).AssignedTo.Contains(broker))))).Done);
+    }
+
+    [Fact]
+    public void TopicThatWasLoadedTwice_OfABrokerThatIsGone_IsForgottenOnceAnotherOwnsIt()
+    {
+        var topic = _bench.TopicsOf(_bench.Brokers[0])[0];
+        var state = new ControlState { LoadedTwice = [topic, "/default/gone"], LoadedTwiceOn = [new TopicPin(topic, "1")], RepairFailed = [topic, "/default/gone"] };
+        var now = _bench.Snapshot();
+        var orphaned = now with { Topics = [.. now.Topics.Select(t => t.Name == topic ? t with { BrokerId = null } : t)] };
+        var unread = now with { Brokers = [.. now.Brokers.Select((b, i) => i == 0 ? b with { ReportTime = null } : b)] };
+        var there = state with { LoadedTwiceOn = [new TopicPin(topic, _bench.Brokers[1])] };
+
+        Assert.Empty(ClusterLearning.Learn(state, now).LoadedTwice);
+        Assert.Empty(ClusterLearning.Learn(state, now).LoadedTwiceOn);
+        Assert.Equal([topic], ClusterLearning.Learn(there, now).LoadedTwice);
+        Assert.Equal([topic], ClusterLearning.Learn(state, orphaned).LoadedTwice);
+        Assert.Equal(["/default/gone"], ClusterLearning.Learn(state, unread).LoadedTwice);
+        Assert.Empty(ClusterLearning.Learn(state, now).RepairFailed);
+        Assert.Equal([topic], ClusterLearning.Learn(state, orphaned).RepairFailed);
+    }
+
+    [Fact]
+    public void DeadCopy_OfABrokerThatIsGone_IsNoFindingAnyMore()
+    {
+        var topic = _bench.TopicsOf(_bench.Brokers[0])[0];
+        var state = new ControlState { Banned = [new TopicPin(topic, "1"), new TopicPin(topic, _bench.Brokers[1])] };
+
+        var finding = Assert.Single(FindingRules.Of(_bench.Snapshot(), [], state, _bench.Options, _bench.Time.GetUtcNow()), f => f.Kind == FindingKind.DeadCopy);
+        Assert.Contains(_bench.Brokers[1], finding.Evidence, StringComparison.Ordinal);
     }
 
     [Fact]

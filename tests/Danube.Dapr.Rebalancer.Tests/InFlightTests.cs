@@ -108,7 +108,7 @@ public sealed class InFlightTests
         Assert.All(moves.Where(m => m.State != MoveState.Stuck), m => Assert.Equal(MoveState.Skipped, m.State));
         var state = await bench.Directory.Control.GetStateAsync();
         Assert.All(stranded, topic => Assert.Contains(topic, state.Circuit!.Detail, StringComparison.Ordinal));
-        var findings = FindingRules.Of(bench.Snapshot(), [], state, bench.Options, bench.Time.GetUtcNow());
+        var findings = FindingRules.Of(bench.Snapshot(), bench.Unowned(), state, bench.Options, bench.Time.GetUtcNow());
         Assert.Equal(stranded, findings.Where(f => f.Kind == FindingKind.StrandedTopic).Select(f => f.Subject).Order(StringComparer.Ordinal));
         Assert.All(bench.States().Values, s => Assert.Equal("active", s));
     }

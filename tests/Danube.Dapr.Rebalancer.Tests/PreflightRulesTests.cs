@@ -12,6 +12,7 @@ namespace Danube.Dapr.Rebalancer.Tests;
 public sealed class PreflightRulesTests
 {
     private const string Topic = "/default/a";
+    private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
     private static readonly Uri Somewhere = new("http://broker");
 
     public static TheoryData<string, ReasonCode> Batches() => new()
@@ -21,6 +22,7 @@ public sealed class PreflightRulesTests
         { "no leader", ReasonCode.LeaderChanged },
         { "raft disagrees", ReasonCode.LeaderChanged },
         { "built-in moves", ReasonCode.BuiltInRebalancing },
+        { "built-in moved", ReasonCode.BuiltInRebalancing },
         { "target stuck", ReasonCode.BrokerStuck },
         { "target gone", ReasonCode.BrokerNotActive },
         { "target drained", ReasonCode.BrokerNotActive },
@@ -40,18 +42,18 @@ public sealed class PreflightRulesTests
             raftLeader: wrong == "raft disagrees" ? "2" : "1",
             ranked: wrong == "target not ranked" ? ["1"] : ["1", "2"],
             unreachable: wrong == "target dead" ? ["2"] : [],
-            control: new ControlState { BuiltIn = new BuiltInWatch("1", 3, null), StuckBrokers = wrong == "target stuck" ? ["2"] : [] },
+            control: new ControlState { BuiltIn = new BuiltInWatch("1", 3, wrong == "built-in moved" ? Now.AddMinutes(-9) : null), StuckBrokers = wrong == "target stuck" ? ["2"] : [] },
             builtIn: wrong == "built-in moves" ? 4 : 3);
 
-        Assert.Equal(reason, PreflightRules.WhyNotBatch(facts, "2", options, forced: false)?.Reason);
+        Assert.Equal(reason, PreflightRules.WhyNotBatch(facts, "2", options, forced: false, Now)?.Reason);
     }
 
     [Fact]
     public void Batch_WithNothingWrong_MayBegin()
     {
-        Assert.Null(PreflightRules.WhyNotBatch(Facts(), "2", new RebalancerOptions { StorageMode = "object_store" }, forced: false));
-        Assert.Null(PreflightRules.WhyNotBatch(Facts(), "2", new RebalancerOptions { StorageMode = "local", AllowLocalStorage = true }, forced: false));
-        Assert.Null(PreflightRules.WhyNotBatch(Facts(control: new ControlState { BuiltIn = new BuiltInWatch("1", 3, null) }, builtIn: 4), "2", new RebalancerOptions { StorageMode = "shared_fs" }, forced: true));
+        Assert.Null(PreflightRules.WhyNotBatch(Facts(), "2", new RebalancerOptions { StorageMode = "object_store" }, forced: false, Now));
+        Assert.Null(PreflightRules.WhyNotBatch(Facts(), "2", new RebalancerOptions { StorageMode = "local", AllowLocalStorage = true }, forced: false, Now));
+        Assert.Null(PreflightRules.WhyNotBatch(Facts(control: new ControlState { BuiltIn = new BuiltInWatch("1", 3, null) }, builtIn: 4), "2", new RebalancerOptions { StorageMode = "shared_fs" }, forced: true, Now));
     }
 
     public static TheoryData<string, ReasonCode?> Topics() => new()

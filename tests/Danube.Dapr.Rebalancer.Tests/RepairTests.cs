@@ -186,6 +186,131 @@ public sealed class RepairTests
         Assert.Equal((FindingSeverity.Critical, topic), (finding.Severity, finding.Subject));
     }
 
+    [Fact]
+    public async Task TopicThatLandsOnADeadCopy_WhoseClientsComeBackLater_IsNoticedToo()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 2, topics: 6);
+        var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
+        Assert.Equal(2, (await bench.RunPlanAsync([.. bench.TopicsOf(b).Take(2).Select(t => (t, a))])).Done);
+        const string topic = "/default/quiet";
+        await bench.Danube.MaskBrokerAsync(b);
+        await bench.Danube.CreateTopicAsync(topic, TopicDelivery.Reliable);
+        await MoveBench.UntilAsync(() => bench.Topic(topic).LoadedOn.Count == 1, "the topic is loaded");
+        await bench.Danube.ActivateBrokerAsync(b, "test");
+        using var channel = GrpcChannel.ForAddress(bench.Cluster.Brokers.First(x => x.Id == a).Client);
+        var producers = new ProducerService.ProducerServiceClient(channel);
+        var producer = (await producers.CreateProducerAsync(new ProducerRequest { TopicName = topic, ProducerName = "client", DispatchStrategy = DispatchStrategy.Reliable })).ProducerId;
+        await producers.SendMessageAsync(new StreamMessage { MsgId = new MsgID { ProducerId = producer, TopicName = topic }, Payload = Google.Protobuf.ByteString.CopyFromUtf8("x") });
+        bench.Cluster.SetFault(Fault.SealFails, on: true, target: a);
+        await bench.Danube.UnloadTopicAsync(topic);
+        await MoveBench.UntilAsync(() => bench.Topic(topic).DeadCopyOn.Count == 1 && bench.Cluster.Truth().Stranded.Count == 1, "the topic is a dead copy");
+
+        using var stop = new CancellationTokenSource();
+        var repair = RepairAsync(bench, topic, reliable: true);
+        await MoveBench.UntilAsync(() => bench.Topic(topic).AssignedTo.Contains(a), "the topic is given to the dead copy");
+        // After the broker was looked at the first time.
+        await Task.Delay(100);
+        var client = PublishAsync(producers, topic, producer, stop.Token);
+        var run = await repair;
+        await stop.CancelAsync();
+        await client;
+
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.DeadCopy), (run.State, run.Reason));
+    }
+
+    [Fact]
+    public async Task TopicOfALostBroker_ThatDanubeGivesAwayMeanwhile_IsLeftAlone()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 150);
+        var leader = bench.Cluster.Truth().LeaderId;
+        var victim = bench.Brokers.First(b => b != leader);
+        var topic = bench.TopicsOf(victim).Order(StringComparer.Ordinal).Last();
+        await bench.Cluster.KillBrokerAsync(victim);
+        await MoveBench.UntilAsync(() => bench.Cluster.Events().Any(e => e.Event == "unassign" && e.Topic == topic), "Danube drops the broker");
+
+        // Its topics are given away one after the other, this one last.
+        var run = await RepairAsync(bench, topic, reliable: true);
+
+        var move = (await bench.Directory.Plan(run.Plan.Id).GetMovesAsync()).Single();
+        Assert.Equal((MoveState.Skipped, ReasonCode.AlreadyThere), (move.State, move.Reason));
+        Assert.DoesNotContain(bench.Cluster.Events(), e => e.Topic == topic && (e.Event is "split-brain" or "unload-posted" || e is { Event: "load", Detail: "client knocked" }));
+        Assert.DoesNotContain(bench.Cluster.Truth().Topics, t => t.Name.EndsWith(TopicRepairer.HelperSuffix, StringComparison.Ordinal));
+        await MoveBench.UntilAsync(() => bench.Topic(topic).ServedBy is not null, "it is served");
+    }
+
+    [Fact]
+    public async Task TopicThatAFailedRepairLeftLoaded_IsRepairedFromThere()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 9);
+        var topic = bench.TopicsOf(bench.Brokers[0])[0];
+        await bench.StrandAsync(topic);
+        // With the most topics: a new repair would load it on another.
+        var loaded = bench.Brokers.MaxBy(b => bench.TopicsOf(b).Count)!;
+        await LoadAsync(bench, topic, loaded);
+        var gate = bench.Directory.Topic(topic);
+        var held = await gate.ReserveAsync(new Topics.Reservation { MoveId = "earlier", Topic = topic, From = "", To = "", LeaseSeconds = 60, Force = true });
+        Assert.True(await gate.BeginLoadAsync(new Actors.LoadRequest("earlier", held.Lease!.Asks, loaded)));
+        await gate.EndAsync(new Actors.TopicEnd(new Topics.MoveEnd("earlier", MoveState.Failed, ReasonCode.Refused, "", bench.Time.GetUtcNow(), null), null, null));
+
+        var run = await RepairAsync(bench, topic, reliable: true);
+
+        Assert.Equal((1, 0), (run.Done, run.Failed));
+        Assert.DoesNotContain(bench.Cluster.Events(), e => e.Event == "split-brain");
+        Assert.Equal(bench.Topic(topic).AssignedTo, bench.Topic(topic).LoadedOn);
+        Assert.Null((await gate.GetAsync())!.LoadedOn);
+    }
+
+    /// <summary>Loads a topic that nobody owns on a broker, as a repair does, and takes the helper away.</summary>
+    private static async Task LoadAsync(MoveBench bench, string topic, string broker)
+    {
+        var helper = topic + TopicRepairer.HelperSuffix;
+        foreach (var other in bench.Brokers.Where(b => b != broker))
+            await bench.Danube.MaskBrokerAsync(other);
+        await bench.Danube.CreateTopicAsync(helper, TopicDelivery.Reliable);
+        await MoveBench.UntilAsync(() => bench.Topic(helper).LoadedOn.Contains(broker), "the helper is loaded");
+        Assert.Equal(CreateProducerOutcome.Created, (await bench.Danube.CreateProducerAsync(broker, topic, "repair-before", TopicDelivery.Reliable)).Outcome);
+        await bench.Danube.DeleteTopicAsync(helper);
+        foreach (var other in bench.Brokers.Where(b => b != broker))
+            await bench.Danube.ActivateBrokerAsync(other, "test");
+    }
+
+    [Fact]
+    public async Task TopicWithADeadCopy_AndNoCleanBrokerBesidesItsCarrier_IsNotLoaded()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 2, topics: 6, configure: o => o.MoveTimeoutSeconds = 5);
+        var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
+        var topic = bench.TopicsOf(a)[0];
+        await FailSealAsync(bench, bench.PlanOf((topic, b)), a);
+
+        var run = await RepairAsync(bench, topic, reliable: true);
+
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.DeadCopy), (run.State, run.Reason));
+        Assert.DoesNotContain(bench.Cluster.Events(), e => e.Topic == topic && e is { Event: "load", Detail: "client knocked" });
+        Assert.Null((await bench.Directory.Topic(topic).GetAsync())!.LoadedOn);
+    }
+
+    [Fact]
+    public async Task CarrierThatDoesNotLetTheTopicGo_IsNotUsedAgain()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 9);
+        var topic = bench.TopicsOf(bench.Brokers[0])[0];
+        await bench.StrandAsync(topic);
+        foreach (var broker in bench.Brokers)
+            bench.Cluster.SetFault(Fault.SealFails, on: true, target: broker);
+        Assert.Equal(ReasonCode.Timeout, (await RepairAsync(bench, topic, reliable: true)).Reason);
+        foreach (var broker in bench.Brokers)
+            bench.Cluster.SetFault(Fault.SealFails, on: false, target: broker);
+        var dead = bench.Topic(topic).DeadCopyOn.Single();
+        Assert.Equal(dead, (await bench.Directory.Topic(topic).GetAsync())!.Failures.Single().BrokerId);
+
+        // As its detail says.
+        await bench.Danube.DeleteTopicAsync(topic + TopicRepairer.HelperSuffix);
+        var run = await RepairAsync(bench, topic, reliable: true);
+
+        Assert.Equal((1, 0), (run.Done, run.Failed));
+        Assert.NotEqual(dead, bench.Topic(topic).AssignedTo.Single());
+    }
+
     /// <summary>A client that does not give up.</summary>
     private static async Task PublishAsync(ProducerService.ProducerServiceClient producers, string topic, ulong producer, CancellationToken stop)
     {
@@ -247,7 +372,7 @@ public sealed class RepairTests
         return plan.Id;
     }
 
-    private static async Task OrphanAsync(MoveBench bench, string topic)
+    internal static async Task OrphanAsync(MoveBench bench, string topic)
     {
         await bench.Danube.CreateTopicAsync(topic, TopicDelivery.NonReliable);
         await MoveBench.UntilAsync(() => bench.Topic(topic).ServedBy is not null || bench.Topic(topic).LoadedOn.Count == 1, $"{topic} is loaded");

@@ -8,6 +8,7 @@ using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.Rebalancer.Telemetry;
+using Danube.Dapr.Rebalancer.Workflows;
 using Dapr;
 using Dapr.Actors.Runtime;
 using Grpc.Core;
@@ -23,10 +24,12 @@ internal sealed partial class ControlLoopActor(
     ActorHost host,
     CycleRunner runner,
     PlanLauncher launcher,
+    PlanSteps steps,
     ActorDirectory actors,
     EventPublisher events,
     Drains drains,
     Ghosts ghosts,
+    Recreation recreation,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -75,12 +78,13 @@ internal sealed partial class ControlLoopActor(
                 return new RebalanceResponse(true, null, Before(same), known.Plan);
         }
 
-        var made = await runner.MakeManualAsync(state, request.Request);
+        // A plan that only waits for approval gives way, and what was counted for it with it.
+        var made = await runner.MakeManualAsync(state with { Ledger = await LedgerWithoutWaitingAsync(state) }, request.Request);
         if (made.Plan is not { Moves.Count: > 0 } plan)
             return new RebalanceResponse(false, made.Reason, made.Detail, made.Plan);
         if (request.Request.DryRun)
             return new RebalanceResponse(false, null, plan.Summary, plan);
-        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue) is { } denial)
+        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow()) is { } denial)
             return new RebalanceResponse(false, denial.Reason, denial.Detail, plan);
         await BeginAsync(state, plan, manual: true, deadline: null, request.Request.Reason ?? "operator", request.IdempotencyKey, command);
         return new RebalanceResponse(true, null, plan.Summary, plan);
@@ -93,7 +97,8 @@ internal sealed partial class ControlLoopActor(
         var state = await ReconcileAsync(await LoadAsync());
         if (Find(state, submission.IdempotencyKey, submission.Command) is { } known)
             return known;
-        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue) is { } denial)
+        var forced = submission.Plan.Trigger == PlanTrigger.Repair || submission.Plan.Moves.All(m => m.Force);
+        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow(), forced) is { } denial)
             return new CommandResult(denial.Reason, denial.Detail);
         await BeginAsync(state, submission.Plan, manual: true, deadline: null, submission.RequestedBy, submission.IdempotencyKey, submission.Command);
         return new CommandResult(null, submission.Plan.Summary, submission.Plan.Id);
@@ -103,14 +108,26 @@ internal sealed partial class ControlLoopActor(
     {
         ArgumentNullException.ThrowIfNull(approval);
         var state = await LoadAsync();
-        if (ControlRules.WhyNotApprove(state, approval, time.GetUtcNow()) is { } denial)
+        var now = time.GetUtcNow();
+        if (ControlRules.WhyNotApprove(state, approval, monitor.CurrentValue, now) is { } denial)
             return new CommandResult(denial.Reason, denial.Detail, approval.PlanId);
-        await StoreAsync(state with { Active = state.Active! with { ApprovedBy = approval.Approver, ApprovedAt = state.Active.ApprovedAt ?? time.GetUtcNow() } });
+        if (state.Active!.ApprovedBy is null)
+        {
+            // Its moves are made from now on, so they count from now on, not from when it was proposed.
+            var moves = await CountedAsync(approval.PlanId);
+            var ledger = state.Ledger.Remove(now, state.Active.Since, moves);
+            if (ControlRules.WhyOverLimit(ledger, moves, monitor.CurrentValue, now) is { } over)
+                return new CommandResult(over.Reason, over.Detail, approval.PlanId);
+            state = state with { Ledger = ledger.Add(now, moves), Active = state.Active with { Since = now, ApprovedBy = approval.Approver, ApprovedAt = now } };
+            await StoreAsync(state);
+        }
+
         await actors.Plan(approval.PlanId).ChangeAsync(new PlanChange(PlanRunState.Proposed, null, approval.Approver));
         await launcher.RaiseApprovedAsync(approval.PlanId, approval.Approver);
         Approved(approval.PlanId, approval.Approver);
         await TellAsync($"Plan {approval.PlanId} was approved by {approval.Approver}.");
-        return new CommandResult(null, $"Plan {approval.PlanId} runs, approved by {approval.Approver}.", approval.PlanId);
+        var go = ControlRules.MayContinue(state, approval.PlanId, monitor.CurrentValue, now);
+        return new CommandResult(null, $"Plan {approval.PlanId} {(go.Kind == ContinuationKind.Wait ? $"will run ({go.Detail})" : "runs")}, approved by {approval.Approver}.", approval.PlanId);
     }
 
     public async Task<CommandResult> CancelAsync(string planId)
@@ -161,7 +178,8 @@ internal sealed partial class ControlLoopActor(
         var words = $"drain {command.BrokerId}";
         if (Find(state, command.IdempotencyKey, words) is { } known)
             return new DrainAnswer(known, state.Drains.FirstOrDefault(d => d.BrokerId == command.BrokerId)?.Refusals ?? []);
-        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue) is { } denial)
+        // While Danube's own rebalancer moves topics the broker is closed, and its topics move afterwards.
+        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow(), forced: true) is { } denial)
             return new DrainAnswer(new CommandResult(denial.Reason, denial.Detail), []);
         var look = drains.Look(await runner.EnrichedSnapshotAsync(state), state, command.BrokerId, time.GetUtcNow());
         if (look.Made.Plan is not { } plan)
@@ -169,21 +187,27 @@ internal sealed partial class ControlLoopActor(
 
         // First remembered, then closed for new topics, then emptied: a crash in between leaves a drain that the next cycle goes on with.
         var intent = new DrainIntent { BrokerId = command.BrokerId, Since = time.GetUtcNow(), Reason = command.Reason }.Looked(look.TopicsLeft, look.Refusals);
-        state = With(state, intent);
+        var before = state;
+        state = Keyed(With(state, intent), command.IdempotencyKey, words, "");
         await StoreAsync(state);
-        if (await CloseAsync(intent) is { } refused)
+        var open = await CloseAsync(intent);
+        if (open is { Reason: ReasonCode.Refused })
         {
-            await StoreAsync(Without(state, command.BrokerId));
-            return new DrainAnswer(new CommandResult(refused.Reason, refused.Detail), look.Refusals);
+            await StoreAsync(before);
+            return new DrainAnswer(new CommandResult(open.Reason, open.Detail), look.Refusals);
         }
 
         DrainBegun(command.BrokerId, plan.Moves.Count, look.Refusals.Count, command.Reason ?? "");
         await TellAsync($"Broker {command.BrokerId} is drained: {plan.Moves.Count} topics move, {look.Refusals.Count} cannot{(string.IsNullOrEmpty(command.Reason) ? "." : $": {command.Reason}.")}", command.BrokerId);
-        state = With(state, intent with { Closed = true, PlanId = plan.Moves.Count > 0 ? plan.Id : null });
-        if (plan.Moves.Count == 0)
+        // Danube may have closed the broker although its answer did not come: the drain stays, and the next cycle goes on with it.
+        if (open is not null)
+            return new DrainAnswer(new CommandResult(null, $"The drain of broker {command.BrokerId} is taken, but Danube did not answer: the next cycle goes on with it. {open.Detail}"), look.Refusals);
+        var rest = ControlRules.WhyBuiltInRest(state, time.GetUtcNow());
+        state = With(state, intent with { Closed = true, PlanId = plan.Moves.Count > 0 && rest is null ? plan.Id : null });
+        if (plan.Moves.Count == 0 || rest is not null)
         {
-            await StoreAsync(Keyed(state, command.IdempotencyKey, words, ""));
-            return new DrainAnswer(new CommandResult(null, $"Broker {command.BrokerId} takes no more topics. {look.Made.Detail}"), look.Refusals);
+            await StoreAsync(state);
+            return new DrainAnswer(new CommandResult(null, $"Broker {command.BrokerId} takes no more topics. {(plan.Moves.Count == 0 ? look.Made.Detail : $"Its topics move later: {rest!.Detail}")}"), look.Refusals);
         }
 
         await BeginAsync(state, plan, manual: true, deadline: null, command.Reason ?? "operator", command.IdempotencyKey, words);
@@ -196,7 +220,15 @@ internal sealed partial class ControlLoopActor(
         if (await actors.Mask.GetAsync() is { } window && window.Masked.Any(m => m.Id == brokerId))
             return new CommandResult(ReasonCode.PlanRunning, $"Broker {brokerId} is masked by plan {window.PlanId} for a moment; it is activated when that batch ends.");
         var intent = state.Drains.FirstOrDefault(d => d.BrokerId == brokerId);
-        await drains.OpenAsync(brokerId);
+        try
+        {
+            await drains.OpenAsync(brokerId);
+        }
+        catch (DanubeException error)
+        {
+            return new CommandResult(ReasonCode.BrokerUnreachable, $"Danube did not activate broker {brokerId}: {error.Message}");
+        }
+
         state = Without(state, brokerId);
         state = state with { Activated = [.. state.Activated.Where(a => a.BrokerId != brokerId).TakeLast(KeptActivations - 1), new ActivatedBroker(brokerId, time.GetUtcNow())] };
         var stops = state.Active is { } active && active.PlanId == intent?.PlanId;
@@ -251,12 +283,17 @@ internal sealed partial class ControlLoopActor(
     private async Task RunCycleAsync()
     {
         using var span = RebalancerTracing.Start("cycle");
-        var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()));
+        // All that an operator commands waits for this turn.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(monitor.CurrentValue.MaxCycleSeconds));
+        var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()), limit.Token);
         // After a restart too: an alert must not end because the service began anew.
         metrics.Circuit(state.Circuit is not null);
         if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
             await launcher.WakeAsync(waiting.PlanId);
-        var result = await runner.RunAsync(state, span?.TraceId.ToString());
+        var result = await runner.RunAsync(state, span?.TraceId.ToString(), limit.Token);
+        // Before it is stored: what is forgotten here must not stay at the topic's gate.
+        foreach (var topic in state.LoadedTwice.Except(result.State.LoadedTwice))
+            await actors.Topic(topic).ForgetLoadedTwiceAsync();
         state = result.State;
         if (result.Plan is { } plan)
         {
@@ -267,12 +304,13 @@ internal sealed partial class ControlLoopActor(
         }
 
         var record = result.Record;
+        state = state with { Deleted = await recreation.CreateAsync(state.Deleted) };
         if (result.Snapshot is { } snapshot)
         {
             (state, var effect) = await MeasureAsync(state, snapshot);
             record = record with { Effect = effect };
-            state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts) };
-            state = await AnnounceAsync(state, snapshot);
+            state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts, limit.Token) };
+            state = await AnnounceAsync(state, snapshot, result.Unowned ?? []);
         }
 
         await StoreAsync(state);
@@ -298,26 +336,26 @@ internal sealed partial class ControlLoopActor(
 
     /// <summary>Keeps brokers that are gone, and that Danube's leader ranks all the same, from getting topics.</summary>
     /// <returns>Those of this moment; those of before when Danube does not answer.</returns>
-    private async Task<IReadOnlyList<string>> SilenceGhostsAsync(IReadOnlyList<string> before)
+    private async Task<IReadOnlyList<string>> SilenceGhostsAsync(IReadOnlyList<string> before, CancellationToken cancellationToken)
     {
         try
         {
-            var found = await ghosts.FindAsync();
+            var found = await ghosts.FindAsync(cancellationToken);
             if (monitor.CurrentValue.ModeValue != RebalancerMode.Observe)
-                await ghosts.SilenceAsync(found);
+                await ghosts.SilenceAsync(found, cancellationToken);
             return found;
         }
-        catch (DanubeException)
+        catch (Exception error) when (error is DanubeException or OperationCanceledException)
         {
             return before;
         }
     }
 
     /// <summary>Announces findings that came or went. Announced before it is stored: told twice is better than never, and history knows an event by its id.</summary>
-    private async Task<ControlState> AnnounceAsync(ControlState state, ClusterSnapshot snapshot)
+    private async Task<ControlState> AnnounceAsync(ControlState state, ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned)
     {
         var now = time.GetUtcNow();
-        var found = FindingRules.Of(snapshot, [], state, monitor.CurrentValue, now);
+        var found = FindingRules.Of(snapshot, unowned, state, monitor.CurrentValue, now);
         metrics.Findings(found);
         var (open, told) = FindingsWatch.Compare(state.Findings, found, now);
         foreach (var e in told)
@@ -334,6 +372,7 @@ internal sealed partial class ControlLoopActor(
         var reading = ClockReading.Now(time);
         (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
+        var before = state.Plans;
         await actors.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
             ApprovalDeadline = deadline,
@@ -349,19 +388,28 @@ internal sealed partial class ControlLoopActor(
                 ApprovalDeadline = deadline,
                 ApprovedBy = by,
                 Manual = manual,
+                Trigger = plan.Trigger,
                 TraceParent = Activity.Current?.Id,
             },
-            Ledger = state.Ledger.Add(now, plan.Moves.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
+            Ledger = state.Ledger.Add(now, Counted(plan)),
             Plans = [new PlanEntry(plan.Id, plan.Moves.Count), .. state.Plans.Where(p => p.Id != plan.Id).Take(KeptPlans - 1)],
             Drains = plan.Trigger == PlanTrigger.Drain
                 ? [.. state.Drains.Select(d => plan.Moves.Any(m => m.From == d.BrokerId) ? d with { PlanId = plan.Id } : d)]
                 : state.Drains,
         };
         state = Keyed(state, key, body, plan.Id);
+        await ForgetAsync(before.Except(state.Plans));
         await StoreAsync(state);
         await launcher.StartAsync(state.Active!);
         PlanBegun(plan.Id, plan.Moves.Count, plan.Summary);
         return state;
+    }
+
+    /// <summary>Removes what is stored of plans that leave the index; history keeps them.</summary>
+    private async Task ForgetAsync(IEnumerable<PlanEntry> plans)
+    {
+        foreach (var plan in plans)
+            await actors.Plan(plan.Id).ForgetAsync();
     }
 
     /// <summary>Takes the floor from a plan that only waits for approval: what is begun now comes first, and afterwards it is planned anew.</summary>
@@ -385,15 +433,17 @@ internal sealed partial class ControlLoopActor(
     /// </summary>
     private async Task<ControlState> ReconcileAsync(ControlState state)
     {
-        if (state.Active is { } active)
+        if (state.Active is { } active && await launcher.EnsureAsync(active) is { } ended)
         {
-            if (await launcher.EnsureAsync(active) is { } ended)
+            PlanLost(active.PlanId, ended);
+            try
             {
-                PlanLost(active.PlanId, ended);
-                var moves = await actors.Plan(active.PlanId).GetMovesAsync();
-                await actors.Plan(active.PlanId).ChangeAsync(new PlanChange(PlanRunState.Stopped, ReasonCode.Fault));
-                state = Outcomes.Apply(state, PlanResults.Of(active.PlanId, ReasonCode.Fault, ended, moves), monitor.CurrentValue, time.GetUtcNow());
-                await StoreAsync(state);
+                state = await EndLostAsync(state, active, ended);
+            }
+            catch (DanubeException error)
+            {
+                // Where its topics are is not known: the plan keeps the floor until Danube can be asked.
+                NotEnded(active.PlanId, error.Message);
             }
         }
 
@@ -401,12 +451,24 @@ internal sealed partial class ControlLoopActor(
         return state;
     }
 
+    /// <summary>Ends the moves of a plan whose workflow ended without saying so, and takes the floor from it.</summary>
+    private async Task<ControlState> EndLostAsync(ControlState state, ActivePlan plan, string ended)
+    {
+        // What was deleted is created again by this cycle and the next ones.
+        var deleted = await recreation.DeletedAsync(await actors.Plan(plan.PlanId).GetMovesAsync());
+        await steps.EndMovesAsync(new FinishInput(plan.PlanId, ReasonCode.Fault, ended, plan.TraceParent), deleted);
+        var moves = await actors.Plan(plan.PlanId).GetMovesAsync();
+        state = Outcomes.Apply(state, PlanResults.Of(plan.PlanId, ReasonCode.Fault, ended, moves) with { Deleted = deleted }, monitor.CurrentValue, time.GetUtcNow());
+        await StoreAsync(state);
+        return state;
+    }
+
     /// <summary>Goes on with drains that a crash interrupted before Danube was told.</summary>
-    private async Task<ControlState> CloseDrainedAsync(ControlState state)
+    private async Task<ControlState> CloseDrainedAsync(ControlState state, CancellationToken cancellationToken)
     {
         foreach (var intent in state.Drains.Where(d => !d.Closed))
         {
-            if (await CloseAsync(intent) is { } refused)
+            if (await CloseAsync(intent, cancellationToken) is { } refused)
                 DrainRefused(intent.BrokerId, refused.Detail);
             else
                 state = With(state, intent with { Closed = true });
@@ -416,18 +478,27 @@ internal sealed partial class ControlLoopActor(
     }
 
     /// <summary>Null when Danube gives the broker no more topics, or did not answer: then the next cycle tries again.</summary>
-    private async Task<Denial?> CloseAsync(DrainIntent intent)
+    private async Task<Denial?> CloseAsync(DrainIntent intent, CancellationToken cancellationToken = default)
     {
         try
         {
-            return await drains.CloseAsync(intent.BrokerId);
+            return await drains.CloseAsync(intent.BrokerId, cancellationToken);
         }
-        catch (DanubeException error)
+        catch (Exception error) when (error is DanubeException or OperationCanceledException)
         {
             DrainRefused(intent.BrokerId, error.Message);
             return new Denial(ReasonCode.BrokerUnreachable, error.Message);
         }
     }
+
+    private static IReadOnlyList<CountedMove> Counted(RebalancePlan plan) =>
+        [.. plan.Moves.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))];
+
+    private async Task<IReadOnlyList<CountedMove>> CountedAsync(string planId) => await actors.Plan(planId).GetAsync() is { } run ? Counted(run.Plan) : [];
+
+    private async Task<MoveLedger> LedgerWithoutWaitingAsync(ControlState state) => state.Active is { AwaitsApproval: true } waiting
+        ? state.Ledger.Remove(time.GetUtcNow(), waiting.Since, await CountedAsync(waiting.PlanId))
+        : state.Ledger;
 
     private static ControlState With(ControlState state, DrainIntent intent) =>
         state with { Drains = [.. state.Drains.Where(d => d.BrokerId != intent.BrokerId), intent], Activated = [.. state.Activated.Where(a => a.BrokerId != intent.BrokerId)] };
@@ -435,7 +506,7 @@ internal sealed partial class ControlLoopActor(
     private static ControlState Without(ControlState state, string broker) => state with { Drains = [.. state.Drains.Where(d => d.BrokerId != broker)] };
 
     private static ControlState Keyed(ControlState state, string? key, string command, string planId) =>
-        key is null ? state : state with { Commands = [new KeyedCommand(key, command, planId), .. state.Commands.Take(KeptCommands - 1)] };
+        key is null ? state : state with { Commands = [new KeyedCommand(key, command, planId), .. state.Commands.Where(c => c.Key != key).Take(KeptCommands - 1)] };
 
     private static CommandResult? Find(ControlState state, string? key, string command)
     {
@@ -536,4 +607,7 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The workflow of plan {PlanId} ended without a result: {Ended}")]
     private partial void PlanLost(string planId, string ended);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The moves of plan {PlanId} cannot be ended yet: {Why}")]
+    private partial void NotEnded(string planId, string why);
 }

@@ -128,4 +128,8 @@ public sealed record SwitchCommand(ControlSwitch Switch, int? Minutes = null, st
 /// <param name="Detail">One sentence.</param>
 /// <param name="Ends">The moves that had an effect or went wrong.</param>
 /// <param name="NotMoved">The moves that were not made: their budget is given back.</param>
-public sealed record PlanResult(string PlanId, ReasonCode? Reason, string Detail, IReadOnlyList<MoveRecord> Ends, IReadOnlyList<MoveRecord> NotMoved);
+public sealed record PlanResult(string PlanId, ReasonCode? Reason, string Detail, IReadOnlyList<MoveRecord> Ends, IReadOnlyList<MoveRecord> NotMoved)
+{
+    /// <summary>Topics that it deleted to create them again, and that are not there.</summary>
+    public IReadOnlyList<DeletedTopic> Deleted { get; init; } = [];
+}

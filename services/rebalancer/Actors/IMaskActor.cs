@@ -30,7 +30,8 @@ public interface IMaskActor : IActor
 /// <param name="BatchId">The batch.</param>
 /// <param name="Target">The broker that shall take the topics.</param>
 /// <param name="Moves">How many.</param>
-public sealed record MaskRequest(string PlanId, string BatchId, string Target, int Moves);
+/// <param name="MovesFrom">How many from each broker; null when not known, and then all may be from any.</param>
+public sealed record MaskRequest(string PlanId, string BatchId, string Target, int Moves, IReadOnlyDictionary<string, int>? MovesFrom = null);
 
 /// <summary>Answer to a request.</summary>
 /// <param name="Masked">Brokers masked by us; empty when refused or when there was nobody to mask.</param>
@@ -49,6 +50,9 @@ public sealed record MaskWindow
 
     /// <summary>Moves that are to land in it.</summary>
     public required int Moves { get; init; }
+
+    /// <summary>How many of them from each broker; null when not known.</summary>
+    public IReadOnlyDictionary<string, int>? MovesFrom { get; init; }
 
     public required DateTimeOffset OpenedAt { get; init; }
 

@@ -21,6 +21,9 @@ public interface IPlanActor : IActor
     /// <summary>Stores what the plan did, as it was measured.</summary>
     Task MeasuredAsync(PlanEffect effect);
 
+    /// <summary>Removes all that is stored. Afterwards the plan is not known.</summary>
+    Task ForgetAsync();
+
     /// <summary>Changes the state of the plan as a whole.</summary>
     Task ChangeAsync(PlanChange change);
 }

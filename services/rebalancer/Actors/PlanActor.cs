@@ -15,6 +15,9 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     private const string RunKey = "run";
     private const string EffectKey = "effect";
 
+    /// <summary>State stores take a limited number of changes in one transaction.</summary>
+    private const int RemovedAtOnce = 50;
+
     private Dictionary<string, int>? _positions;
 
     public async Task CreateAsync(PlanRun run)
@@ -108,6 +111,20 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     {
         await StateManager.SetStateAsync(EffectKey, effect);
         await SaveStateAsync();
+    }
+
+    public async Task ForgetAsync()
+    {
+        // The plan last: a removal that was interrupted can be repeated.
+        var moves = await StateManager.TryGetStateAsync<RebalancePlan>(PlanKey) is { HasValue: true } plan ? plan.Value.Moves.Count : 0;
+        foreach (var keys in Enumerable.Range(0, moves).Select(MoveKey).Concat([EffectKey, RunKey, PlanKey]).Chunk(RemovedAtOnce))
+        {
+            foreach (var key in keys)
+                await StateManager.TryRemoveStateAsync(key);
+            await SaveStateAsync();
+        }
+
+        _positions = null;
     }
 
     private async Task<MoveRecord> LoadMoveAsync(RebalancePlan plan, int position)

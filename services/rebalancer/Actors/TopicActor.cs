@@ -38,7 +38,16 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
     public async Task<bool> BeginUnloadAsync(UnloadRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        if (TopicGate.BeginUnload(await LoadAsync(), request.MoveId, request.Sends, time.GetUtcNow()) is not { } state)
+        if (TopicGate.BeginUnload(await LoadAsync(), request.MoveId, request.Sends, time.GetUtcNow(), request.Deletes) is not { } state)
+            return false;
+        await StoreAsync(state);
+        return true;
+    }
+
+    public async Task<bool> BeginLoadAsync(LoadRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (TopicGate.BeginLoad(await LoadAsync(), request.MoveId, request.Asks, request.BrokerId) is not { } state)
             return false;
         await StoreAsync(state);
         return true;
@@ -54,6 +63,12 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
     {
         ArgumentNullException.ThrowIfNull(end);
         await StoreAndForgetReminderAsync(TopicGate.End(await LoadAsync(), end.End, end.Owner, end.FailedOn));
+    }
+
+    public async Task ForgetLoadedTwiceAsync()
+    {
+        if (TopicGate.ForgetLoadedTwice(await LoadAsync()) is { } state)
+            await StoreAsync(state);
     }
 
     public async Task PinAsync(TopicPinning pinning)

@@ -15,9 +15,9 @@ internal static class BrokersApi
 {
     public static void MapBrokersApi(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/brokers/{id}/drain", Get);
-        app.MapPost("/brokers/{id}/drain", Drain).AddEndpointFilter<Validation<DrainRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
-        app.MapPost("/brokers/{id}/activate", Activate);
+        app.MapGet("/brokers/{id}/drain", Get).AddEndpointFilter<BrokerIdCheck>();
+        app.MapPost("/brokers/{id}/drain", Drain).AddEndpointFilter<BrokerIdCheck>().AddEndpointFilter<Validation<DrainRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
+        app.MapPost("/brokers/{id}/activate", Activate).AddEndpointFilter<BrokerIdCheck>();
         app.MapGet("/masks", Masks);
     }
 
@@ -85,12 +85,20 @@ internal static class BrokersApi
         return TypedResults.Accepted($"/brokers/{id}/drain", new CommandResponse(true, answer.Result.Detail, answer.Result.PlanId, null, answer.Refusals));
     }
 
-    /// <summary>Lets a broker take topics again.</summary>
+    /// <summary>Lets a broker take topics again. It is done when this is answered, and doing it again changes nothing: no place to look, no idempotency key.</summary>
     internal static async Task<Results<Ok<CommandResponse>, ProblemHttpResult>> Activate(string id, ActorDirectory actors, DanubeCluster danube, CancellationToken cancellationToken)
     {
         // Danube takes any id and remembers it, so it is looked up first.
-        if ((await danube.DiscoverAsync(cancellationToken)).Find(id) is null)
-            return ApiProblem.NotFound("broker", id);
+        try
+        {
+            if ((await danube.DiscoverAsync(cancellationToken)).Find(id) is null)
+                return ApiProblem.NotFound("broker", id);
+        }
+        catch (DanubeException error)
+        {
+            return Answers.Refused(ReasonCode.BrokerUnreachable, $"Danube does not answer: {error.Message}");
+        }
+
         var answer = await actors.Control.ActivateAsync(id);
         return answer.Reason is { } reason ? Answers.Refused(reason, answer.Detail) : TypedResults.Ok(new CommandResponse(true, answer.Detail));
     }

@@ -92,12 +92,19 @@ internal static class MovesApi
         if (await FindAsync(id, plans) is not { } move)
             return ApiProblem.NotFound("move", id);
         if (PlanProgress.IsEnd(move.State))
-            return Answers.Refused(ReasonCode.Cancelled, $"The move has ended already: {move.State}.");
+            return Answers.Refused(HowItEnded(move), $"The move has ended already: {move.State}.");
         var answer = await actors.Control.CancelAsync(move.PlanId);
         if (answer.Reason is { } reason)
             return Answers.Refused(reason, answer.Detail);
         return Answers.Started(move.State < MoveState.Unloading ? answer.Detail : $"{move.Topic} is between its brokers already: it ends well first. {answer.Detail}", move.PlanId);
     }
+
+    private static ReasonCode HowItEnded(MoveRecord move) => move.State switch
+    {
+        MoveState.Done => ReasonCode.AlreadyThere,
+        MoveState.Cancelled => ReasonCode.Cancelled,
+        _ => move.Reason ?? ReasonCode.Fault,
+    };
 
     /// <summary>The slashes of a topic's name may come as they are, encoded, or cleaned away by the sidecar.</summary>
     private static async Task<MoveRecord?> FindAsync(string id, PlanReader plans)

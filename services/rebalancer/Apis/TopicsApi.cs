@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Planning;
 using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
@@ -9,6 +10,7 @@ using Danube.Dapr.ServiceDefaults;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
+using Refusal = Danube.Dapr.Contracts.Refusal;
 
 namespace Danube.Dapr.Rebalancer.Apis;
 
@@ -47,7 +49,7 @@ internal static class TopicsApi
         string ns, string name, PinRequest request, CycleRunner runner, ActorDirectory actors, CancellationToken cancellationToken)
     {
         var topic = $"/{ns}/{name}";
-        if (!Control.TopicNames.IsValid(topic))
+        if (!TopicNames.IsValid(topic))
             return ApiProblem.NotFound("topic", topic);
         // A pin may be taken away when topic and broker are long gone; a new one with a slip in it would never do anything.
         if (request.BrokerId is { } wanted)
@@ -82,9 +84,9 @@ internal sealed class Repairs(RankingClient ranking, CycleRunner runner, ActorDi
     public async Task<Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult>> StartAsync(
         string? topic, RepairRequest request, string? key, CancellationToken cancellationToken)
     {
-        var command = $"repair {topic ?? "all"}";
+        var command = $"repair {topic ?? "all"}{(request.Force ? " by force" : "")}";
         if (!request.DryRun && key is not null && await actors.Control.FindCommandAsync(new CommandKey(key, command)) is { } known)
-            return Answer(known);
+            return Answer(known, null);
         if (!request.DryRun && monitor.CurrentValue.RepairValue == RepairPolicy.Off)
             return Answers.Refused(ReasonCode.PolicyForbids, "Rebalancer:Repair is off: allow it with advise or auto.");
         try
@@ -93,7 +95,8 @@ internal sealed class Repairs(RankingClient ranking, CycleRunner runner, ActorDi
             var wanted = topic is null ? unowned : [.. unowned.Where(t => t.Name == topic)];
             if (topic is null && wanted.Count == 0)
                 return TypedResults.Ok(new CommandResponse(false, "Every topic has an owner: nothing to repair."));
-            var snapshot = await runner.EnrichedSnapshotAsync(await actors.Control.GetStateAsync(), cancellationToken);
+            var state = await actors.Control.GetStateAsync();
+            var snapshot = await runner.EnrichedSnapshotAsync(state, cancellationToken);
             if (wanted.Count == 0)
             {
                 return snapshot.Topics.FirstOrDefault(t => t.Name == topic) is { } owned
@@ -101,10 +104,23 @@ internal sealed class Repairs(RankingClient ranking, CycleRunner runner, ActorDi
                     : ApiProblem.NotFound("topic", topic!);
             }
 
+            // A topic that is named alone is tried whatever is known of it: its end then says why it cannot be.
+            if (topic is not null && WhyNotYet(wanted[0], request) is { } tooEarly)
+                return Answers.Refused(tooEarly.Reason, tooEarly.Detail);
+            IReadOnlyList<Refusal>? leftOut = null;
+            if (topic is null && await LeftOutAsync(wanted, state, request) is { Count: > 0 } left)
+            {
+                leftOut = left;
+                var names = left.Select(r => r.Subject).ToHashSet(StringComparer.Ordinal);
+                wanted = [.. wanted.Where(t => !names.Contains(t.Name))];
+                if (wanted.Count == 0)
+                    return TypedResults.Ok(new CommandResponse(false, $"Nothing started: none of the {left.Count} topics that nobody owns can be repaired with the others now.", null, null, left));
+            }
+
             var plan = PlanMaker.Repair(snapshot, wanted, time.GetUtcNow(), monitor.CurrentValue.Policy);
             if (request.DryRun)
-                return TypedResults.Ok(new CommandResponse(false, plan.Summary, null, plan));
-            return Answer(await actors.Control.SubmitAsync(new PlanSubmission(plan, request.Reason ?? "operator", key, Activity.Current?.Id, command)));
+                return TypedResults.Ok(new CommandResponse(false, Told(plan.Summary, leftOut), null, plan, leftOut));
+            return Answer(await actors.Control.SubmitAsync(new PlanSubmission(plan, request.Reason ?? "operator", key, Activity.Current?.Id, command)), leftOut);
         }
         catch (SnapshotUnavailableException error)
         {
@@ -116,6 +132,33 @@ internal sealed class Repairs(RankingClient ranking, CycleRunner runner, ActorDi
         }
     }
 
-    private static Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult> Answer(CommandResult answer) =>
-        answer.Reason is { } reason ? Answers.Refused(reason, answer.Detail) : Answers.Started(answer.Detail, answer.PlanId!);
+    private Denial? WhyNotYet(UnownedTopic topic, RepairRequest request) => request.Force ? null : RepairRules.WhyNotYet(topic, monitor.CurrentValue, time.GetUtcNow());
+
+    /// <summary>Topics that a repair of all leaves out, each with its reason: one of them would end it before it came to the others.</summary>
+    private async Task<IReadOnlyList<Refusal>> LeftOutAsync(IReadOnlyList<UnownedTopic> unowned, ControlState state, RepairRequest request)
+    {
+        var left = new List<Refusal>();
+        foreach (var topic in unowned)
+        {
+            var why = RepairRules.WhyNever(topic) ?? WhyNotYet(topic, request)
+                ?? (state.RepairFailed.Contains(topic.Name) ? await WhyFailedAsync(topic.Name) : null);
+            if (why is not null)
+                left.Add(new Refusal(Contracts.SubjectKind.Topic, topic.Name, why.Reason, why.Detail));
+        }
+
+        return left;
+    }
+
+    private async Task<Denial> WhyFailedAsync(string topic)
+    {
+        var end = (await actors.Topic(topic).GetAsync())?.LastEnd;
+        return new Denial(end?.Reason ?? ReasonCode.Stranded, $"Its last repair failed{(end is null ? "" : $": {end.Detail}")} It is tried again when it is named alone.");
+    }
+
+    private static string Told(string detail, IReadOnlyList<Refusal>? leftOut) => leftOut is null ? detail : $"{detail} Left out: {leftOut.Count}.";
+
+    private static Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult> Answer(CommandResult answer, IReadOnlyList<Refusal>? leftOut) =>
+        answer.Reason is { } reason
+            ? Answers.Refused(reason, answer.Detail)
+            : TypedResults.Accepted($"/plans/{answer.PlanId}", new CommandResponse(true, Told(answer.Detail, leftOut), answer.PlanId, null, leftOut));
 }

@@ -57,7 +57,11 @@ internal sealed class DrainRequestValidator : AbstractValidator<DrainRequest>
 
 internal sealed class RepairRequestValidator : AbstractValidator<RepairRequest>
 {
-    public RepairRequestValidator() => RuleFor(r => r.Reason).Reason();
+    public RepairRequestValidator()
+    {
+        RuleFor(r => r.Reason).Must((r, reason) => !r.Force || !string.IsNullOrWhiteSpace(reason)).WithMessage("reason is missing: force needs one, for the record.");
+        RuleFor(r => r.Reason).Reason();
+    }
 }
 
 internal sealed class PinRequestValidator : AbstractValidator<PinRequest>

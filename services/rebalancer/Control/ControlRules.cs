@@ -28,20 +28,14 @@ internal static class ControlRules
             return new Denial(ReasonCode.ObserveMode, "Mode is observe: plans are made and shown, nothing is moved.");
         if (state.Pause is { } pause && !IsOver(pause, now))
             return new Denial(ReasonCode.Paused, Describe(pause));
-        foreach (var text in options.QuietHours)
-        {
-            if (QuietHours.TryParse(text, out var quiet) && quiet.Contains(now))
-                return new Denial(ReasonCode.QuietHours, $"Quiet hours {quiet}: nothing starts by itself.");
-        }
-
-        if (state.BuiltIn?.SeenAt is { } seen && now - seen < BuiltInRest)
-        {
-            return new Denial(ReasonCode.BuiltInRebalancing, string.Create(CultureInfo.InvariantCulture,
-                $"Danube's own rebalancer moved topics at {seen:u}: switch it off. Moves rest for {BuiltInRest.TotalMinutes:0} minutes."));
-        }
-
-        return options.StorageKeepsHistory ? null : StorageDenial(options);
+        return WhyQuiet(options, now) ?? WhyBuiltInRest(state, now) ?? (options.StorageKeepsHistory ? null : StorageDenial(options));
     }
+
+    /// <summary>Why moves rest because Danube's own rebalancer was seen to move topics; null when they need not. Only what an operator insists on goes on.</summary>
+    public static Denial? WhyBuiltInRest(ControlState state, DateTimeOffset now) => state.BuiltIn?.SeenAt is { } seen && now - seen < BuiltInRest
+        ? new Denial(ReasonCode.BuiltInRebalancing, string.Create(CultureInfo.InvariantCulture,
+            $"Danube's own rebalancer moved topics at {seen:u}: switch it off. Moves rest for {BuiltInRest.TotalMinutes:0} minutes."))
+        : null;
 
     /// <summary>Why topics may not be repaired by itself now; null when they may.</summary>
     public static Denial? WhyNotRepair(ControlState state, RebalancerOptions options, DateTimeOffset now)
@@ -64,12 +58,18 @@ internal static class ControlRules
     /// Why an operator's command may not start now; null when it may. Pause, quiet hours and mode are the operator's own and do not hold it back, and a plan that only waits for approval
     /// gives way.
     /// </summary>
-    public static Denial? WhyNotStartManually(ControlState state, RebalancerOptions options)
+    /// <param name="state">What the loop remembers.</param>
+    /// <param name="options">The configuration.</param>
+    /// <param name="now">Now.</param>
+    /// <param name="forced">True for what does not rest when Danube's own rebalancer moves topics: a move by force, a repair.</param>
+    public static Denial? WhyNotStartManually(ControlState state, RebalancerOptions options, DateTimeOffset now, bool forced = false)
     {
         if (state.KillSwitch is { } kill)
             return new Denial(ReasonCode.KillSwitch, Describe(kill));
         if (state.Active is { AwaitsApproval: false } active)
             return new Denial(ReasonCode.PlanRunning, $"Plan {active.PlanId} is running.");
+        if (!forced && WhyBuiltInRest(state, now) is { } rest)
+            return rest;
         return options.StorageKeepsHistory ? null : StorageDenial(options);
     }
 
@@ -77,6 +77,7 @@ internal static class ControlRules
     public static Denial? WhyNotResumeDrain(ControlState state, RebalancerOptions options, DateTimeOffset now) =>
         WhyStopped(state)
         ?? (state.Pause is { } pause && !IsOver(pause, now) ? new Denial(ReasonCode.Paused, Describe(pause)) : null)
+        ?? WhyBuiltInRest(state, now)
         ?? (options.StorageKeepsHistory ? null : StorageDenial(options));
 
     /// <summary>What a command's idempotency key was used for before.</summary>
@@ -105,13 +106,19 @@ internal static class ControlRules
             return Continuation.Stop(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"The plan has run for {options.MaxPlanMinutes:0.#} minutes, the most that a plan may."));
         if (state.Circuit is { } circuit && !active.Manual)
             return Continuation.Stop(ReasonCode.CircuitOpen, circuit.Detail);
+        // A drain goes on: it is an operator's command, whoever resumes it.
+        if (options.ModeValue == RebalancerMode.Observe && active is { Manual: false, Trigger: not PlanTrigger.Drain })
+            return Continuation.Stop(ReasonCode.ObserveMode, "Mode is observe: what no operator commanded is not moved.");
         if (state.Pause is { } pause && !active.Manual && !IsOver(pause, now))
             return Continuation.Wait(ReasonCode.Paused, Describe(pause));
-        return Continuation.Go;
+        // Topics without owner do not wait for the morning, and who approved a plan knows what time it is.
+        return active is { Manual: false, ApprovedBy: null, Trigger: null or PlanTrigger.Imbalance } && WhyQuiet(options, now) is { } quiet
+            ? Continuation.Wait(quiet.Reason, quiet.Detail)
+            : Continuation.Go;
     }
 
     /// <summary>Why a plan may not be approved; null when it may.</summary>
-    public static Denial? WhyNotApprove(ControlState state, Approval approval, DateTimeOffset now)
+    public static Denial? WhyNotApprove(ControlState state, Approval approval, RebalancerOptions options, DateTimeOffset now)
     {
         if (state.Active is not { ApprovalDeadline: { } deadline } active || active.PlanId != approval.PlanId)
             return new Denial(ReasonCode.Cancelled, $"Plan {approval.PlanId} does not wait for approval.");
@@ -119,9 +126,39 @@ internal static class ControlRules
             return new Denial(ReasonCode.Drift, $"The approval is for hash {hash}, the plan's is {active.Hash}: look at the plan again.");
         if (active.ApprovedBy is null && now > deadline)
             return new Denial(ReasonCode.ApprovalExpired, string.Create(CultureInfo.InvariantCulture, $"It waited for approval until {deadline:u}."));
-        return active.ApprovedBy is { } other && other != approval.Approver
-            ? new Denial(ReasonCode.PlanRunning, $"{other} has approved it already.")
-            : null;
+        if (active.ApprovedBy is { } other)
+            return other == approval.Approver ? null : new Denial(ReasonCode.PlanRunning, $"{other} has approved it already.");
+        // What would end at once is not taken: the plan goes on waiting.
+        var approved = state with { Active = active with { ApprovedBy = approval.Approver, ApprovedAt = now } };
+        if (MayContinue(approved, approval.PlanId, options, now) is { Kind: ContinuationKind.Stop, Reason: { } reason } stop)
+            return new Denial(reason, stop.Detail);
+        return WhyBuiltInRest(state, now) ?? (options.StorageKeepsHistory ? null : StorageDenial(options));
+    }
+
+    /// <summary>Which hourly limit some moves would break; null when they keep all of them.</summary>
+    /// <param name="ledger">The moves of the last hour, without these.</param>
+    /// <param name="moves">The moves.</param>
+    /// <param name="options">The configuration.</param>
+    /// <param name="now">Now.</param>
+    public static Denial? WhyOverLimit(MoveLedger ledger, IReadOnlyList<CountedMove> moves, RebalancerOptions options, DateTimeOffset now)
+    {
+        if (moves.Count == 0)
+            return null;
+        if (ledger.Total(now) + moves.Count > options.MaxMovesPerHour)
+            return Over(ReasonCode.HourlyLimit, "", moves.Count, ledger.Total(now), options.MaxMovesPerHour);
+        foreach (var broker in moves.SelectMany(m => (string[])[m.From, m.To]).CountBy(b => b))
+        {
+            if (ledger.OfBroker(now, broker.Key) + broker.Value > options.MaxMovesPerBrokerPerHour)
+                return Over(ReasonCode.BrokerLimit, $" of broker {broker.Key}", broker.Value, ledger.OfBroker(now, broker.Key), options.MaxMovesPerBrokerPerHour);
+        }
+
+        foreach (var ns in moves.CountBy(m => m.Namespace))
+        {
+            if (ledger.OfNamespace(now, ns.Key) + ns.Value > options.MaxMovesPerNamespacePerHour)
+                return Over(ReasonCode.NamespaceLimit, $" of namespace {ns.Key}", ns.Value, ledger.OfNamespace(now, ns.Key), options.MaxMovesPerNamespacePerHour);
+        }
+
+        return null;
     }
 
     /// <summary>The state after an operator turned a switch.</summary>
@@ -176,6 +213,20 @@ internal static class ControlRules
 
     private static bool IsFinding(ReasonCode reason) => reason is ReasonCode.Unsplittable or ReasonCode.Stranded or ReasonCode.Infeasible
         or ReasonCode.LoadedTwice or ReasonCode.DeadCopy or ReasonCode.BrokerStuck or ReasonCode.BrokerUnreachable or ReasonCode.BuiltInRebalancing;
+
+    private static Denial Over(ReasonCode reason, string whose, int moves, int made, int limit) => new(reason, string.Create(CultureInfo.InvariantCulture,
+        $"{moves} moves{whose} would follow {made} in the last hour; the limit is {limit}."));
+
+    private static Denial? WhyQuiet(RebalancerOptions options, DateTimeOffset now)
+    {
+        foreach (var text in options.QuietHours)
+        {
+            if (QuietHours.TryParse(text, out var quiet) && quiet.Contains(now))
+                return new Denial(ReasonCode.QuietHours, $"Quiet hours {quiet}: nothing starts by itself.");
+        }
+
+        return null;
+    }
 
     private static Denial? WhyStopped(ControlState state)
     {

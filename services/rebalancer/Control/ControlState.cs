@@ -35,6 +35,9 @@ public sealed record ControlState
     /// <summary>Topics that were loaded twice: no automatic move.</summary>
     public IReadOnlyList<string> LoadedTwice { get; init; } = [];
 
+    /// <summary>The brokers that loaded them twice, where known.</summary>
+    public IReadOnlyList<TopicPin> LoadedTwiceOn { get; init; } = [];
+
     /// <summary>Brokers that left the plans because an unload stuck there, until an operator closes the circuit breaker.</summary>
     public IReadOnlyList<string> StuckBrokers { get; init; } = [];
 
@@ -46,6 +49,9 @@ public sealed record ControlState
 
     /// <summary>Topics whose repair failed: not tried again by itself.</summary>
     public IReadOnlyList<string> RepairFailed { get; init; } = [];
+
+    /// <summary>Topics that were deleted to be created again and could not be created yet: every cycle tries.</summary>
+    public IReadOnlyList<DeletedTopic> Deleted { get; init; } = [];
 
     /// <summary>Brokers that are gone and that Danube's leader ranks all the same.</summary>
     public IReadOnlyList<string> Ghosts { get; init; } = [];
@@ -123,6 +129,9 @@ public sealed record ActivePlan
     /// <summary>True when an operator asked for it by hand: pause, quiet hours and mode do not hold it back.</summary>
     public bool Manual { get; init; }
 
+    /// <summary>Why it was made; null for one that was stored before this was kept, which counts as made for balance.</summary>
+    public PlanTrigger? Trigger { get; init; }
+
     /// <summary>Worst publish latency (99th percentile, milliseconds) when it started; null when unknown.</summary>
     public double? LatencyBeforeMs { get; init; }
 
@@ -156,6 +165,12 @@ public sealed record BrokerAddress(string Address, string BrokerId, DateTimeOffs
 /// <param name="Subject">Broker id or topic name; empty for the cluster.</param>
 /// <param name="Since">When it was announced.</param>
 public sealed record OpenFinding(FindingKind Kind, string Subject, DateTimeOffset Since);
+
+/// <summary>A topic that was deleted to be created again.</summary>
+/// <param name="Topic">The topic.</param>
+/// <param name="At">When it was deleted.</param>
+/// <param name="Detail">Why it is not there yet; empty when that was not looked at.</param>
+public sealed record DeletedTopic(string Topic, DateTimeOffset At, string Detail);
 
 /// <summary>A broker was taken in again.</summary>
 public sealed record ActivatedBroker(string BrokerId, DateTimeOffset At);

@@ -37,7 +37,7 @@ internal static class ManualMoveRules
     private static Denial? WhyNotInComfort(PlacementRules rules, TopicSnapshot topic, MoveRequest request, RebalancerOptions options, DateTimeOffset now)
     {
         if (topic.LoadedTwice)
-            return new Denial(ReasonCode.LoadedTwice, $"{topic.Name} was loaded twice: its next unload may lose messages. Force it in a quiet moment.");
+            return new Denial(ReasonCode.LoadedTwice, $"{topic.Name} was loaded twice: its next unload may lose messages. Stop its producers, let its consumers empty the backlog, then move it with force.");
         if (TopicGlobs.IsMatch(rules.DeniedTopics, topic.Name))
             return new Denial(ReasonCode.Denied, $"{topic.Name} is on the deny list.");
         if (rules.Pins.FirstOrDefault(p => p.Topic == topic.Name && p.BrokerId != request.To) is { } pin)

@@ -2,6 +2,7 @@ using System.Globalization;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Plans;
 
 namespace Danube.Dapr.Rebalancer.Control;
 
@@ -12,26 +13,40 @@ internal static class Outcomes
     private const int MaxRemembered = 500;
     private const int MaxEffectsDue = 10;
 
+    /// <summary>Moves of the no-return time that are remembered: the state is one value, and the newest matter most.</summary>
+    private const int MaxRecentMoves = 2_000;
+
     /// <summary>The state without the plan, with what it taught. The same plan a second time changes nothing.</summary>
     public static ControlState Apply(ControlState state, PlanResult result, RebalancerOptions options, DateTimeOffset now)
     {
         if (state.Active is not { } active || active.PlanId != result.PlanId)
             return state;
         // A broker that dies takes its moves along; that says nothing about how well moves go.
-        var failures = result.Ends.Where(m => m.State is MoveState.Stuck or MoveState.Failed && m.Reason != ReasonCode.BrokerUnreachable).ToList();
+        var failures = result.Ends.Where(Failed).ToList();
+        var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
+        var twice = failures.Where(m => m.Reason == ReasonCode.LoadedTwice).ToList();
+        // What was deleted to be created again was not unloaded: whatever keeps it from being created, its source let it go.
+        bool Unloaded(MoveRecord move) => result.Deleted.All(d => d.Topic != move.Topic);
         return state with
         {
             Active = null,
             Ledger = state.Ledger.Remove(now, active.Since, result.NotMoved.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
             RecentMoves = Recent(state, result, options, now),
-            Banned = [.. state.Banned.Concat(failures.Select(DeadCopy).OfType<TopicPin>()).Distinct().TakeLast(MaxRemembered)],
-            LoadedTwice = [.. state.LoadedTwice.Concat(failures.Where(m => m.Reason == ReasonCode.LoadedTwice).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered)],
-            StuckBrokers = [.. state.StuckBrokers.Concat(result.Ends.Where(m => m.State == MoveState.Stuck).Select(StuckOn)).Distinct()],
+            Banned = [.. state.Banned.Concat(failures.Where(Unloaded).Select(DeadCopy).OfType<TopicPin>()).Distinct().TakeLast(MaxRemembered)],
+            // One that was moved all the same, by force, left both its logs behind.
+            LoadedTwice = [.. state.LoadedTwice.Except(moved).Concat(twice.Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered)],
+            LoadedTwiceOn =
+            [
+                .. state.LoadedTwiceOn.Where(p => !moved.Contains(p.Topic) && twice.All(m => m.Topic != p.Topic))
+                    .Concat(twice.Select(m => new TopicPin(m.Topic, m.Owner ?? m.To))).TakeLast(MaxRemembered),
+            ],
+            StuckBrokers = [.. state.StuckBrokers.Concat(result.Ends.Where(m => m.State == MoveState.Stuck && Unloaded(m)).Select(StuckOn)).Distinct()],
             RepairFailed =
             [
                 .. state.RepairFailed.Except(result.Ends.Where(m => m.State == MoveState.Done).Select(m => m.Topic))
                     .Concat(failures.Where(m => m.Cause == MoveCause.Repair).Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered),
             ],
+            Deleted = [.. state.Deleted.Where(d => result.Deleted.All(n => n.Topic != d.Topic)).Concat(result.Deleted).TakeLast(MaxRemembered)],
             Drains = [.. state.Drains.Select(d => d.PlanId == result.PlanId ? d.Ended(result.Reason, result.Ends.Any(m => m.State == MoveState.Done), now) : d)],
             EffectsDue = result.Ends.Any(m => m.State == MoveState.Done && m.Cause != MoveCause.Repair)
                 ? [.. state.EffectsDue.TakeLast(MaxEffectsDue - 1), new EndedPlan(result.PlanId, now)]
@@ -40,6 +55,18 @@ internal static class Outcomes
         };
     }
 
+    /// <summary>Why a plan must stop, as too many of its moves have failed by now; null when it may go on.</summary>
+    public static Denial? WhyTooManyFailed(string planId, IReadOnlyList<MoveRecord> moves, RebalancerOptions options)
+    {
+        var ends = PlanResults.Of(planId, null, "", moves).Ends;
+        var failed = ends.Count(m => Failed(m) && m.Cause != MoveCause.Repair);
+        return ends.Count >= MinMovesForShare && failed > options.MaxFailureShare * ends.Count
+            ? new Denial(ReasonCode.Fault, string.Create(CultureInfo.InvariantCulture, $"{failed} of {ends.Count} moves of plan {planId} failed; the limit is {options.MaxFailureShare:P0}."))
+            : null;
+    }
+
+    private static bool Failed(MoveRecord move) => move.State == MoveState.Stuck || (move.State == MoveState.Failed && move.Reason != ReasonCode.BrokerUnreachable);
+
     /// <summary>Moves whose topics may not go back yet.</summary>
     private static IReadOnlyList<RecentMove> Recent(ControlState state, PlanResult result, RebalancerOptions options, DateTimeOffset now)
     {
@@ -47,7 +74,7 @@ internal static class Outcomes
         // A time from before the plan, or from after now, is that of a clock that was set meanwhile.
         DateTimeOffset Ended(DateTimeOffset at) => at <= now && at >= (state.Active?.Since ?? at) ? at : now;
         var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => new RecentMove(m.Topic, m.From, m.To, Ended(m.Time)));
-        return [.. state.RecentMoves.Concat(moved).Where(m => m.At > keep)];
+        return [.. state.RecentMoves.Concat(moved).Where(m => m.At > keep).TakeLast(MaxRecentMoves)];
     }
 
     /// <summary>
@@ -77,9 +104,6 @@ internal static class Outcomes
             return new OpenCircuit(now, bad.Reason!.Value, $"Topic {bad.Topic}: {bad.Detail}");
         if (result.Reason is ReasonCode.ClientImpact)
             return new OpenCircuit(now, ReasonCode.ClientImpact, result.Detail);
-        return result.Ends.Count >= MinMovesForShare && failures.Count > options.MaxFailureShare * result.Ends.Count
-            ? new OpenCircuit(now, ReasonCode.Fault, string.Create(CultureInfo.InvariantCulture,
-                $"{failures.Count} of {result.Ends.Count} moves of plan {result.PlanId} failed; the limit is {options.MaxFailureShare:P0}."))
-            : null;
+        return WhyTooManyFailed(result.PlanId, result.Ends, options) is { } many ? new OpenCircuit(now, many.Reason, many.Detail) : null;
     }
 }

@@ -15,7 +15,8 @@ namespace Danube.Dapr.Rebalancer.Cycle;
 /// <param name="Record">The decision.</param>
 /// <param name="Plan">The plan to start or propose; null for none.</param>
 /// <param name="Snapshot">The cluster that it saw; null when it did not look.</param>
-internal sealed record CycleResult(ControlState State, CycleRecord Record, RebalancePlan? Plan, ClusterSnapshot? Snapshot = null);
+/// <param name="Unowned">Topics that nobody owns, with the time since when; null when it did not look.</param>
+internal sealed record CycleResult(ControlState State, CycleRecord Record, RebalancePlan? Plan, ClusterSnapshot? Snapshot = null, IReadOnlyList<UnownedTopic>? Unowned = null);
 
 /// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
 internal sealed class CycleRunner(
@@ -29,7 +30,17 @@ internal sealed class CycleRunner(
         var options = monitor.CurrentValue;
         var started = time.GetTimestamp();
         var now = time.GetUtcNow();
-        var result = await DecideAsync(state, options, now, cancellationToken);
+        CycleResult result;
+        try
+        {
+            result = await DecideAsync(state, options, now, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            result = new CycleResult(state, Record(now, CycleOutcome.Failed, ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture,
+                $"The cycle was given up after {options.MaxCycleSeconds:0.#} s: ranking or Danube answers too slowly.")), null);
+        }
+
         var record = result.Record with
         {
             DurationMs = time.GetElapsedTime(started).TotalMilliseconds,
@@ -85,9 +96,12 @@ internal sealed class CycleRunner(
     private async Task<CycleResult> DecideAsync(ControlState state, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ClusterSnapshot snapshot;
+        IReadOnlyList<UnownedTopic> unowned = [];
         try
         {
             snapshot = await EnrichedSnapshotAsync(state, cancellationToken);
+            if (snapshot.Topics.Any(t => t.BrokerId is null))
+                unowned = await ranking.GetUnownedAsync(cancellationToken);
         }
         catch (SnapshotUnavailableException error)
         {
@@ -98,8 +112,8 @@ internal sealed class CycleRunner(
         state = ClusterLearning.Learn(state, snapshot);
         var result = state.Active is { AwaitsApproval: false }
             ? new CycleResult(state, Busy(state, now)!, null)
-            : await DecideAsync(state, snapshot, options, now, cancellationToken);
-        return result with { Snapshot = snapshot };
+            : await DecideAsync(state, snapshot, unowned, options, now, cancellationToken);
+        return result with { Snapshot = snapshot, Unowned = unowned };
     }
 
     /// <summary>The record of a cycle for which a plan leaves nothing to do; null when no plan has the floor.</summary>
@@ -111,9 +125,9 @@ internal sealed class CycleRunner(
     };
 
     private async Task<CycleResult> DecideAsync(
-        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+        ControlState state, ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (await RepairAsync(state, snapshot, options, now, cancellationToken) is { } repair)
+        if (Repair(state, snapshot, unowned, options, now) is { } repair)
             return repair;
         state = state with { BuiltIn = await builtIn.LookAsync(state.BuiltIn, now, cancellationToken) };
         (state, var drain) = await ResumeDrainAsync(state, snapshot, options, now, cancellationToken);
@@ -157,25 +171,15 @@ internal sealed class CycleRunner(
     }
 
     /// <summary>Topics that nobody owns come first, where the policy lets them be repaired by itself.</summary>
-    private async Task<CycleResult?> RepairAsync(
-        ControlState state, ClusterSnapshot snapshot, RebalancerOptions options, DateTimeOffset now, CancellationToken cancellationToken)
+    private static CycleResult? Repair(ControlState state, ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned, RebalancerOptions options, DateTimeOffset now)
     {
         if (ControlRules.WhyNotRepair(state, options, now) is not null)
             return null;
-        IReadOnlyList<UnownedTopic> unowned;
-        try
-        {
-            unowned = await ranking.GetUnownedAsync(cancellationToken);
-        }
-        catch (SnapshotUnavailableException)
-        {
-            return null;
-        }
 
         // Ranking's view is some seconds old: what was repaired since it saw the topic without owner has one.
         var repaired = state.RecentMoves.ToLookup(m => m.Topic, m => m.At, StringComparer.Ordinal);
         var due = unowned
-            .Where(t => (now - t.Since).TotalSeconds >= options.StrandedAfterSeconds && !state.RepairFailed.Contains(t.Name) && repaired[t.Name].All(at => at < t.Since))
+            .Where(t => RepairRules.WhyNotYet(t, options, now) is null && RepairRules.WhyNever(t) is null && !state.RepairFailed.Contains(t.Name) && repaired[t.Name].All(at => at < t.Since))
             .ToList();
         if (due.Count == 0)
             return null;

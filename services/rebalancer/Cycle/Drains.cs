@@ -16,14 +16,12 @@ internal sealed record DrainLook(PlanMade Made, int TopicsLeft, IReadOnlyList<Re
 /// <summary>Plans drains and closes brokers for new topics.</summary>
 internal sealed class Drains(PlanMaker planner, DanubeCluster danube, IOptionsMonitor<RebalancerOptions> monitor)
 {
-    private const int MaxMoves = 10_000;
-
     public DrainLook Look(ClusterSnapshot snapshot, ControlState state, string broker, DateTimeOffset now)
     {
         var made = planner.Make(snapshot, new PlanRequest
         {
             Policy = monitor.CurrentValue.Policy,
-            MaxMoves = MaxMoves,
+            MaxMoves = PlanMaker.MostMoves,
             UntilTarget = true,
             Trigger = PlanTrigger.Drain,
             DrainBroker = broker,
@@ -32,13 +30,13 @@ internal sealed class Drains(PlanMaker planner, DanubeCluster danube, IOptionsMo
             Now = now,
         });
         var owned = snapshot.Topics.Where(t => t.BrokerId == broker).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
-        return new DrainLook(made, owned.Count, [.. made.Refusals.Where(r => r.Kind == SubjectKind.Topic && owned.Contains(r.Subject))]);
+        return new DrainLook(made, owned.Count, [.. made.Refusals.Where(r => r.Kind == SubjectKind.Topic && r.Reason != ReasonCode.CycleLimit && owned.Contains(r.Subject))]);
     }
 
     /// <summary>Makes Danube give the broker no more topics. Null when it does so now.</summary>
-    public async Task<Denial?> CloseAsync(string broker)
+    public async Task<Denial?> CloseAsync(string broker, CancellationToken cancellationToken = default)
     {
-        var masked = await danube.MaskBrokerAsync(broker);
+        var masked = await danube.MaskBrokerAsync(broker, cancellationToken);
         return masked.Outcome == MaskOutcome.Refused ? new Denial(ReasonCode.Refused, $"Danube refused: {masked.Detail}") : null;
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Planning;
 using Danube.Dapr.Planning.Mapping;
@@ -12,6 +13,12 @@ namespace Danube.Dapr.Rebalancer.Cycle;
 /// <summary>Asks the planner, in its words, and gives its answer in those of the wire.</summary>
 internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
 {
+    /// <summary>Moves of one plan, at most: a plan is one value of the state store, about 0.6 KB a move and more with long names, and etcd takes 1.5 MiB.</summary>
+    public const int MostMoves = 1_000;
+
+    /// <summary>Refusals that a plan keeps, for the same reason.</summary>
+    private const int MostRefusals = 200;
+
     public PlanMade Make(ClusterSnapshot snapshot, PlanRequest request)
     {
         var options = monitor.CurrentValue;
@@ -28,12 +35,15 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
 
         var plan = Planner.Plan(planning, Options(snapshot, request, options, policy));
         var wire = WithTopics(PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation), snapshot);
+        var refusals = wire.Refusals;
+        // The planner names equal plans alike. Made again, after the first was cancelled or failed, it is another run.
+        wire = wire with { Refusals = [.. wire.Refusals.Take(MostRefusals)], Id = string.Create(CultureInfo.InvariantCulture, $"{wire.Id}-{request.Now.UtcTicks:x}") };
         var outOfBand = plan.Moves.Count > 0 || policy.IsTriggeredBy(plan.Before) || (request.UntilTarget && !policy.IsSettled(plan.Before));
         if (plan.Moves.Count > 0)
-            return new PlanMade(wire, null, wire.Summary, wire.Before, outOfBand, wire.Refusals);
-        var why = wire.Refusals.FirstOrDefault(r => r.Kind == SubjectKind.Cluster)
+            return new PlanMade(wire, null, wire.Summary, wire.Before, outOfBand, refusals);
+        var why = refusals.FirstOrDefault(r => r.Kind == SubjectKind.Cluster)
             ?? new Refusal(SubjectKind.Cluster, "", outOfBand ? ReasonCode.NoBenefit : ReasonCode.Balanced, wire.Summary);
-        return new PlanMade(wire, why.Reason, why.Detail, wire.Before, outOfBand, wire.Refusals);
+        return new PlanMade(wire, why.Reason, why.Detail, wire.Before, outOfBand, refusals);
     }
 
     /// <summary>A plan of one move that an operator asked for, with what it does to the balance.</summary>
@@ -55,7 +65,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
             FirstSeen = topic.FirstSeen,
             BacklogMessages = topic.BacklogMessages,
         };
-        var hash = ManualHash.Of(snapshot.Generation, [move]);
+        var hash = ManualHash.Of(now, snapshot.Generation, [move]);
         return new RebalancePlan
         {
             Id = $"m-{hash[..16]}",
@@ -80,7 +90,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         Contracts.PlannedMove[] moves =
         [
             // A topic comes after those whose names begin with its own: Danube finds their owner for its name.
-            .. topics.OrderByDescending(t => t.Name, StringComparer.Ordinal).Select(t => new Contracts.PlannedMove
+            .. topics.OrderByDescending(t => t.Name, StringComparer.Ordinal).Take(MostMoves).Select(t => new Contracts.PlannedMove
             {
                 Topic = t.Name,
                 From = "",
@@ -91,7 +101,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
                 Reason = $"Nobody owns it since {t.Since:u}.",
             }),
         ];
-        var hash = ManualHash.Of(snapshot.Generation, moves);
+        var hash = ManualHash.Of(now, snapshot.Generation, moves);
         return new RebalancePlan
         {
             Id = $"r-{hash[..16]}",
@@ -103,7 +113,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
             Moves = moves,
             Before = balance,
             PredictedAfter = balance,
-            Summary = $"Repair {moves.Length} topics that nobody owns.",
+            Summary = $"Repair {moves.Length} topics that nobody owns.{(topics.Count > moves.Length ? $" The other {topics.Count - moves.Length} are left for a further repair." : "")}",
         };
     }
 

@@ -3,8 +3,19 @@ using Danube.Dapr.Contracts;
 namespace Danube.Dapr.Rebalancer.Cycle;
 
 /// <summary>Asks ranking for the cluster's state, by Dapr service invocation.</summary>
-internal sealed class RankingClient(HttpClient http)
+internal sealed class RankingClient
 {
+    /// <summary>The longest wait for an answer: whoever asks may hold up the kill switch meanwhile.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+
+    private readonly HttpClient _http;
+
+    public RankingClient(HttpClient http)
+    {
+        http.Timeout = Timeout;
+        _http = http;
+    }
+
     /// <exception cref="SnapshotUnavailableException">Ranking does not answer, or has no snapshot yet.</exception>
     public Task<ClusterSnapshot> GetSnapshotAsync(CancellationToken cancellationToken = default) => GetAsync<ClusterSnapshot>("/snapshot", cancellationToken);
 
@@ -17,7 +28,7 @@ internal sealed class RankingClient(HttpClient http)
     {
         try
         {
-            using var response = await http.GetAsync(path, cancellationToken);
+            using var response = await _http.GetAsync(path, cancellationToken);
             if (!response.IsSuccessStatusCode)
                 throw new SnapshotUnavailableException($"Ranking answered {(int)response.StatusCode} to GET {path}: {Short(await response.Content.ReadAsStringAsync(cancellationToken))}");
             return await response.Content.ReadFromJsonAsync<T>(ContractsJson.Wire, cancellationToken)

@@ -11,7 +11,7 @@ namespace Danube.Dapr.Rebalancer.Execution;
 
 /// <summary>Looks at the cluster before a batch, refuses what must not move and reserves the rest.</summary>
 internal sealed class BatchPreflight(
-    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, IOptionsMonitor<RebalancerOptions> monitor)
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
     private const int AtOnce = 4;
 
@@ -20,7 +20,7 @@ internal sealed class BatchPreflight(
         var options = monitor.CurrentValue;
         var facts = await ReadAsync(batch, cancellationToken);
         var leader = facts.Topology.Leader?.Id ?? "";
-        if (PreflightRules.WhyNotBatch(facts, batch.Target, options, batch.Moves.All(m => m.Force)) is { } denial)
+        if (PreflightRules.WhyNotBatch(facts, batch.Target, options, batch.Moves.All(m => m.Force), time.GetUtcNow()) is { } denial)
             return await RefuseBatchAsync(batch, denial, leader, facts.Raft.Term);
 
         var found = new (MoveTask Move, Denial? Denial)[batch.Moves.Count];
@@ -85,7 +85,8 @@ internal sealed class BatchPreflight(
         var described = await danube.DescribeTopicAsync(move.Topic, cancellationToken);
         var topic = actors.Topic(move.Topic);
         var recreate = !PreflightRules.IsReliable(facts, move.Topic, described);
-        var denial = PreflightRules.WhyNotTopic(facts, move.Topic, move.From, move.To, described, options);
+        var denial = PreflightRules.WhyNotTopic(facts, move.Topic, move.From, move.To, described, options)
+            ?? PreflightRules.WhyForbidden(move.Topic, move.From, move.To, move.Force, options);
         if (denial is null && recreate && await HasLogAsync(move, cancellationToken))
             denial = new Denial(ReasonCode.DeliveryUnknown, "Danube says NonReliable, but its broker keeps a log of it: it is not deleted.");
         if (denial is not null)

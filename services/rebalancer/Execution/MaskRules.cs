@@ -19,14 +19,14 @@ internal static class MaskRules
 
     /// <summary>
     /// Whether a broker that we masked may be activated again. Not when it is gone, and not when an operator drained it meanwhile: it is then draining, or
-    /// it has no topics left although it had more than our moves took from it.
+    /// it has no topics left although it had more than our moves can have taken from it.
     /// </summary>
     public static UnmaskDecision Decide(MaskedBroker masked, MaskWindow window, BrokerNode? now, int topicsNow) => now switch
     {
         null => UnmaskDecision.Gone,
         { Status: BrokerStatus.Active } => UnmaskDecision.AlreadyActive,
         { Status: BrokerStatus.Draining } => UnmaskDecision.DrainedByOperator,
-        _ when topicsNow == 0 && masked.Topics > window.Moves => UnmaskDecision.DrainedByOperator,
+        _ when topicsNow == 0 && masked.Topics > (window.MovesFrom?.GetValueOrDefault(masked.Id) ?? window.Moves) => UnmaskDecision.DrainedByOperator,
         _ => UnmaskDecision.Activate,
     };
 }

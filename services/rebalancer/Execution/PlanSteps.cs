@@ -12,7 +12,8 @@ using Microsoft.Extensions.Options;
 namespace Danube.Dapr.Rebalancer.Execution;
 
 /// <summary>Begin, continuation and end of a plan.</summary>
-internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, IOptionsMonitor<RebalancerOptions> monitor)
+internal sealed class PlanSteps(
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, DeadCopies deadCopies, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
     /// <summary>What was shown is what runs: same hash, and not too many topics elsewhere than the plan assumes.</summary>
     public async Task<BatchResult> BeginAsync(PlanStep step)
@@ -36,7 +37,10 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
         var plan = actors.Plan(step.PlanId);
         var options = monitor.CurrentValue;
         var pace = (await actors.Control.GetStateAsync()).Pace ?? Pace.Start(options);
-        var batch = PlanProgress.NextBatch(await plan.GetMovesAsync(), Math.Min(pace.MovesPerWindow, options.MaxMovesPerMask));
+        var moves = await plan.GetMovesAsync();
+        if (Outcomes.WhyTooManyFailed(step.PlanId, moves, options) is { } failed)
+            return new NextBatch(ContinuationKind.Stop, failed.Reason, failed.Detail, []);
+        var batch = PlanProgress.NextBatch(moves, Math.Min(pace.MovesPerWindow, options.MaxMovesPerMask));
         if (batch.Count == 0)
             return new NextBatch(ContinuationKind.Go, null, "", []);
         var planned = (await plan.GetAsync())!.Plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
@@ -51,11 +55,30 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
     {
         using var span = RebalancerTracing.Start("finish plan", input.TraceParent);
         var plan = actors.Plan(input.PlanId);
+        var moves = await plan.GetMovesAsync();
+        // Danube may have been out of reach between the delete and the new creation: this step is tried again until it is there, for as long as a move may take.
+        var deleted = await recreation.CreateAsync(await recreation.DeletedAsync(moves));
+        if (deleted.FirstOrDefault(d => (time.GetUtcNow() - d.At).TotalSeconds is >= 0 and var age && age < monitor.CurrentValue.MoveTimeoutSeconds) is { } missing)
+            throw new InvalidOperationException($"{missing.Topic}: {missing.Detail}");
+        await EndMovesAsync(input, deleted);
+        await actors.Control.FinishedAsync(PlanResults.Of(input.PlanId, input.Reason, input.Detail, await plan.GetMovesAsync()) with { Deleted = deleted });
+        return true;
+    }
+
+    /// <summary>Ends moves that were not made, with their hold on topics, and then the plan, but not its claim to the floor.</summary>
+    /// <param name="input">How the plan ended.</param>
+    /// <param name="deleted">Topics that it deleted to create them again, and that are not there.</param>
+    public async Task EndMovesAsync(FinishInput input, IReadOnlyList<DeletedTopic> deleted)
+    {
+        var plan = actors.Plan(input.PlanId);
         var open = (await plan.GetMovesAsync()).Where(m => !PlanProgress.IsEnd(m.State)).ToList();
         foreach (var move in open.Where(m => m.State >= MoveState.Unloading))
         {
             var task = new MoveTask(move.Topic, move.From, move.To, move.Cause);
-            await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, task, MoveState.Failed, ReasonCode.Fault, $"The plan ended before the move did: {input.Detail}"));
+            var (owner, source) = await deadCopies.LookAsync(move.Topic, move.From);
+            var why = deleted.FirstOrDefault(d => d.Topic == move.Topic) is { } gone ? $" {gone.Detail}" : source is null ? "" : " Nobody owns it.";
+            await recorder.EndAsync(input.PlanId, recorder.At(
+                input.PlanId, task, source is null ? MoveState.Failed : MoveState.Stuck, ReasonCode.Fault, $"The plan ended before the move did: {input.Detail}{why}"), owner, source);
         }
 
         open.RemoveAll(m => m.State >= MoveState.Unloading);
@@ -67,8 +90,6 @@ internal sealed class PlanSteps(DanubeCluster danube, ActorDirectory actors, Mov
             .. open.Select(m => recorder.At(input.PlanId, new MoveTask(m.Topic, m.From, m.To, m.Cause), state, input.Reason ?? ReasonCode.Fault, input.Detail)),
         ]);
         await plan.ChangeAsync(new PlanChange(input.Reason is null ? PlanRunState.Finished : PlanRunState.Stopped, input.Reason));
-        await actors.Control.FinishedAsync(PlanResults.Of(input.PlanId, input.Reason, input.Detail, await plan.GetMovesAsync()));
-        return true;
     }
 
     private async Task<BatchResult?> DriftAsync(RebalancePlan plan)

@@ -14,7 +14,8 @@ internal static class PreflightRules
     /// <param name="target">The target.</param>
     /// <param name="options">The configuration.</param>
     /// <param name="forced">True when an operator insists on every move of the batch.</param>
-    public static Denial? WhyNotBatch(ClusterFacts facts, string target, RebalancerOptions options, bool forced)
+    /// <param name="now">Now.</param>
+    public static Denial? WhyNotBatch(ClusterFacts facts, string target, RebalancerOptions options, bool forced, DateTimeOffset now)
     {
         if (!options.StorageKeepsHistory)
             return new Denial(ReasonCode.StorageMode, $"Storage mode {options.StorageMode} does not keep history when a topic moves.");
@@ -22,6 +23,8 @@ internal static class PreflightRules
             return new Denial(ReasonCode.LeaderChanged, "Danube has no leader, or its brokers do not agree on one.");
         if (!forced && facts.Control.BuiltIn is { } builtIn && builtIn.Leader == leader.Id && facts.BuiltInMoves > builtIn.Moves)
             return new Denial(ReasonCode.BuiltInRebalancing, "Danube's own rebalancer moves topics at this moment: two movers at once are one too many.");
+        if (!forced && ControlRules.WhyBuiltInRest(facts.Control, now) is { } rest)
+            return rest;
         if (facts.Control.StuckBrokers.Contains(target))
             return new Denial(ReasonCode.BrokerStuck, $"An unload stuck on broker {target}: it is left alone until the circuit breaker is closed.");
         if (facts.Topology.Find(target) is not { } broker)
@@ -64,6 +67,20 @@ internal static class PreflightRules
         if (described.ResolvedOwner != from)
             return new Denial(ReasonCode.NameCollision, $"Danube resolves the name to broker {described.ResolvedOwner ?? "none"}, but {from} owns it: an unload would reach the wrong broker.");
         return IsReliable(facts, topic, described) ? null : WhyNotRecreate(facts, topic, described, options);
+    }
+
+    /// <summary>Why the configuration of now forbids a move that was planned under that of before; null when it does not. Force overrides the deny list and nothing else.</summary>
+    public static Denial? WhyForbidden(string topic, string from, string to, bool forced, RebalancerOptions options)
+    {
+        if (!forced && TopicGlobs.IsMatch(options.DeniedTopics, topic))
+            return new Denial(ReasonCode.Denied, "It is on the deny list.");
+        foreach (var broker in (string[])[from, to])
+        {
+            if (options.ExcludedBrokers.Contains(broker))
+                return new Denial(ReasonCode.BrokerExcluded, $"Broker {broker} is excluded.");
+        }
+
+        return null;
     }
 
     /// <summary>True when both the owner's list and the description say so.</summary>

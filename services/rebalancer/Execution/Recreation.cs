@@ -9,7 +9,7 @@ namespace Danube.Dapr.Rebalancer.Execution;
 
 /// <summary>
 /// Moves a NonReliable topic by deleting it and creating it again while its target is the only broker that takes topics. Written down before the topic is deleted; from then on
-/// every step creates it first when it is not there, so a topic that was deleted is never left so.
+/// every step creates it first when it is not there, then the end of its plan, then every cycle, so a topic that was deleted is never left so.
 /// </summary>
 internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder)
 {
@@ -17,7 +17,7 @@ internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, Mo
     public async Task<MoveResult> BeginAsync(MoveInput input, Lease lease, Func<Task<MoveResult?>> watch, CancellationToken cancellationToken)
     {
         var topic = input.Move.Topic;
-        if (!await actors.Topic(topic).BeginUnloadAsync(new UnloadRequest(lease.MoveId, lease.Sends)))
+        if (!await actors.Topic(topic).BeginUnloadAsync(new UnloadRequest(lease.MoveId, lease.Sends, Deletes: true)))
             return new MoveResult(MoveProgress.Pending);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted, to be created again on its target.")]);
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
@@ -28,24 +28,56 @@ internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, Mo
             return new MoveResult(MoveProgress.Ended);
         }
 
-        if (await WhyNotThereAsync(input, cancellationToken) is { } gone)
-        {
-            await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Stuck, ReasonCode.Refused, gone));
-            return new MoveResult(MoveProgress.Ended, new BatchResult(ContinuationKind.Stop, ReasonCode.Refused, $"{topic}: {gone}"));
-        }
-
-        return await watch() ?? new MoveResult(MoveProgress.Pending);
+        // A refusal may be of the moment: without a leader Danube refuses everything. The next look asks again.
+        return await WhyNotThereAsync(topic, cancellationToken) is null ? await watch() ?? new MoveResult(MoveProgress.Pending) : new MoveResult(MoveProgress.Pending);
     }
 
     /// <summary>Creates the topic when it does not exist. Null when it exists now.</summary>
-    public async Task<string?> WhyNotThereAsync(MoveInput input, CancellationToken cancellationToken)
+    public async Task<string?> WhyNotThereAsync(string topic, CancellationToken cancellationToken)
     {
-        var topic = input.Move.Topic;
-        if ((await danube.ListNamespaceTopicsAsync(TopicNames.Namespace(topic), cancellationToken)).Any(t => t.Name == topic))
+        var listed = await danube.ListNamespaceTopicsAsync(TopicNames.Namespace(topic), cancellationToken);
+        if (listed.Any(t => t.Name == topic))
             return null;
+        // The helper of its repair goes first: Danube refuses a name with which another begins.
+        if (listed.Any(t => t.Name == topic + TopicRepairer.HelperSuffix))
+            await danube.DeleteTopicAsync(topic + TopicRepairer.HelperSuffix, cancellationToken);
         var created = await danube.CreateTopicAsync(topic, TopicDelivery.NonReliable, cancellationToken);
         return created.Outcome is CreateTopicOutcome.Accepted or CreateTopicOutcome.AlreadyExists
             ? null
             : $"It is deleted, but Danube refused to create it again ({created.Detail}). Left to do: create {topic} (NonReliable).";
+    }
+
+    /// <summary>Topics that moves or repairs deleted to create them again, and of which it is not known that they exist.</summary>
+    public async Task<IReadOnlyList<DeletedTopic>> DeletedAsync(IReadOnlyList<MoveRecord> moves)
+    {
+        var deleted = new List<DeletedTopic>();
+        foreach (var move in moves.Where(m => m.State is MoveState.Unloading or MoveState.Verifying or MoveState.Failed or MoveState.Stuck))
+        {
+            if ((await actors.Topic(move.Topic).GetAsync())?.DeletedAt is { } at)
+                deleted.Add(new DeletedTopic(move.Topic, at, ""));
+        }
+
+        return deleted;
+    }
+
+    /// <summary>Creates what does not exist.</summary>
+    /// <returns>What still does not, with the reason.</returns>
+    public async Task<IReadOnlyList<DeletedTopic>> CreateAsync(IReadOnlyList<DeletedTopic> deleted, CancellationToken cancellationToken = default)
+    {
+        var missing = new List<DeletedTopic>();
+        foreach (var topic in deleted)
+        {
+            try
+            {
+                if (await WhyNotThereAsync(topic.Topic, cancellationToken) is { } why)
+                    missing.Add(topic with { Detail = why });
+            }
+            catch (DanubeException error)
+            {
+                missing.Add(topic with { Detail = error.Message });
+            }
+        }
+
+        return missing;
     }
 }

@@ -17,7 +17,7 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// written down in the topic's actor before it is sent, and where the topic is decides what follows.
 /// </summary>
 internal sealed class TopicMover(
-    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, DoubleLoads doubleLoads, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, DeadCopies deadCopies, DoubleLoads doubleLoads, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
     /// <summary>How long one call watches before it leaves the waiting to the workflow's timers.</summary>
     private static readonly TimeSpan Watch = TimeSpan.FromSeconds(1);
@@ -37,9 +37,15 @@ internal sealed class TopicMover(
         var held = await actors.Topic(input.Move.Topic).GetAsync();
         if (held?.LastEnd is { } end && end.MoveId == moveId)
         {
-            // The lease may have run out between the delete and the new creation, while no process lived.
-            if (input.Move.Recreate && end.Reason == ReasonCode.Timeout && await recreation.WhyNotThereAsync(input, cancellationToken) is { } gone)
+            // The lease may have run out between the delete and the new creation, or in the middle of an unload, while no process lived.
+            if (input.Move.Recreate && end.Reason == ReasonCode.Timeout && await recreation.WhyNotThereAsync(input.Move.Topic, cancellationToken) is { } gone)
                 end = end with { Detail = gone };
+            if (end is { State: MoveState.Failed, Reason: ReasonCode.Timeout } && await deadCopies.LookAsync(input.Move.Topic, input.Move.From, cancellationToken) is { Source: { } source })
+            {
+                end = end with { State = MoveState.Stuck, Detail = $"{end.Detail} Nobody owns it." };
+                await recorder.EndTopicAsync(recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs), null, source);
+            }
+
             await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs) with { Owner = held.Owner }]);
             return new MoveResult(MoveProgress.Ended, InterruptionOf(end.State, end.Reason, end.Detail));
         }
@@ -143,8 +149,12 @@ internal sealed class TopicMover(
     {
         var sent = lease.UnloadSentAt ?? time.GetUtcNow();
         // What was deleted is created again before anything else, even without a mask: elsewhere is better than nowhere.
-        if (input.Move.Recreate && await recreation.WhyNotThereAsync(input, cancellationToken) is { } gone)
-            return await StuckAsync(input, gone, null, time.GetUtcNow() - sent);
+        if (input.Move.Recreate && await recreation.WhyNotThereAsync(input.Move.Topic, cancellationToken) is { } gone)
+        {
+            var missing = time.GetUtcNow() - sent;
+            return missing.TotalSeconds < monitor.CurrentValue.MoveTimeoutSeconds ? new MoveResult(MoveProgress.Pending) : await StuckAsync(input, gone, null, missing);
+        }
+
         if (await WatchAsync(input, sent, cancellationToken) is { } landed)
             return landed;
         var elapsed = time.GetUtcNow() - sent;
@@ -156,6 +166,9 @@ internal sealed class TopicMover(
         if (owner == input.Move.From && time.GetUtcNow() - (lease.LastSentAt ?? sent) > Settled)
         {
             // The request was lost with the process that sent it, or Danube did not take it: the topic never left.
+            var go = await actors.Control.MayContinueAsync(input.PlanId);
+            if (go.Kind != ContinuationKind.Go)
+                return await NotAgainAsync(input, lease, owner, go);
             return await WhyNotNowAsync(input, cancellationToken) is { Reason: not ReasonCode.Drift } why
                 ? new MoveResult(MoveProgress.Pending, why with { Kind = ContinuationKind.Go })
                 : input.Move.Recreate
@@ -164,6 +177,17 @@ internal sealed class TopicMover(
         }
 
         return new MoveResult(MoveProgress.Pending);
+    }
+
+    /// <summary>Ends a move whose unload was lost, because it may not be sent again now.</summary>
+    private async Task<MoveResult> NotAgainAsync(MoveInput input, Lease lease, string owner, Continuation go)
+    {
+        // Another run of this step may have sent it meanwhile.
+        if ((await actors.Topic(input.Move.Topic).GetAsync())?.Lease is not { } now || now.Sends != lease.Sends)
+            return new MoveResult(MoveProgress.Pending);
+        await recorder.EndAsync(input.PlanId,
+            recorder.At(input.PlanId, input.Move, MoveState.Cancelled, go.Reason, $"It never left its broker, and its unload was not sent again: {go.Detail}"), owner);
+        return new MoveResult(MoveProgress.Ended, new BatchResult(go.Kind, go.Reason, go.Detail));
     }
 
     private async Task<MoveResult?> WatchAsync(MoveInput input, DateTimeOffset sent, CancellationToken cancellationToken)
@@ -220,11 +244,16 @@ internal sealed class TopicMover(
         return null;
     }
 
-    /// <summary>A broker died in the middle of the move. That is Danube's failover to put right, or a repair's, and no reason to stop all other moves.</summary>
+    /// <summary>
+    /// A broker died in the middle of the move. That is Danube's failover to put right, or a repair's, and no reason to stop all other moves. Unless nobody owns the topic and its source lives: then it was
+    /// Danube's leader that died with the move in its hands, and the source may hold a dead copy.
+    /// </summary>
     private async Task<MoveResult> LoseAsync(MoveInput input, string? owner, string dead, TimeSpan elapsed)
     {
         var detail = string.Create(CultureInfo.InvariantCulture,
             $"Broker {dead} died {elapsed.TotalSeconds:0} s after the unload; {(owner is null ? "nobody owns the topic until it is repaired" : $"broker {owner} is assigned to it")}.");
+        if (owner is null && dead != input.Move.From && !input.Move.Recreate)
+            return await StuckAsync(input, detail, null, elapsed, ReasonCode.BrokerUnreachable);
         await recorder.EndAsync(input.PlanId, recorder.At(input.PlanId, input.Move, MoveState.Failed, ReasonCode.BrokerUnreachable, detail, elapsed.TotalMilliseconds), owner);
         return new MoveResult(MoveProgress.Ended, new BatchResult(ContinuationKind.Wait, ReasonCode.BrokerUnreachable, detail));
     }
@@ -236,12 +265,13 @@ internal sealed class TopicMover(
         return await StuckAsync(input, detail, owner, elapsed);
     }
 
-    private async Task<MoveResult> StuckAsync(MoveInput input, string detail, string? owner, TimeSpan elapsed)
+    private async Task<MoveResult> StuckAsync(MoveInput input, string detail, string? owner, TimeSpan elapsed, ReasonCode reason = ReasonCode.Timeout)
     {
-        // A target that owns the topic and does not serve it has not loaded it: nothing of it was left on its source.
+        // A target that owns the topic and does not serve it has not loaded it: nothing of it was left on its source. Nor of one that was deleted.
         await recorder.EndAsync(input.PlanId,
-            recorder.At(input.PlanId, input.Move, MoveState.Stuck, ReasonCode.Timeout, detail, elapsed.TotalMilliseconds), owner, failedOn: owner == input.Move.To ? null : input.Move.From);
-        return new MoveResult(MoveProgress.Ended, InterruptionOf(MoveState.Stuck, ReasonCode.Timeout, detail));
+            recorder.At(input.PlanId, input.Move, MoveState.Stuck, reason, detail, elapsed.TotalMilliseconds), owner,
+            failedOn: owner == input.Move.To || input.Move.Recreate ? null : input.Move.From);
+        return new MoveResult(MoveProgress.Ended, InterruptionOf(MoveState.Stuck, reason, detail));
     }
 
     /// <summary>Danube's own lookup: exact here, because the preflight refuses names that it would confuse.</summary>

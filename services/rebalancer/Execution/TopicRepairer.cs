@@ -24,6 +24,7 @@ internal sealed class TopicRepairer(
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(1);
 
     public async Task<MoveResult> RepairAsync(MoveInput input, CancellationToken cancellationToken = default)
     {
@@ -78,9 +79,19 @@ internal sealed class TopicRepairer(
             await ghosts.SilenceAsync(await ghosts.FindAsync(cancellationToken), cancellationToken);
             await GoesOnAsync(input.Move.Topic, lease);
             await LetGoOfGhostAsync(input.Move.Topic, cancellationToken);
-            var owner = listed.Delivery == TopicDelivery.Reliable
-                ? await RepairReliableAsync(input, lease, ownership, cancellationToken)
-                : await RepairNonReliableAsync(input, lease, ownership, cancellationToken);
+            string owner;
+            try
+            {
+                owner = listed.Delivery == TopicDelivery.Reliable
+                    ? await RepairReliableAsync(input, lease, ownership, cancellationToken)
+                    : await RepairNonReliableAsync(input, lease, ownership, cancellationToken);
+            }
+            catch (OwnedMeanwhileException owned)
+            {
+                await RemoveHelperAsync(input.Move.Topic, await danube.GetOwnershipAsync(cancellationToken), cancellationToken);
+                return await EndAsync(input, MoveState.Skipped, ReasonCode.AlreadyThere, $"Danube gave it to broker {owned.Owner} meanwhile: nothing to repair.", owned.Owner, null);
+            }
+
             var elapsed = time.GetElapsedTime(started).TotalMilliseconds;
             await RefusesNothingAsync(input.Move.Topic, owner, cancellationToken);
             metrics.RepairEnded(true);
@@ -90,7 +101,7 @@ internal sealed class TopicRepairer(
         catch (RepairException surprise)
         {
             metrics.RepairEnded(false);
-            var end = await EndAsync(input, MoveState.Failed, surprise.Reason, surprise.Message, surprise.Owner, null, surprise.Owner);
+            var end = await EndAsync(input, MoveState.Failed, surprise.Reason, surprise.Message, surprise.Owner, null, surprise.FailedOn);
             return end with { Interruption = new BatchResult(ContinuationKind.Stop, surprise.Reason, $"{input.Move.Topic}: {surprise.Message}") };
         }
         catch (OtherRunException)
@@ -109,23 +120,37 @@ internal sealed class TopicRepairer(
     {
         var topic = input.Move.Topic;
         var unclean = await UncleanBrokersAsync(topic);
-        var carrier = await CarrierAsync(topic, unclean, cancellationToken) ?? await CreateHelperAsync(input, held, ownership, unclean, TopicDelivery.Reliable, cancellationToken);
+        var loadedOn = await LoadedOnAsync(topic, unclean, cancellationToken);
+        var carrier = await CarrierAsync(topic, unclean, cancellationToken)
+            ?? await CreateHelperAsync(input, held, ownership, unclean, loadedOn, TopicDelivery.Reliable, cancellationToken);
+        if (loadedOn is not null && loadedOn != carrier)
+        {
+            throw new RepairException(ReasonCode.NameCollision,
+                $"An earlier repair loaded it on broker {loadedOn}, but Danube finds broker {carrier} for its name. Left to do: move the topic whose name begins with its name to {loadedOn}, or delete it, then repair this one again.");
+        }
+
+        // Before it is loaded: once it is, it must be given away, and to one that may have it.
+        var target = unclean.Count == 0 ? null : await CleanTargetAsync(topic, carrier, unclean, ownership, cancellationToken);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, $"Loaded on {carrier} through a name that begins alike.")]);
+        await NotOwnedAsync(topic, cancellationToken);
         if ((await danube.LookupTopicAsync(carrier, topic, cancellationToken)).Outcome != LookupOutcome.Connect)
         {
-            await GoesOnAsync(topic, held);
+            // Written down before it is done: a repair that fails after it leaves the topic loaded there, and the next one must go on there.
+            if (!await actors.Topic(topic).BeginLoadAsync(new LoadRequest(held.MoveId, held.Asks, carrier)))
+                throw new OtherRunException(topic);
             var producer = await danube.CreateProducerAsync(carrier, topic, $"repair-{Guid.NewGuid():n}", TopicDelivery.Reliable, cancellationToken);
             if (producer.Outcome != CreateProducerOutcome.Created)
                 throw new RepairException(ReasonCode.Refused, $"Broker {carrier} did not load it ({producer.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
         }
 
-        if (unclean.Count > 0)
-            await OnlyCleanAsync(input, held, carrier, unclean, ownership, cancellationToken);
+        // Danube would give the topic to any active broker but the carrier, also to one with a dead copy.
+        if (target is not null)
+            await MaskAsync(input, held, target);
         await BeginUnloadAsync(input, held);
         var unload = await danube.UnloadTopicAsync(topic, cancellationToken);
         if (unload.Outcome != UnloadOutcome.Accepted)
             throw new RepairException(ReasonCode.Refused, $"Danube refused to unload it from {carrier} ({unload.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
-        var owner = await OwnedAsync(topic, cancellationToken);
+        var owner = await GivenAwayAsync(topic, carrier, cancellationToken);
         await RemoveHelperAsync(topic, await danube.GetOwnershipAsync(cancellationToken), cancellationToken);
         return owner;
     }
@@ -146,9 +171,10 @@ internal sealed class TopicRepairer(
 
         var unclean = await UncleanBrokersAsync(topic);
         if (await CarrierAsync(topic, unclean, cancellationToken) is null)
-            await CreateHelperAsync(input, held, ownership, unclean, TopicDelivery.NonReliable, cancellationToken);
+            await CreateHelperAsync(input, held, ownership, unclean, null, TopicDelivery.NonReliable, cancellationToken);
+        await NotOwnedAsync(topic, cancellationToken);
         // Written down before it is deleted: from here on every try creates it first when it is not there.
-        await BeginUnloadAsync(input, held);
+        await BeginUnloadAsync(input, held, deletes: true);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted and created again.")]);
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
         if (deleted.Outcome != DeleteTopicOutcome.Deleted)
@@ -157,10 +183,29 @@ internal sealed class TopicRepairer(
         return await OwnedAsync(topic, cancellationToken);
     }
 
-    private async Task BeginUnloadAsync(MoveInput input, Lease held)
+    /// <summary>
+    /// Right before it is loaded or deleted: Danube gives topics away one after the other, so by the time the helper has an owner the topic may have one too, and would be loaded twice.
+    /// </summary>
+    private async Task NotOwnedAsync(string topic, CancellationToken cancellationToken)
+    {
+        if ((await danube.GetOwnershipAsync(cancellationToken)).OwnersByTopic.TryGetValue(topic, out var owners))
+            throw new OwnedMeanwhileException(owners[0]);
+    }
+
+    /// <summary>The broker on which a repair that failed left the topic loaded, when it still is; null when there is none.</summary>
+    private async Task<string?> LoadedOnAsync(string topic, HashSet<string> unclean, CancellationToken cancellationToken)
+    {
+        if ((await actors.Topic(topic).GetAsync())?.LoadedOn is not { } broker || unclean.Contains(broker) || (await danube.GetTopologyAsync(cancellationToken)).Find(broker) is null)
+            return null;
+        if (!await Liveness.IsAliveAsync(danube, broker, cancellationToken))
+            throw new RepairException(ReasonCode.BrokerUnreachable, $"An earlier repair loaded it on broker {broker}, which does not answer. Left to do: wait until Danube has dropped that broker, then repair it again.");
+        return await ServesAsync(broker, topic, cancellationToken) ? broker : null;
+    }
+
+    private async Task BeginUnloadAsync(MoveInput input, Lease held, bool deletes = false)
     {
         await GoesOnAsync(input.Move.Topic, held);
-        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(held.MoveId, held.Sends)))
+        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(held.MoveId, held.Sends, deletes)))
             throw new OtherRunException(input.Move.Topic);
     }
 
@@ -184,8 +229,27 @@ internal sealed class TopicRepairer(
         }
     }
 
-    /// <summary>Creates a NonReliable topic that was deleted; false when it is there. The helper goes first: Danube refuses a name with which another begins.</summary>
+    /// <summary>
+    /// Creates a NonReliable topic that was deleted; false when it is there. A refusal may be of the moment (without a leader Danube refuses everything), so it is tried for half the time that its lease lasts;
+    /// then the end of the plan and the cycles go on.
+    /// </summary>
     private async Task<bool> CreateAgainAsync(MoveInput input, CancellationToken cancellationToken)
+    {
+        for (var started = time.GetTimestamp(); ;)
+        {
+            try
+            {
+                return await TryCreateAsync(input, cancellationToken);
+            }
+            catch (RepairException) when (time.GetElapsedTime(started).TotalSeconds < monitor.CurrentValue.MoveTimeoutSeconds / 2)
+            {
+                await Task.Delay(BetweenTries, time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>The helper goes first: Danube refuses a name with which another begins.</summary>
+    private async Task<bool> TryCreateAsync(MoveInput input, CancellationToken cancellationToken)
     {
         var topic = input.Move.Topic;
         var ownership = await danube.GetOwnershipAsync(cancellationToken);
@@ -221,17 +285,17 @@ internal sealed class TopicRepairer(
         if ((await danube.DescribeTopicAsync(topic, cancellationToken)).ResolvedOwner is not { } carrier)
             return null;
         if (unclean.Contains(carrier))
-            throw new RepairException(ReasonCode.DeadCopy, $"Danube resolves its name to broker {carrier}, which may hold a dead copy of it.");
+            throw new RepairException(ReasonCode.DeadCopy, $"Danube resolves its name to broker {carrier}, which may hold a dead copy of it. Left to do: delete the helper topic {topic}{HelperSuffix} when it exists, or move the topic whose name begins with its name, then repair it again.");
         if (!await Liveness.IsAliveAsync(danube, carrier, cancellationToken))
             throw new RepairException(ReasonCode.BrokerUnreachable, $"Danube resolves its name to broker {carrier}, which does not answer. Left to do: wait until Danube has dropped that broker, then repair it again.");
         return carrier;
     }
 
-    /// <summary>Creates the helper on an active broker that never failed this topic, under a mask.</summary>
+    /// <summary>Creates the helper on an active broker that never failed this topic, under a mask; on that which has the topic loaded, when one has.</summary>
     private async Task<string> CreateHelperAsync(
-        MoveInput input, Lease held, TopicOwnership ownership, HashSet<string> unclean, TopicDelivery delivery, CancellationToken cancellationToken)
+        MoveInput input, Lease held, TopicOwnership ownership, HashSet<string> unclean, string? loadedOn, TopicDelivery delivery, CancellationToken cancellationToken)
     {
-        var carrier = await LeastLoadedAsync(ownership, unclean, null, cancellationToken)
+        var carrier = loadedOn ?? await LeastLoadedAsync(ownership, unclean, null, cancellationToken)
             ?? throw new RepairException(ReasonCode.BrokerNotActive, "No active broker without a bad record for this topic answers.");
         var helper = input.Move.Topic + HelperSuffix;
         await MaskAsync(input, held, carrier);
@@ -245,14 +309,11 @@ internal sealed class TopicRepairer(
         return owner;
     }
 
-    /// <summary>Danube would give the topic to any active broker but the carrier, also to one with a dead copy: so only one that is clean may take it.</summary>
-    private async Task OnlyCleanAsync(MoveInput input, Lease held, string carrier, HashSet<string> unclean, TopicOwnership ownership, CancellationToken cancellationToken)
-    {
-        var target = await LeastLoadedAsync(ownership, unclean, carrier, cancellationToken)
-            ?? throw new RepairException(ReasonCode.DeadCopy,
-                $"Besides {carrier} only brokers are left that may hold a dead copy of it. Left to do: activate another broker, then repair it again; delete the helper topic {input.Move.Topic}{HelperSuffix} when it exists.");
-        await MaskAsync(input, held, target);
-    }
+    /// <summary>Where the topic goes from its carrier, when others may hold a dead copy of it.</summary>
+    private async Task<string> CleanTargetAsync(string topic, string carrier, HashSet<string> unclean, TopicOwnership ownership, CancellationToken cancellationToken) =>
+        await LeastLoadedAsync(ownership, unclean, carrier, cancellationToken)
+        ?? throw new RepairException(ReasonCode.DeadCopy,
+            $"Besides {carrier} only brokers are left that may hold a dead copy of it. Left to do: activate another broker, then repair it again; delete the helper topic {topic}{HelperSuffix} when it exists.");
 
     /// <summary>The active broker with the fewest topics that answers and has no bad record for the topic; null when there is none.</summary>
     private async Task<string?> LeastLoadedAsync(TopicOwnership ownership, HashSet<string> unclean, string? except, CancellationToken cancellationToken)
@@ -311,27 +372,45 @@ internal sealed class TopicRepairer(
         throw new RepairException(ReasonCode.Timeout, string.Create(CultureInfo.InvariantCulture, $"{topic} has no owner that serves it {Patience.TotalSeconds:0} s later. Left to do: look at the brokers' logs."));
     }
 
+    /// <summary>The owner after an unload from its carrier. A carrier that did not let it go has a dead copy from now on: the next repair must not go on there.</summary>
+    private async Task<string> GivenAwayAsync(string topic, string carrier, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await OwnedAsync(topic, cancellationToken);
+        }
+        catch (RepairException late) when (late.Reason == ReasonCode.Timeout)
+        {
+            if (!await ServesAsync(carrier, topic, cancellationToken))
+                throw;
+            throw new RepairException(ReasonCode.Timeout, $"Broker {carrier} did not let it go and may hold a dead copy. Left to do: delete the helper topic {topic}{HelperSuffix} when it exists, then repair it again.")
+            {
+                FailedOn = carrier,
+            };
+        }
+    }
+
     /// <summary>
     /// The new owner must refuse no publishes: one with a dead copy that we know nothing of looks as if it served the topic. One that refused some is looked at again: they may be from before, and only more
-    /// of them mean something.
+    /// of them mean something. One that refused none yet is looked at once more, as its clients may not be back; not when it has never served the topic, since it then has no dead copy.
     /// </summary>
     private async Task RefusesNothingAsync(string topic, string owner, CancellationToken cancellationToken)
     {
-        if (await RefusedAsync(topic, owner, cancellationToken) is not { } before || before == 0)
+        if (await TargetScan.ReadAsync(danube, owner, cancellationToken) is not { } first)
             return;
-        for (var look = 1; look <= Verification.Looks; look++)
+        var before = first.Refused.GetValueOrDefault(topic);
+        if (before == 0 && first.Sent.GetValueOrDefault(topic) == 0 && !first.Logged.Contains(topic))
+            return;
+        for (var look = before == 0 ? Verification.Looks : 1; look <= Verification.Looks; look++)
         {
             await Task.Delay(Verification.BetweenLooks, time, cancellationToken);
-            if (await RefusedAsync(topic, owner, cancellationToken) is { } now && now > before)
+            if (await TargetScan.ReadAsync(danube, owner, cancellationToken) is { } scan && scan.Refused.GetValueOrDefault(topic) is var now && now > before)
             {
                 throw new RepairException(ReasonCode.DeadCopy, string.Create(CultureInfo.InvariantCulture,
                     $"Broker {owner} owns it but refused {now - before:0} publishes: it holds a dead copy. Left to do: replace that broker; Danube then gives the topic to another, with all that was stored."), owner);
             }
         }
     }
-
-    private async Task<double?> RefusedAsync(string topic, string broker, CancellationToken cancellationToken) =>
-        await TargetScan.ReadAsync(danube, broker, cancellationToken) is { } scan ? scan.Refused.GetValueOrDefault(topic) : null;
 
     private async Task ComesByItselfAsync(string topic, CancellationToken cancellationToken)
     {
@@ -384,12 +463,21 @@ internal sealed class TopicRepairer(
     /// <summary>The step was given out again after a crash, and another run of it goes on with the topic: the workflow tries this one again and finds what became of it.</summary>
     private sealed class OtherRunException(string topic) : Exception($"Another run of this repair goes on with {topic}.");
 
+    /// <summary>Danube gave the topic an owner while its repair was at work.</summary>
+    private sealed class OwnedMeanwhileException(string owner) : Exception
+    {
+        public string Owner => owner;
+    }
+
     /// <summary>Something is not as a repair needs it.</summary>
     private sealed class RepairException(ReasonCode reason, string message, string? owner = null) : Exception(message)
     {
         public ReasonCode Reason => reason;
 
         /// <summary>The broker that owns the topic and does not serve it rightly; null when nobody owns it.</summary>
-        public string? Owner => owner;
+        public string? Owner { get; } = owner;
+
+        /// <summary>The broker on which it went wrong, or null.</summary>
+        public string? FailedOn { get; init; } = owner;
     }
 }

@@ -13,11 +13,15 @@ internal static class ClusterLearning
     {
         var addresses = Addresses(state.Addresses, snapshot);
         // The process that held dead copies, or whose watcher hung, is gone with its id once another broker is at its address.
+        var twice = LoadedTwice(state, snapshot);
         var replaced = addresses.Except(state.Addresses).Select(a => a.Before).OfType<string>().ToHashSet(StringComparer.Ordinal);
         return state with
         {
             Stalls = Stalls(state.Stalls, snapshot),
             Addresses = addresses,
+            LoadedTwice = twice,
+            LoadedTwiceOn = twice.Count == state.LoadedTwice.Count ? state.LoadedTwiceOn : [.. state.LoadedTwiceOn.Where(p => twice.Contains(p.Topic))],
+            RepairFailed = RepairFailed(state, snapshot),
             Banned = replaced.Count == 0 ? state.Banned : [.. state.Banned.Where(b => !replaced.Contains(b.BrokerId))],
             StuckBrokers = replaced.Count == 0 ? state.StuckBrokers : [.. state.StuckBrokers.Where(b => !replaced.Contains(b))],
         };
@@ -26,6 +30,32 @@ internal static class ClusterLearning
     /// <summary>True when consumers are attached and get nothing although there is something to get.</summary>
     public static bool IsStalled(TopicSnapshot topic) =>
         topic is { BrokerId: not null, RatesKnown: true, Consumers: > 0, MessagesOutPerSecond: 0, MessagesInPerSecond: > 0, BacklogMessages: > 0 };
+
+    /// <summary>Without those whose name is gone, and those that another broker has since the one that had loaded them twice is gone.</summary>
+    private static IReadOnlyList<string> LoadedTwice(ControlState state, ClusterSnapshot snapshot)
+    {
+        if (state.LoadedTwice.Count == 0)
+            return state.LoadedTwice;
+        var owners = snapshot.Topics.ToDictionary(t => t.Name, t => t.BrokerId, StringComparer.Ordinal);
+        var brokers = snapshot.Brokers.Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
+        var whole = IsWhole(state, snapshot);
+        var on = state.LoadedTwiceOn.ToLookup(p => p.Topic, p => p.BrokerId, StringComparer.Ordinal);
+        return [.. state.LoadedTwice.Where(t => owners.TryGetValue(t, out var owner) ? owner is null || !on[t].Any() || on[t].Any(brokers.Contains) : !whole)];
+    }
+
+    /// <summary>Without those that have an owner again, whoever gave it to them, and those whose name is gone.</summary>
+    private static IReadOnlyList<string> RepairFailed(ControlState state, ClusterSnapshot snapshot)
+    {
+        if (state.RepairFailed.Count == 0)
+            return state.RepairFailed;
+        var owners = snapshot.Topics.ToDictionary(t => t.Name, t => t.BrokerId, StringComparer.Ordinal);
+        var whole = IsWhole(state, snapshot);
+        return [.. state.RepairFailed.Where(t => owners.TryGetValue(t, out var owner) ? owner is null : !whole)];
+    }
+
+    /// <summary>True when a topic that is not in the snapshot does not exist: every broker has told what it has, and none is on its way between two of them.</summary>
+    private static bool IsWhole(ControlState state, ClusterSnapshot snapshot) =>
+        state.Active is null or { AwaitsApproval: true } && snapshot.Brokers.Count > 0 && snapshot.Brokers.All(b => b.ReportTime is not null);
 
     private static IReadOnlyList<Stall> Stalls(IReadOnlyList<Stall> known, ClusterSnapshot snapshot)
     {

@@ -16,14 +16,15 @@ internal static class FindingRules
 
     /// <summary>All findings, the worst first.</summary>
     /// <param name="snapshot">The cluster.</param>
-    /// <param name="unowned">Topics that nobody owns, with the time since when; empty to take those of the snapshot.</param>
+    /// <param name="unowned">Topics that nobody owns, with the time since when.</param>
     /// <param name="state">What the control loop remembers.</param>
     /// <param name="options">The limits.</param>
     /// <param name="now">The moment.</param>
     public static IReadOnlyList<Finding> Of(ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned, ControlState state, RebalancerOptions options, DateTimeOffset now)
     {
         var findings = new List<Finding>();
-        findings.AddRange(Stranded(snapshot, unowned));
+        findings.AddRange(Stranded(unowned, state, options, now));
+        findings.AddRange(state.Deleted.Select(Deleted));
         findings.AddRange(Twice(snapshot, state));
         findings.AddRange(DeadCopies(snapshot, state));
         findings.AddRange(state.StuckBrokers.Select(Stuck));
@@ -39,18 +40,19 @@ internal static class FindingRules
         return [.. findings.OrderByDescending(f => f.Severity).ThenBy(f => f.Kind).ThenBy(f => f.Subject, StringComparer.Ordinal)];
     }
 
-    private static IEnumerable<Finding> Stranded(ClusterSnapshot snapshot, IReadOnlyList<UnownedTopic> unowned)
+    /// <summary>Only those that Danube had time to give an owner: after the loss of a broker it does so one after the other, and a repair that is offered too early loads a topic twice.</summary>
+    private static IEnumerable<Finding> Stranded(IReadOnlyList<UnownedTopic> unowned, ControlState state, RebalancerOptions options, DateTimeOffset now)
     {
-        var known = unowned.Count > 0 ? unowned : [.. snapshot.Topics.Where(t => t.BrokerId is null).Select(t => new UnownedTopic(t.Name, snapshot.Time, null, t.Reliable))];
-        return known.Select(t => new Finding
+        var failed = state.RepairFailed.ToHashSet(StringComparer.Ordinal);
+        return unowned.Where(t => RepairRules.WhyNotYet(t, options, now) is null).Select(t => new Finding
         {
             Kind = FindingKind.StrandedTopic,
             Severity = FindingSeverity.Critical,
             About = SubjectKind.Topic,
             Subject = t.Name,
             Since = t.Since,
-            CanRepair = t.Reliable is true || (t.Reliable is false && !TopicNames.IsPartition(t.Name)),
-            Evidence = $"No broker lists it{(t.LastOwner is { } last ? $"; broker {last} owned it last" : "")}.",
+            CanRepair = RepairRules.WhyNever(t) is null,
+            Evidence = $"No broker lists it{(t.LastOwner is { } last ? $"; broker {last} owned it last" : "")}.{(failed.Contains(t.Name) ? " Its last repair failed: a repair of all leaves it out." : "")}",
             Advice = t.Reliable is null
                 ? "Danube does not make this up by itself. Its delivery mode is not known, so a repair must be decided by hand."
                 : "Danube does not make this up by itself: repair it.",
@@ -68,8 +70,10 @@ internal static class FindingRules
                 Severity = FindingSeverity.Critical,
                 About = SubjectKind.Topic,
                 Subject = topic.Name,
-                Evidence = "More than one broker has it loaded or lists it.",
-                Advice = "Do not move it in haste: its next unload may take the wrong log. Stop its producers, move it by hand with force, start them again.",
+                Evidence = found.Contains(topic.Name) ? "Its broker loaded it, or one of the few that landed with it, more than once." : "More than one broker lists it.",
+                Advice = found.Contains(topic.Name)
+                    ? "It is not moved by itself: its next unload may take the wrong log. Stop its producers, let its consumers empty the backlog, move it by hand with force, start the producers again."
+                    : "No unload of it is made, not even with force. Leave it, or stop its clients, delete it and create it again.",
             };
         }
 
@@ -209,7 +213,9 @@ internal static class FindingRules
         if (state.Banned.Count == 0)
             yield break;
         var owners = snapshot.Topics.ToDictionary(t => t.Name, t => t.BrokerId, StringComparer.Ordinal);
-        foreach (var pin in state.Banned)
+        // With a broker that is gone its dead copies are gone too; the ban stays, should it be listed again.
+        var brokers = snapshot.Brokers.Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
+        foreach (var pin in state.Banned.Where(b => brokers.Contains(b.BrokerId)))
         {
             var owns = owners.GetValueOrDefault(pin.Topic) == pin.BrokerId;
             yield return new Finding
@@ -238,6 +244,17 @@ internal static class FindingRules
         Advice = options.ModeValue == RebalancerMode.Observe
             ? "Drain it with Danube's own tool, so that it gets none (the mode is observe, so nothing was done here), and repair topics that it got before."
             : "It was drained here, so that it gets none. Repair topics that it got before. A change of Danube's leader to a broker that saw it go ends this.",
+    };
+
+    private static Finding Deleted(DeletedTopic topic) => new()
+    {
+        Kind = FindingKind.StrandedTopic,
+        Severity = FindingSeverity.Critical,
+        About = SubjectKind.Topic,
+        Subject = topic.Topic,
+        Since = topic.At,
+        Evidence = $"It was deleted to be created again, and does not exist yet, so that no broker lists it.{(topic.Detail.Length > 0 ? $" {topic.Detail}" : "")}",
+        Advice = "Every cycle tries to create it. When Danube goes on refusing, remove what stands in the way, or create it by hand (NonReliable).",
     };
 
     private static Finding Stuck(string broker) => new()

@@ -16,6 +16,9 @@ internal sealed class RebalancerOptions
     /// <summary>Time between two cycles. 1 to 86,400; default 300.</summary>
     public double CheckIntervalSeconds { get; set; } = 300;
 
+    /// <summary>Longest time of one cycle: a cycle that waits longer for ranking or Danube is given up, and the next one tries again. A command waits for the cycle at work. 2 to 300; default 20.</summary>
+    public double MaxCycleSeconds { get; set; } = 20;
+
     /// <summary>How long the imbalance must last before anything is moved. 0 to 86,400; null (default) for the policy's own: 120, 60 or 30.</summary>
     public double? SustainedSeconds { get; set; }
 
@@ -46,7 +49,7 @@ internal sealed class RebalancerOptions
     /// <summary>Topics that never move: exact names or globs.</summary>
     public IList<string> DeniedTopics { get; } = [];
 
-    /// <summary>Brokers that take no part.</summary>
+    /// <summary>Brokers that take no part: decimal ids.</summary>
     public IList<string> ExcludedBrokers { get; } = [];
 
     /// <summary>At most this many partitions of one topic on a broker, 1 or more; null for no limit.</summary>
@@ -64,7 +67,7 @@ internal sealed class RebalancerOptions
     /// <summary>NonReliable topics (names or globs) that may be moved by being deleted and created again, which loses subscriptions and messages in flight.</summary>
     public IList<string> RecreateTopics { get; } = [];
 
-    /// <summary>Time after which a topic that has not arrived counts as stuck. 5 to 600; default 45.</summary>
+    /// <summary>Time after which a topic that has not arrived counts as stuck; longer than a repair waits for an owner, 8 s. 10 to 600; default 45.</summary>
     public double MoveTimeoutSeconds { get; set; } = 45;
 
     /// <summary>Moves in one mask window, at most. 1 to 200; default 25.</summary>
@@ -85,13 +88,13 @@ internal sealed class RebalancerOptions
     /// <summary>Time of a move above which the pace slows down. 0.1 to 600; default 2.</summary>
     public double SlowMoveSeconds { get; set; } = 2;
 
-    /// <summary>Publish latency (99th percentile, worst broker of the window) over its value before the plan above which the pace slows down. 1.1 to 1,000; default 2.</summary>
+    /// <summary>Publish latency (99th percentile, worst broker of the window) over its value before the plan above which the pace slows down. 1.1 to <see cref="MaxLatencyRatio"/>; default 2.</summary>
     public double SlowLatencyRatio { get; set; } = 2;
 
     /// <summary>Publish latency in milliseconds below which it counts as this much: ratios of less mean nothing. 0.1 to 10,000; default 10.</summary>
     public double LatencyFloorMs { get; set; } = 10;
 
-    /// <summary>Redirected lookups for each client of the moved topics above which the pace slows down. 1 to 10,000; default 5.</summary>
+    /// <summary>Redirected lookups for each client of the moved topics above which the pace slows down. 1 to <see cref="MaxRedirectsPerClient"/>; default 5.</summary>
     public double SlowRedirectsPerClient { get; set; } = 5;
 
     /// <summary>The same above which the circuit breaker opens. 1 to 10,000; default 20.</summary>
@@ -124,7 +127,7 @@ internal sealed class RebalancerOptions
     /// <summary>off, advise or auto: what is done about topics that nobody owns. Default advise.</summary>
     public string Repair { get; set; } = "advise";
 
-    /// <summary>Time that a topic must be without owner to count as stranded. 2 to 3,600; default 60.</summary>
+    /// <summary>Time that a topic must be without owner to count as stranded: before it is no finding, and no repair takes it on unless forced. 2 to 3,600; default 60.</summary>
     public double StrandedAfterSeconds { get; set; } = 60;
 
     /// <summary>How often a cycle that decides the same as the one before is published, in seconds. 0 publishes each; 0 to 86,400; default 600.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Danube.Dapr.Planning;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Cycle;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer.Options;
@@ -16,9 +17,10 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.OneOf(nameof(options.StorageMode), options.StorageMode, ["unknown", "shared_fs", "object_store", "local"]);
         faults.OneOf(nameof(options.Repair), options.Repair, ["off", "advise", "auto"]);
         faults.Range(nameof(options.CheckIntervalSeconds), options.CheckIntervalSeconds, 1, 86_400);
+        faults.Range(nameof(options.MaxCycleSeconds), options.MaxCycleSeconds, 2, 300);
         if (options.SustainedSeconds is { } sustained)
             faults.Range(nameof(options.SustainedSeconds), sustained, 0, 86_400);
-        faults.Range(nameof(options.MaxMovesPerCycle), options.MaxMovesPerCycle, 1, 10_000);
+        faults.Range(nameof(options.MaxMovesPerCycle), options.MaxMovesPerCycle, 1, PlanMaker.MostMoves);
         faults.Range(nameof(options.MaxMovesPerHour), options.MaxMovesPerHour, 1, 100_000);
         faults.Range(nameof(options.MaxMovesPerBrokerPerHour), options.MaxMovesPerBrokerPerHour, 1, 100_000);
         faults.Range(nameof(options.MaxMovesPerNamespacePerHour), options.MaxMovesPerNamespacePerHour, 1, 100_000);
@@ -26,7 +28,7 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.Range(nameof(options.MinTopicAgeSeconds), options.MinTopicAgeSeconds, 0, 604_800);
         faults.Range(nameof(options.MinBrokers), options.MinBrokers, 2, 1_000);
         faults.Range(nameof(options.MaxReportAgeSeconds), options.MaxReportAgeSeconds, 1, 86_400);
-        faults.Range(nameof(options.MoveTimeoutSeconds), options.MoveTimeoutSeconds, 5, 600);
+        faults.Range(nameof(options.MoveTimeoutSeconds), options.MoveTimeoutSeconds, 10, 600);
         faults.Range(nameof(options.MaxMovesPerMask), options.MaxMovesPerMask, 1, 200);
         faults.Range(nameof(options.UnloadsInFlight), options.UnloadsInFlight, 1, 8, " (1 is safe: each topic in flight is left without owner when Danube's leader dies in that moment)");
         faults.Range(nameof(options.StartMovesPerMask), options.StartMovesPerMask, 1, 200);
@@ -52,6 +54,15 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         {
             faults.Add(nameof(options.MaxMaskSeconds), options.MaxMaskSeconds.ToString(CultureInfo.InvariantCulture),
                 $"MoveTimeoutSeconds ({options.MoveTimeoutSeconds.ToString(CultureInfo.InvariantCulture)}) or more, so that a slow move does not lose its mask");
+        }
+
+        // The other way round the circuit breaker would open before the pace had slowed down.
+        faults.AtMost(nameof(options.SlowLatencyRatio), options.SlowLatencyRatio, nameof(options.MaxLatencyRatio), options.MaxLatencyRatio);
+        faults.AtMost(nameof(options.SlowRedirectsPerClient), options.SlowRedirectsPerClient, nameof(options.MaxRedirectsPerClient), options.MaxRedirectsPerClient);
+        for (var i = 0; i < options.ExcludedBrokers.Count; i++)
+        {
+            if (!ulong.TryParse(options.ExcludedBrokers[i], NumberStyles.None, CultureInfo.InvariantCulture, out _))
+                faults.Add($"{nameof(options.ExcludedBrokers)}:{i}", options.ExcludedBrokers[i], "a broker's decimal id");
         }
 
         faults.Globs(nameof(options.DeniedTopics), options.DeniedTopics);
@@ -82,6 +93,12 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         {
             if (!(value >= least && value <= most))
                 Add(field, value.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"{least:#,0.##} to {most:#,0.##}{note}"));
+        }
+
+        public void AtMost(string field, double value, string limit, double most)
+        {
+            if (value > most)
+                Add(field, value.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"{limit} ({most}) or less"));
         }
 
         public void Globs(string field, IList<string> globs)

@@ -58,7 +58,14 @@ internal static class TopicGate
         if (WhyNot(state, request, now) is { } denial)
             return (state, new ReservationResult(denial));
         var held = new Lease(request.MoveId, request.From, request.To, LeaseStep.Reserved, now.AddSeconds(request.LeaseSeconds), null, request.LeaseSeconds);
-        return (state with { Owner = request.From, FirstSeen = Earlier(state.FirstSeen, request.FirstSeen), Lease = held }, new ReservationResult(null, Lease: held));
+        return (state with
+        {
+            Owner = request.From,
+            FirstSeen = Earlier(state.FirstSeen, request.FirstSeen),
+            Lease = held,
+            // A move is only of a topic that exists; a repair may be of one that was deleted.
+            DeletedAt = request.From.Length > 0 ? null : state.DeletedAt,
+        }, new ReservationResult(null, Lease: held));
     }
 
     /// <summary>
@@ -69,16 +76,21 @@ internal static class TopicGate
     /// <param name="moveId">The move.</param>
     /// <param name="sends">How often it had been sent when the caller decided to send it.</param>
     /// <param name="now">Now.</param>
-    public static TopicState? BeginUnload(TopicState state, string moveId, int sends, DateTimeOffset now) =>
+    /// <param name="deletes">True: it is deleted, to be created again, instead of unloaded.</param>
+    public static TopicState? BeginUnload(TopicState state, string moveId, int sends, DateTimeOffset now, bool deletes = false) =>
         state.Lease is { } lease && lease.MoveId == moveId && lease.Sends == sends
-            ? state with { Lease = lease with { Step = LeaseStep.Unloading, UnloadSentAt = lease.UnloadSentAt ?? now, Sends = sends + 1, LastSentAt = now } }
+            ? state with { DeletedAt = deletes ? now : state.DeletedAt, Lease = lease with { Step = LeaseStep.Unloading, UnloadSentAt = lease.UnloadSentAt ?? now, Sends = sends + 1, LastSentAt = now } }
             : null;
+
+    /// <summary>Writes down that a repair is about to load the topic on a broker. Null when the repair does not hold the topic, or another run of it asked for the topic since.</summary>
+    public static TopicState? BeginLoad(TopicState state, string moveId, int asks, string broker) =>
+        state.Lease is { } lease && lease.MoveId == moveId && lease.Asks == asks ? state with { LoadedOn = broker } : null;
 
     /// <summary>Frees the topic of a move that did nothing to it. Null when the move does not hold it, or has sent its unload.</summary>
     public static TopicState? Release(TopicState state, string moveId) =>
         state.Lease is { Step: LeaseStep.Reserved } lease && lease.MoveId == moveId ? state with { Lease = null } : null;
 
-    /// <summary>Writes down how a move ended and frees the topic. Ending it again changes nothing.</summary>
+    /// <summary>Writes down how a move ended and frees the topic. Ending it again changes nothing, but a broker on which it went wrong is remembered also when that is found out later.</summary>
     /// <param name="state">The topic.</param>
     /// <param name="end">How it ended.</param>
     /// <param name="owner">Who owns it now, when known.</param>
@@ -86,7 +98,7 @@ internal static class TopicGate
     public static TopicState End(TopicState state, MoveEnd end, string? owner, string? failedOn)
     {
         if (state.LastEnd is { } last && last.MoveId == end.MoveId)
-            return state;
+            return state.Failures.Any(f => f.BrokerId == failedOn) ? state : state with { Failures = Failures(state, end, failedOn) };
         var lease = state.Lease is { } held && held.MoveId == end.MoveId ? held : null;
         var moved = end.State is MoveState.Done or MoveState.LandedElsewhere || end.Reason == ReasonCode.LoadedTwice;
         return state with
@@ -94,14 +106,23 @@ internal static class TopicGate
             Owner = owner ?? state.Owner,
             LastMoved = moved ? end.At : state.LastMoved,
             LastMovedFrom = moved ? lease?.From ?? state.LastMovedFrom : state.LastMovedFrom,
-            LoadedTwice = state.LoadedTwice || end.Reason == ReasonCode.LoadedTwice,
+            // Moved all the same, by force, it left both its logs behind.
+            LoadedTwice = end.Reason == ReasonCode.LoadedTwice || (state.LoadedTwice && !moved),
+            // It left the broker that a repair loaded it on when it has an owner by what was done here.
+            LoadedOn = owner is null || end.State == MoveState.Skipped ? state.LoadedOn : null,
             Lease = lease is null ? state.Lease : null,
-            Failures = failedOn is null || end.Reason is not { } reason
-                ? state.Failures
-                : [.. state.Failures.Where(f => f.BrokerId != failedOn).TakeLast(MaxFailures - 1), new BrokerFailure(failedOn, reason, end.At)],
+            DeletedAt = owner is null ? state.DeletedAt : null,
+            Failures = Failures(state, end, failedOn),
             LastEnd = end,
         };
     }
+
+    /// <summary>The topic that was loaded twice is gone, or the broker that had both its logs. Null when nothing of it is remembered.</summary>
+    public static TopicState? ForgetLoadedTwice(TopicState state) => state.LoadedTwice ? state with { LoadedTwice = false } : null;
+
+    private static IReadOnlyList<BrokerFailure> Failures(TopicState state, MoveEnd end, string? failedOn) => failedOn is null || end.Reason is not { } reason
+        ? state.Failures
+        : [.. state.Failures.Where(f => f.BrokerId != failedOn).TakeLast(MaxFailures - 1), new BrokerFailure(failedOn, reason, end.At)];
 
     /// <summary>Frees the topic of a holder that is overdue. Null when there is nothing to free.</summary>
     public static TopicState? Expire(TopicState state, DateTimeOffset now)
@@ -139,7 +160,7 @@ internal static class TopicGate
             return new Denial(ReasonCode.DeadCopy, string.Create(CultureInfo.InvariantCulture,
                 $"Broker {request.To} failed to let it go at {failure.At:u} ({failure.Reason}) and may hold a dead copy."));
         if (state.LoadedTwice && !request.Force)
-            return new Denial(ReasonCode.LoadedTwice, "It was loaded twice: its next unload may lose what was written between. Move it by hand, with force, in a quiet moment.");
+            return new Denial(ReasonCode.LoadedTwice, "It was loaded twice: its next unload may lose what was written between. Stop its producers, let its consumers empty the backlog, then move it by hand with force.");
         if (request.Force)
             return null;
         if (state.Pin is { } pin && pin != request.To)

@@ -21,11 +21,17 @@ public sealed record TopicState
     /// <summary>Set while an operator bound it to a broker.</summary>
     public string? Pin { get; init; }
 
+    /// <summary>When a move deleted it, or was about to, to create it again; null once it is known to exist.</summary>
+    public DateTimeOffset? DeletedAt { get; init; }
+
     /// <summary>The move that holds it.</summary>
     public Lease? Lease { get; init; }
 
     /// <summary>True when it was found loaded on two brokers: its next unload is the dangerous one.</summary>
     public bool LoadedTwice { get; init; }
+
+    /// <summary>The broker on which a repair loaded it, or was about to, to have it given away from there; null when none did since it was given away last.</summary>
+    public string? LoadedOn { get; init; }
 
     /// <summary>What went wrong, by broker; the newest of each.</summary>
     public IReadOnlyList<BrokerFailure> Failures { get; init; } = [];

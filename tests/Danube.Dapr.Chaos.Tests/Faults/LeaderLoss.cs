@@ -36,8 +36,12 @@ internal static class LeaderLoss
         Assert.Empty(stranded.Except(unloaded));
         await Poll.UntilAsync("every topic has an owner again", async () =>
         {
+            if ((await cluster.Simulator.TruthAsync()).Stranded is not [var first, ..])
+                return true;
             await cluster.Rebalancer.TryPostAsync("topics/repair");
-            return (await cluster.Simulator.TruthAsync()).Stranded.Count == 0;
+            // Refused while that runs; one whose repair failed is left out of it, and tried again alone.
+            await cluster.Rebalancer.TryPostAsync($"topics{first}/repair");
+            return false;
         }, pauseMs: 1000);
         await Poll.UntilAsync("moves go on", () => cluster.Rebalancer.TryPostAsync("circuit/close"));
         await OperatorDrain.ActivateAsync(cluster, source);

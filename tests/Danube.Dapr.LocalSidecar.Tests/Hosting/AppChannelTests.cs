@@ -7,6 +7,25 @@ namespace Danube.Dapr.LocalSidecar.Tests.Hosting;
 
 public sealed class AppChannelTests
 {
+    [Fact]
+    public async Task Send_AppTakesNoConnection_CountsAsNotThere()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start(0);
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        // Two that are never taken: the system has room for one, and no answer for the next.
+        var waiting = Enumerable.Range(0, 2).Select(static _ => new TcpClient()).ToList();
+        var connections = waiting.Select(w => w.ConnectAsync(IPAddress.Loopback, port)).ToList();
+        await connections[0];
+        using var channel = new AppChannel(new AppOptions { AppId = "a", AppPort = port, DaprHttpPort = 1, DaprGrpcPort = 2 }, null);
+        using var request = channel.Request(HttpMethod.Get, "/", Danube.Dapr.LocalSidecar.Tracing.TraceContext.None);
+
+        var e = await Assert.ThrowsAsync<HttpRequestException>(() => channel.SendAsync(request, default));
+
+        Assert.True(AppChannel.WasRefused(e), e.ToString());
+        waiting.ForEach(static w => w.Dispose());
+    }
+
     /// <summary>A sidecar that stops at the moment its app went away ends in order, not with the refused connection.</summary>
     [Fact]
     public async Task Accepts_OfAClosedPortWhileStopping_IsFalseOrCancelled()

@@ -31,8 +31,7 @@ internal sealed class Ledger : IAsyncDisposable
     public Ledger(HttpClient http, int grpcPort)
     {
         _http = http;
-        // By default the pauses between two tries to connect grow with each kill, until the sidecar is long back when it is tried again.
-        _channel = GrpcChannel.ForAddress($"http://127.0.0.1:{grpcPort}", new GrpcChannelOptions { InitialReconnectBackoff = TimeSpan.FromMilliseconds(100), MaxReconnectBackoff = TimeSpan.FromMilliseconds(500) });
+        _channel = GrpcChannel.ForAddress($"http://127.0.0.1:{grpcPort}");
         _hub = new TaskHubSidecarService.TaskHubSidecarServiceClient(_channel);
     }
 
@@ -75,7 +74,8 @@ internal sealed class Ledger : IAsyncDisposable
     {
         foreach (var id in Started.Keys)
         {
-            var found = await _hub.GetInstanceAsync(new GetInstanceRequest { InstanceId = id, GetInputsAndOutputs = true }, new CallOptions(deadline: DateTime.UtcNow.AddSeconds(60)).WithWaitForReady());
+            // A client that met the last death pauses before it connects again, however long the next sidecar is there.
+            var found = await _hub.GetInstanceAsync(new GetInstanceRequest { InstanceId = id, GetInputsAndOutputs = true }, new CallOptions(deadline: DateTime.UtcNow.AddSeconds(120)).WithWaitForReady());
             Assert.True(found.Exists, $"{id} is gone");
             Assert.Equal((OrchestrationStatus.Completed, Output), (found.WorkflowState.WorkflowStatus, found.WorkflowState.Output));
         }

@@ -14,12 +14,23 @@ internal sealed class FaultyStore(TimeProvider time) : IStateStore
     /// <summary>Writes with these numbers fail: true with the write done nevertheless.</summary>
     public Dictionary<int, bool> Fail { get; } = [];
 
+    /// <summary>As many reads fail.</summary>
+    public int FailingReads { get; set; }
+
+    /// <summary>What a write waits for before it is done.</summary>
+    public Func<IReadOnlyList<StateOperation>, Task> BeforeWrite { get; set; } = static _ => Task.CompletedTask;
+
     /// <summary>The most operations of one write.</summary>
     public int LargestWrite { get; private set; }
 
     public int Writes => Volatile.Read(ref _writes);
 
-    public Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken) => _inner.GetAsync(key, cancellationToken);
+    public Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken)
+    {
+        if (FailingReads == 0) return _inner.GetAsync(key, cancellationToken);
+        FailingReads--;
+        throw new IOException("the store failed");
+    }
 
     public Task<IReadOnlyList<StateEntry>> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
 
@@ -27,6 +38,7 @@ internal sealed class FaultyStore(TimeProvider time) : IStateStore
     {
         Assert.True(operations.Select(static o => o.Key).Distinct().Count() == operations.Count, "etcd refuses a transaction that names a key twice");
         LargestWrite = Math.Max(LargestWrite, operations.Count);
+        await BeforeWrite(operations);
         var number = Interlocked.Increment(ref _writes);
         if (number > DieAfter) throw new IOException("the process died");
         if (Fail.TryGetValue(number, out var done))
@@ -42,6 +54,7 @@ internal sealed class FaultyStore(TimeProvider time) : IStateStore
     public void Revive()
     {
         DieAfter = null;
+        BeforeWrite = static _ => Task.CompletedTask;
         Fail.Clear();
         Volatile.Write(ref _writes, 0);
     }

@@ -69,6 +69,96 @@ public sealed class WorkflowRecoveryTests
     }
 
     [Fact]
+    public async Task StoreFailure_AtTheReadForAnActivitysAnswer_AsksForItAgain()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await using var host = await EngineHost.StartAsync(store, options: new WorkflowEngineOptions { RetryDelay = TimeSpan.FromMilliseconds(20), CacheInstances = 0 });
+        var answer = new TaskCompletionSource();
+        var worker = await host.WorkerAsync(activities: async r =>
+        {
+            await answer.Task;
+            return new ActivityResponse { Result = r.Input + "!" };
+        });
+        await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Hello", Input = "x" });
+        await Eventually.TrueAsync(() => worker.ActivityRequests.Any() && host.Engine.CachedInstances == 0, "the instance waits in the store alone");
+
+        store.FailingReads = 2;
+        answer.SetResult();
+        await Eventually.TrueAsync(() => store.FailingReads == 0, "the store was read");
+
+        Assert.Equal("x!", (await host.CompletionAsync("a")).Output);
+        Assert.Contains("the store failed", worker.Errors.Single().Status.Detail, StringComparison.Ordinal);
+    }
+
+    /// <summary>Its end is stored while the message that starts a child is not: the next process gives it.</summary>
+    [Fact]
+    public async Task Crash_OfOneThatEndedBeforeItsMessagesArrived_DeliversThem()
+    {
+        var store = new FaultyStore(TimeProvider.System) { BeforeWrite = static o => Never(o, "kid||inbox") };
+        await using (var first = await EngineHost.StartAsync(store, options: Impatient))
+        {
+            await first.WorkerAsync(Forgetful);
+            await first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Forget" });
+            await first.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "a", Name = "go" });
+            Assert.Equal("forgot", (await first.CompletionAsync("a")).Output);
+        }
+        store.Revive();
+
+        await using var second = await EngineHost.StartAsync(store, options: Impatient);
+        await second.WorkerAsync(Forgetful);
+
+        Assert.Equal("done kid", (await second.CompletionAsync("kid")).Output);
+    }
+
+    /// <summary>What an earlier turn had to tell has arrived, the end that the parent waits for has not.</summary>
+    [Fact]
+    public async Task Crash_BetweenTheMessagesOfTwoTurns_DeliversTheSecondsToo()
+    {
+        var kid = new TaskCompletionSource();
+        var (ended, tried) = (false, false);
+        var store = new FaultyStore(TimeProvider.System)
+        {
+            BeforeWrite = async o =>
+            {
+                if (Writes(o, "kid||inbox")) await kid.Task;
+                tried |= ended && Writes(o, "||p||inbox");
+                if (ended) await Never(o, "||p||inbox");
+            },
+        };
+        await using (var first = await EngineHost.StartAsync(store, options: Impatient))
+        {
+            await first.WorkerAsync(Forgetful);
+            await first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "p", Name = "Parent", Input = "Forget" });
+            await Eventually.TrueAsync(async () => (await first.StateAsync("p-child"))?.WorkflowStatus == OrchestrationStatus.Running, "the child runs");
+            ended = true;
+            await first.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "p-child", Name = "go" });
+            Assert.Equal("forgot", (await first.CompletionAsync("p-child")).Output);
+            kid.SetResult();
+            Assert.Equal("done kid", (await first.CompletionAsync("kid")).Output);
+            await Eventually.TrueAsync(() => tried, "the parent is about to be told");
+        }
+        store.Revive();
+
+        await using var second = await EngineHost.StartAsync(store, options: Impatient);
+        await second.WorkerAsync(Forgetful);
+
+        Assert.Equal("child: forgot", (await second.CompletionAsync("p")).Output);
+    }
+
+    // Starts a child, does not wait for it, and ends when it is told.
+    private static readonly Dictionary<string, Func<WorkflowRequest, WorkflowResponse>> Forgetful = new(Scripts.Workflows)
+    {
+        ["Forget"] = static r => r.Raised("go") is not null ? Scripts.Complete(1, "forgot")
+            : r.PastEvents.Count == 0 ? Scripts.Answer(new WorkflowAction { CreateChildWorkflow = new CreateChildWorkflowAction { Name = "NoTasks", Input = "kid", InstanceId = "kid" } })
+            : Scripts.Answer(),
+    };
+
+    // The process dies before the row is written.
+    private static Task Never(IReadOnlyList<StateOperation> operations, string row) => Writes(operations, row) ? Task.Delay(Timeout.Infinite) : Task.CompletedTask;
+
+    private static bool Writes(IReadOnlyList<StateOperation> operations, string row) => operations.Any(o => o.Key.Contains(row, StringComparison.Ordinal) && o.Value is not null);
+
+    [Fact]
     public async Task Restart_KeepsTimersAndScheduledStarts()
     {
         var time = new FakeTimeProvider();

@@ -233,7 +233,13 @@ internal sealed class MemoryState : IActorStateManager
 
     public Task<bool> TryAddStateAsync<T>(string stateName, T value, TimeSpan ttl, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
-    public Task<bool> TryRemoveStateAsync(string stateName, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public async Task<bool> TryRemoveStateAsync(string stateName, CancellationToken cancellationToken = default)
+    {
+        var found = (await TryGetStateAsync<JsonElement>(stateName, cancellationToken)).HasValue;
+        if (found)
+            await RemoveStateAsync(stateName, cancellationToken);
+        return found;
+    }
 
     public Task<bool> ContainsStateAsync(string stateName, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 

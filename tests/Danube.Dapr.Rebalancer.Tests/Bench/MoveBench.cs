@@ -247,22 +247,29 @@ internal sealed class MoveBench : IAsyncDisposable
         };
     }
 
+    /// <summary>Runs before ranking answers; null for nothing.</summary>
+    public Func<CancellationToken, Task>? BeforeRanking { get; set; }
+
     /// <summary>Since when topics without owner are without; null for a minute.</summary>
     public DateTimeOffset? UnownedSince { get; set; }
 
     /// <summary>Topics without owner, as ranking would name them.</summary>
-    private IReadOnlyList<UnownedTopic> Unowned() =>
+    public IReadOnlyList<UnownedTopic> Unowned() =>
         [.. Cluster.Truth().Topics.Where(t => t.AssignedTo.Count == 0).Select(t => new UnownedTopic(t.Name, UnownedSince ?? Time.GetUtcNow().AddMinutes(-1), null, t.Reliable))];
 
     private sealed class SnapshotHandler(MoveBench bench) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            Task.FromResult(new HttpResponseMessage(HttpStatusCode.OK)
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (bench.BeforeRanking is { } before)
+                await before(cancellationToken);
+            return new HttpResponseMessage(HttpStatusCode.OK)
             {
                 Content = request.RequestUri!.AbsolutePath == "/unowned"
                     ? JsonContent.Create<IReadOnlyList<UnownedTopic>>(bench.Unowned(), options: ContractsJson.Wire)
                     : JsonContent.Create(bench.Snapshot(), options: ContractsJson.Wire),
-            });
+            };
+        }
     }
 }
 

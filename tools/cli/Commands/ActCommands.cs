@@ -51,15 +51,18 @@ internal static class ActCommands
     public static Command TopicRepair()
     {
         var topic = new Argument<string?>("topic") { Description = "Full name, /namespace/topic; or --all.", Arity = ArgumentArity.ZeroOrOne };
-        var all = new Option<bool>("--all") { Description = "Every topic that nobody owns, one after the other; stops at the first surprise." };
+        var all = new Option<bool>("--all") { Description = "Every topic that nobody owns, one after the other; stops at the first surprise. What cannot be repaired, or failed before, is left out and named." };
+        var force = new Option<bool>("--force") { Description = "Also topics that are without owner for so short that Danube may be giving them one. Needs --reason." };
         var (dryRun, reason, key) = (SteerCommands.DryRunOption(), SteerCommands.ReasonOption(), SteerCommands.KeyOption());
         var command = SteerCommands.Command("repair", "Give topics that nobody owns an owner again.",
             (c, p, ct) => c.SendAsync<CommandResponse>(HttpMethod.Post, DaprNames.Apps.Rebalancer,
                 p.GetValue(topic) is { } name ? ReadCommands.TopicPath(name) + "/repair" : "/topics/repair",
-                new RepairRequest(p.GetValue(dryRun), p.GetValue(reason)), p.GetValue(key), ct),
-            topic, all, dryRun, reason, key);
+                new RepairRequest(p.GetValue(dryRun), p.GetValue(reason), p.GetValue(force)), p.GetValue(key), ct),
+            topic, all, force, dryRun, reason, key);
         command.Validators.Add(result =>
         {
+            if (result.GetValue(force) && string.IsNullOrWhiteSpace(result.GetValue(reason)))
+                result.AddError("--force needs --reason, for the record.");
             if (result.GetValue(all) == (result.GetValue(topic) is not null))
                 result.AddError("Name one topic, or give --all.");
         });

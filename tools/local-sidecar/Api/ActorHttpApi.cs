@@ -12,16 +12,16 @@ internal sealed class ActorHttpApi(Sidecar sidecar, ActorApi actors)
     public Task HandleAsync(HttpCall call, IEnumerable<KeyValuePair<string, string>> callerHeaders)
     {
         var actor = new ActorAddress(call.Part(2), call.Part(3));
-        return (call.Method, call.Parts[4..]) switch
+        return (call.Method, call.Parts) switch
         {
-            ("PUT" or "POST" or "GET" or "DELETE", ["method", _]) => InvokeAsync(call, actor, callerHeaders),
-            ("GET", ["state", _]) => GetStateAsync(call, actor),
-            ("PUT" or "POST", ["state"]) => SaveStateAsync(call, actor),
-            ("PUT" or "POST", ["reminders", _]) => RegisterReminderAsync(call, actor),
-            ("GET", ["reminders", _]) => GetReminderAsync(call, actor),
-            ("DELETE", ["reminders", _]) => UnregisterReminderAsync(call, actor),
-            ("PUT" or "POST", ["timers", _]) => RegisterTimerAsync(call, actor),
-            ("DELETE", ["timers", _]) => UnregisterTimer(call, actor),
+            ("PUT" or "POST" or "GET" or "DELETE", [_, _, _, _, "method", _]) => InvokeAsync(call, actor, callerHeaders),
+            ("GET", [_, _, _, _, "state", _]) => GetStateAsync(call, actor),
+            ("PUT" or "POST", [_, _, _, _, "state"]) => SaveStateAsync(call, actor),
+            ("PUT" or "POST", [_, _, _, _, "reminders", _]) => RegisterReminderAsync(call, actor),
+            ("GET", [_, _, _, _, "reminders", _]) => GetReminderAsync(call, actor),
+            ("DELETE", [_, _, _, _, "reminders", _]) => UnregisterReminderAsync(call, actor),
+            ("PUT" or "POST", [_, _, _, _, "timers", _]) => RegisterTimerAsync(call, actor),
+            ("DELETE", [_, _, _, _, "timers", _]) => UnregisterTimer(call, actor),
             _ => throw DaprError.UnknownPath(),
         };
     }

@@ -16,7 +16,7 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
     public async Task HandleAsync(HttpContext http, RequestDelegate next)
     {
         var app = sidecar.FromPort(http.Connection.LocalPort);
-        var (parts, path) = Split(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        var parts = Split(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
         var isHealth = parts is ["v1.0", "healthz"] or ["v1.0", "healthz", "outbound"] && http.Request.Method == "GET";
         if (settings.ApiToken is not null && !isHealth && !ApiGuard.IsAllowed(settings.ApiToken, http.Request.Headers["dapr-api-token"]))
         {
@@ -29,7 +29,7 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
             await HealthAsync(new HttpCall(http, app, parts, default, settings.MaxBodyBytes));
             return;
         }
-        using var span = app.Tracer.Start(SpanName(parts), TraceContext.Parse(http.Request.Headers["traceparent"], http.Request.Headers["tracestate"]));
+        using var span = app.Tracer.Start(parts, SpanName, TraceContext.Parse(http.Request.Headers["traceparent"], http.Request.Headers["tracestate"]));
         if (parts is ["v1.0" or "v1.0-alpha1" or "v1.0-beta1", "workflows", ..])
         {
             if (span.Context.IsValid)
@@ -38,7 +38,7 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
                 // What is started here is part of this call.
                 http.Request.Headers.TraceParent = span.Context.TraceParent;
             }
-            http.Request.Path = path;
+            http.Request.Path = Joined(parts);
             await next(http);
             return;
         }
@@ -47,7 +47,7 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
         {
             // An invoked app may set the header itself.
             if (span.Context.IsValid && !IsInvoke(parts)) http.Response.Headers["Traceparent"] = span.Context.TraceParent;
-            await RouteAsync(call, path);
+            await RouteAsync(call);
         }
         catch (DaprError e)
         {
@@ -65,14 +65,15 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
         }
     }
 
-    private Task RouteAsync(HttpCall call, string path) => call.Parts switch
+    // Without slices of what no arm uses: each of them is a copy.
+    private Task RouteAsync(HttpCall call) => call.Parts switch
     {
-        ["v1.0", "state", .. { Length: > 0 }] => StateHttpApi.HandleAsync(call),
+        ["v1.0", "state", _, ..] => StateHttpApi.HandleAsync(call),
         ["v1.0-alpha1", "state", _, "query"] when call.IsWrite => throw StateApi.QueryUnsupported(StateApi.Store(call.App, call.Part(2))),
         ["v1.0" or "v1.0-alpha1", "publish", "bulk", _, _, ..] when call.IsWrite => PublishHttpApi.BulkAsync(call, sidecar.Time),
         ["v1.0", "publish", _, _, ..] when call.IsWrite => PublishHttpApi.PublishAsync(call, sidecar.Time),
         ["v1.0", "invoke", _, "method", .. var rest] => invoke.InvokeAsync(call.Http, call.App, call.Part(2), InvokeApi.Clean("/" + string.Join('/', rest)), call.Span),
-        ["v1.0", "actors", _, _, .. { Length: > 0 }] => actors.HandleAsync(call, CallerHeaders(call)),
+        ["v1.0", "actors", _, _, _, ..] => actors.HandleAsync(call, CallerHeaders(call)),
         ["v1.0", "metadata"] when call.Method == "GET" => call.JsonAsync(json => metadata.ToJson(call.App, json)),
         ["v1.0", "metadata", _] when call.Method == "PUT" => SetMetadataAsync(call),
         ["v1.0", "shutdown"] when call.Method == "POST" => Shutdown(call),
@@ -81,15 +82,15 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
         ["v1.0" or "v1.0-alpha1", "configuration", _, ..] when call.Method == "GET" => throw Unconfigured.Configuration(),
         ["v1.0-alpha1", "crypto", _, "encrypt" or "decrypt"] when call.Method == "PUT" => throw Unconfigured.Cryptography(),
         ["v1.0-alpha1", "lock" or "unlock", _] when call.Method == "POST" => throw Unconfigured.Lock(),
-        _ => Elsewhere(call, path),
+        _ => Elsewhere(call),
     };
 
     // A path that is none of ours is an invocation when a header names the app.
-    private Task Elsewhere(HttpCall call, string path)
+    private Task Elsewhere(HttpCall call)
     {
         var appId = call.Http.Request.Headers["dapr-app-id"].ToString();
         if (appId.Length == 0 && call.Http.Request.Headers.Authorization.ToString() is ['B', 'a', 's', 'i', 'c', ' ', .. var encoded]) appId = FromBasic(encoded);
-        return appId.Length == 0 ? throw DaprError.UnknownPath() : invoke.InvokeAsync(call.Http, call.App, appId, InvokeApi.Clean(path), call.Span);
+        return appId.Length == 0 ? throw DaprError.UnknownPath() : invoke.InvokeAsync(call.Http, call.App, appId, InvokeApi.Clean(Joined(call.Parts)), call.Span);
     }
 
     private static string FromBasic(string encoded)
@@ -136,14 +137,15 @@ internal sealed class HttpApi(Sidecar sidecar, ActorHttpApi actors, InvokeApi in
 
     private static string SpanName(string[] parts) => "/" + string.Join('/', parts.Length > 4 ? parts[..4] : parts);
 
+    private static string Joined(string[] parts) => "/" + string.Join('/', parts);
+
     // The path without its query, double slashes made one and the last one cut, as daprd cleans it.
-    private static (string[] Parts, string Path) Split(string target)
+    private static string[] Split(string target)
     {
         if (!target.StartsWith('/') && Uri.TryCreate(target, UriKind.Absolute, out var uri)) target = uri.AbsolutePath;
         var query = target.IndexOf('?', StringComparison.Ordinal);
         if (query >= 0) target = target[..query];
-        var parts = target.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        return (parts, "/" + string.Join('/', parts));
+        return target.Split('/', StringSplitOptions.RemoveEmptyEntries);
     }
 }
 

@@ -43,6 +43,8 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         // With a policy the body may have to be sent again.
         var buffered = policy is not null && body is not null ? await body.ReadAsByteArrayAsync(http.RequestAborted) : null;
         string url = "";
+        // The answer of the last try, which is the caller's when no better one follows.
+        HttpResponseMessage? refused = null;
 
         HttpRequestMessage Compose(AppChannel channel, TraceContext trace)
         {
@@ -54,6 +56,8 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
 
         async ValueTask<HttpResponseMessage> Once(CancellationToken token)
         {
+            refused?.Dispose();
+            refused = null;
             if (target is null) return Checked(await ElsewhereAsync(appId, id, space, caller, channel => Compose(channel, span.Context), token));
             var instance = target.Next() ?? throw Failed(appId, "no app channel: the app has no port");
             var channel = instance.Channel!;
@@ -74,9 +78,9 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         }
 
         HttpResponseMessage Checked(HttpResponseMessage response) =>
-            policy is null || response.StatusCode < System.Net.HttpStatusCode.InternalServerError ? response : throw new AnsweredException(response);
+            policy is null || response.StatusCode < System.Net.HttpStatusCode.InternalServerError ? response : throw new AnsweredException(refused = response);
 
-        HttpResponseMessage answer;
+        HttpResponseMessage? answer = null;
         try
         {
             answer = policy is null ? await Once(http.RequestAborted) : await policy.RunAsync(Once, http.RequestAborted);
@@ -93,6 +97,11 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
                 throw Failed(appId, $"{GoVerb(verb)} \"{url}\": stream too large");
             }
             throw Failed(appId, e is NeighbourException ? e.Message : $"{GoVerb(verb)} \"{url}\": {e.Message}");
+        }
+        finally
+        {
+            // For example when the circuit breaker, or a time-out, followed.
+            if (refused != answer) refused?.Dispose();
         }
         using (answer) await CopyBackAsync(http, answer, span.Context);
     }

@@ -39,7 +39,7 @@ internal static class StateApi
         var full = Key(app, store, key);
         try
         {
-            return await RunAsync(app, store, token => store.Store.GetAsync(full, token), cancellationToken);
+            return app.Components.OutboundPolicy(store.Name) is { } policy ? await UnderAsync(policy, store, full, cancellationToken) : await store.Store.GetAsync(full, cancellationToken);
         }
         catch (Exception e) when (IsFailure(e, cancellationToken))
         {
@@ -73,11 +73,8 @@ internal static class StateApi
         try
         {
             var operations = items.Select(i => Operation(app, store, i)).ToList();
-            await RunAsync(app, store, async token =>
-            {
-                await store.Store.ApplyAsync(operations, token);
-                return true;
-            }, cancellationToken);
+            if (app.Components.OutboundPolicy(store.Name) is { } policy) await UnderAsync(policy, store, operations, cancellationToken);
+            else await store.Store.ApplyAsync(operations, cancellationToken);
         }
         catch (TooManyOperationsException e)
         {
@@ -105,21 +102,24 @@ internal static class StateApi
         store.ShowsExpiry && entry.ExpiresAt is { } at ? at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : null;
 
     /// <summary>The time to live that an item asks for; null for none.</summary>
-    /// <exception cref="FormatException">The text is no number.</exception>
+    /// <exception cref="FormatException">The text is no number, or one that the store does not take.</exception>
     public static TimeSpan? TimeToLive(StateComponent store, IReadOnlyDictionary<string, string> metadata)
     {
         if (!metadata.TryGetValue("ttlInSeconds", out var text) || text.Length == 0) return null;
         if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds))
-            throw new FormatException($"{NoNumber(store)}: parsing \"{text}\": invalid syntax");
-        return seconds > 0 ? TimeSpan.FromSeconds(seconds) : null;
+            throw new FormatException($"{Complaint(store)}{(store.Resource.Type == "state.in-memory" ? "strconv.Atoi" : "strconv.ParseInt")}: parsing \"{text}\": invalid syntax");
+        // Each of daprd's stores has limits of its own.
+        var (least, most) = store.Resource.Type switch { "state.in-memory" => (long.MinValue, long.MaxValue), "state.etcd" => (-1, long.MaxValue), _ => (-1, int.MaxValue) };
+        if (seconds < least || seconds > most) throw new FormatException(Complaint(store) + "must be -1 or greater");
+        return seconds > 0 ? TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerSecond)) : null;
     }
 
-    // Each of daprd's stores has words of its own.
-    private static string NoNumber(StateComponent store) => store.Resource.Type switch
+    // And words of its own.
+    private static string Complaint(StateComponent store) => store.Resource.Type switch
     {
-        "state.in-memory" => "strconv.Atoi",
-        "state.etcd" => "incorrect value for metadata 'ttlInSeconds': strconv.ParseInt",
-        _ => "error parsing TTL: incorrect value for metadata 'ttlInSeconds': strconv.ParseInt",
+        "state.in-memory" => "",
+        "state.etcd" => "incorrect value for metadata 'ttlInSeconds': ",
+        _ => "error parsing TTL: incorrect value for metadata 'ttlInSeconds': ",
     };
 
     // Each item stands for itself: one that fails does not undo the others.
@@ -130,43 +130,48 @@ internal static class StateApi
             if (item.Key.Length == 0) throw new DaprError("ERR_STATE_SAVE", 400, StatusCode.InvalidArgument, "state key cannot be empty");
             Key(app, store, item.Key);
         }
-        var results = await Task.WhenAll(items.Select(async item =>
-        {
-            try
-            {
-                await RunAsync(app, store, async token =>
-                {
-                    await store.Store.ApplyAsync([Operation(app, store, item)], token);
-                    return true;
-                }, cancellationToken);
-                return null;
-            }
-            catch (Exception e) when (IsFailure(e, cancellationToken))
-            {
-                return e;
-            }
-        }));
+        if (items.Count == 1) return await ApplyAsync(app, store, items[0], cancellationToken);
+        var results = await Task.WhenAll(items.Select(item => ApplyAsync(app, store, item, cancellationToken)));
         return results.FirstOrDefault(static e => e is not null and not ETagMismatchException) ?? results.FirstOrDefault(static e => e is not null);
     }
+
+    private static async Task<Exception?> ApplyAsync(AppInstance app, StateComponent store, StateWrite item, CancellationToken cancellationToken)
+    {
+        try
+        {
+            StateOperation[] operation = [Operation(app, store, item)];
+            if (app.Components.OutboundPolicy(store.Name) is { } policy) await UnderAsync(policy, store, operation, cancellationToken);
+            else await store.Store.ApplyAsync(operation, cancellationToken);
+            return null;
+        }
+        catch (Exception e) when (IsFailure(e, cancellationToken))
+        {
+            return e;
+        }
+    }
+
+    private static Task<bool> UnderAsync(Policy policy, StateComponent store, IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken) => UnderAsync(policy, async token =>
+    {
+        await store.Store.ApplyAsync(operations, token);
+        return true;
+    }, cancellationToken);
 
     private static StateOperation Operation(AppInstance app, StateComponent store, StateWrite item) =>
         new(Key(app, store, item.Key), item.Value, string.IsNullOrEmpty(item.ETag) ? null : item.ETag, item is { FirstWrite: true, Value: not null, ETag: null }, TimeToLive(store, item.Metadata));
 
-    private static Task<T> RunAsync<T>(AppInstance app, StateComponent store, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    private static Task<StateEntry?> UnderAsync(Policy policy, StateComponent store, string key, CancellationToken cancellationToken) => UnderAsync(policy, token => store.Store.GetAsync(key, token), cancellationToken);
+
+    private static Task<T> UnderAsync<T>(Policy policy, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken) => policy.RunAsync(async token =>
     {
-        var policy = app.Components.OutboundPolicy(store.Name);
-        return policy is null ? call(cancellationToken) : policy.RunAsync(async token =>
+        try
         {
-            try
-            {
-                return await call(token);
-            }
-            catch (Exception e) when (IsFailure(e, token) && e is not (ETagMismatchException or TooManyOperationsException or FormatException))
-            {
-                throw new CallFailedException(e.Message, null, e);
-            }
-        }, cancellationToken).AsTask();
-    }
+            return await call(token);
+        }
+        catch (Exception e) when (IsFailure(e, token) && e is not (ETagMismatchException or TooManyOperationsException))
+        {
+            throw new CallFailedException(e.Message, null, e);
+        }
+    }, cancellationToken).AsTask();
 
     private static bool IsFailure(Exception e, CancellationToken cancellationToken) =>
         e is not DaprError && !(e is OperationCanceledException && cancellationToken.IsCancellationRequested);

@@ -9,13 +9,13 @@ internal static class StateHttpApi
 {
     private static readonly IReadOnlyDictionary<string, string> None = new Dictionary<string, string>();
 
-    public static Task HandleAsync(HttpCall call) => (call.Method, call.Parts[2..]) switch
+    public static Task HandleAsync(HttpCall call) => (call.Method, call.Parts) switch
     {
-        ("POST" or "PUT", [_]) => SaveAsync(call),
-        ("POST" or "PUT", [_, "bulk"]) => GetBulkAsync(call),
-        ("POST" or "PUT", [_, "transaction"]) => TransactAsync(call),
-        ("GET", [_, _]) => GetAsync(call),
-        ("DELETE", [_, _]) => DeleteAsync(call),
+        ("POST" or "PUT", [_, _, _]) => SaveAsync(call),
+        ("POST" or "PUT", [_, _, _, "bulk"]) => GetBulkAsync(call),
+        ("POST" or "PUT", [_, _, _, "transaction"]) => TransactAsync(call),
+        ("GET", [_, _, _, _]) => GetAsync(call),
+        ("DELETE", [_, _, _, _]) => DeleteAsync(call),
         _ => throw DaprError.UnknownPath(),
     };
 

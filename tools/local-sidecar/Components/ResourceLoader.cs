@@ -22,7 +22,7 @@ internal static partial class ResourceLoader
                     switch (document.RequiredText("kind"))
                     {
                         case "Component": components.Add(Component(document)); break;
-                        case "Resiliency": resiliencies.Add(ResiliencyReader.Read(document)); break;
+                        case "Resiliency": resiliencies.Add(ResiliencyReader.Read(document, logger)); break;
                         case "Subscription": subscriptions.Add(Subscription(document)); break;
                         case var kind: Ignored(logger, file, kind); break;
                     }

@@ -35,7 +35,7 @@ internal sealed class StateComponent(ComponentResource resource, IStateStore sto
     };
 
     /// <exception cref="ResourceException">The component's type, version or metadata cannot be used.</exception>
-    public static StateComponent Create(ComponentResource resource, TimeProvider time)
+    public static StateComponent Create(ComponentResource resource, TimeProvider time, ILogger logger)
     {
         var isActorStore = Boolean(resource, "actorStateStore") ?? false;
         var keyPrefix = Value(resource, "keyPrefix") is { Length: > 0 } prefix ? prefix : "appid";
@@ -49,7 +49,7 @@ internal sealed class StateComponent(ComponentResource resource, IStateStore sto
             case "state.in-memory":
                 return new StateComponent(resource, new InMemoryStateStore(time), keyPrefix, isActorStore, showsExpiry: true, Has("ETAG", "TRANSACTIONAL", "TTL", "DELETE_WITH_PREFIX", "KEYS_LIKE"));
             case "state.sqlite":
-                var sqlite = SqliteOptionsOf(resource);
+                var sqlite = SqliteOptionsOf(resource, logger);
                 return new StateComponent(resource, Sqlite(resource, sqlite, time), keyPrefix, isActorStore, showsExpiry: true, Has("ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"))
                 {
                     SharedAs = IsInMemory(sqlite) ? null : $"sqlite:{Path.GetFullPath(SqliteOptions.PathOf(sqlite.ConnectionString))}:{sqlite.TableName}",
@@ -65,13 +65,14 @@ internal sealed class StateComponent(ComponentResource resource, IStateStore sto
         }
     }
 
-    private static SqliteOptions SqliteOptionsOf(ComponentResource resource)
+    private static SqliteOptions SqliteOptionsOf(ComponentResource resource, ILogger logger)
     {
         var connectionString = Required(resource, "connectionString");
         var table = Value(resource, "tableName") is { Length: > 0 } name ? name : "state";
         if (!table.All(static c => char.IsAsciiLetterOrDigit(c) || c == '_') || char.IsAsciiDigit(table[0]))
             throw Wrong(resource, "tableName", $"'{table}' is not a name of letters, digits and underscores");
-        _ = Duration(resource, "timeout");
+        if (Duration(resource, "timeout") is not null)
+            Notices.HasNoEffect(logger, resource.Metadata["timeout"].Fields.File, "spec.metadata.timeout", "a call waits for the file as long as busyTimeout says, and for the disk");
         var cleanup = Duration(resource, "cleanupInterval");
         return new SqliteOptions(connectionString, table, Duration(resource, "busyTimeout"), Boolean(resource, "disableWAL") ?? false, cleanup > TimeSpan.Zero ? cleanup : null);
     }

@@ -104,5 +104,6 @@ internal sealed class YamlFields(string file, string path, YamlMappingNode node)
 
     private YamlNode? Find(string field) => node.Children.TryGetValue(new YamlScalarNode(field), out var value) ? value : null;
 
-    private string At(string field) => Path.Length == 0 ? field : Path + "." + field;
+    /// <summary>A field's place in the file.</summary>
+    public string At(string field) => Path.Length == 0 ? field : Path + "." + field;
 }

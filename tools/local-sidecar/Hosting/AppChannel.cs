@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Danube.Dapr.LocalSidecar.CommandLine;
@@ -10,6 +9,7 @@ namespace Danube.Dapr.LocalSidecar.Hosting;
 /// <summary>HTTP/1.1 to one instance of an app, or to another sidecar that has it. An app that speaks gRPC gets what is sent here as <c>OnInvoke</c>.</summary>
 internal sealed class AppChannel : IDisposable
 {
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
     private readonly HttpMessageInvoker _client;
@@ -32,8 +32,8 @@ internal sealed class AppChannel : IDisposable
         _client = new HttpMessageInvoker(new SocketsHttpHandler
         {
             AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None,
-            ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
-            ConnectTimeout = TimeSpan.FromSeconds(5), PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+            ActivityHeadersPropagator = null,
+            ConnectTimeout = ConnectTimeout, PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
             // Only another sidecar is asked, and it says so in any case: a body that went too early is lost.
             Expect100ContinueTimeout = TimeSpan.FromSeconds(30),
         });
@@ -67,15 +67,19 @@ internal sealed class AppChannel : IDisposable
         if (Grpc is not null) return await GrpcInvocation.SendAsync(Grpc, request, cancellationToken);
         // What daprd calls itself; an invocation keeps its caller's.
         if (!request.Headers.NonValidated.Contains("User-Agent")) request.Headers.TryAddWithoutValidation("User-Agent", "Go-http-client/1.1");
-        if (_concurrency is null) return await _client.SendAsync(request, cancellationToken);
-        await _concurrency.WaitAsync(cancellationToken);
+        if (_concurrency is not null) await _concurrency.WaitAsync(cancellationToken);
         try
         {
             return await _client.SendAsync(request, cancellationToken);
         }
+        catch (OperationCanceledException e) when (e.InnerException is TimeoutException && !cancellationToken.IsCancellationRequested)
+        {
+            // Nobody gave up: no connection was taken within its time.
+            throw new HttpRequestException(HttpRequestError.ConnectionError, $"no connection to {BaseAddress} within {ConnectTimeout.TotalSeconds} s", e);
+        }
         finally
         {
-            _concurrency.Release();
+            _concurrency?.Release();
         }
     }
 

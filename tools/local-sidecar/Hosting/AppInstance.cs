@@ -65,6 +65,12 @@ internal sealed class AppComponents(
     ConfigurationResource configuration,
     TimeProvider time)
 {
+    // The levels of default policies, the most specific first.
+    private static readonly string[] ForApps = ["App", ""];
+    private static readonly string[] ForActors = ["Actor", ""];
+    private static readonly string[] ForDeliveries = ["PubsubComponentInbound", "ComponentInbound", "Component", ""];
+    private static readonly string[] ForStores = ["StatestoreComponentOutbound", "ComponentOutbound", "Component", ""];
+
     private readonly ConcurrentDictionary<(string Kind, string Name), Policy?> _policies = new();
 
     public IReadOnlyDictionary<string, StateComponent> StateStores { get; } = stateStores;
@@ -78,24 +84,23 @@ internal sealed class AppComponents(
 
     public StateComponent? ActorStore { get; } = stateStores.Values.FirstOrDefault(static s => s.IsActorStore);
 
-    public Policy? AppPolicy(string appId) => Find("app", appId, static r => r.Apps, ["App", ""]);
+    public Policy? AppPolicy(string appId) => Find("app", appId, static r => r.Apps, ForApps);
 
-    public Policy? ActorPolicy(string actorType) => Find("actor", actorType, static r => r.Actors, ["Actor", ""]);
+    public Policy? ActorPolicy(string actorType) => Find("actor", actorType, static r => r.Actors, ForActors);
 
     /// <summary>For deliveries of a pub/sub.</summary>
-    public Policy? InboundPolicy(string component) => Find("inbound", component, static r => r.ComponentsInbound, ["PubsubComponentInbound", "ComponentInbound", "Component", ""]);
+    public Policy? InboundPolicy(string component) => Find("inbound", component, static r => r.ComponentsInbound, ForDeliveries);
 
     /// <summary>For calls to a state store.</summary>
-    public Policy? OutboundPolicy(string component) => Find("outbound", component, static r => r.ComponentsOutbound, ["StatestoreComponentOutbound", "ComponentOutbound", "Component", ""]);
+    public Policy? OutboundPolicy(string component) => Find("outbound", component, static r => r.ComponentsOutbound, ForStores);
 
-    private Policy? Find(string kind, string name, Func<ResiliencyResource, IReadOnlyDictionary<string, PolicySet>> targets, string[] defaults)
+    private Policy? Find(string kind, string name, Func<ResiliencyResource, IReadOnlyDictionary<string, PolicySet>> targets, string[] defaults) =>
+        resiliencies.Count == 0 ? null : _policies.TryGetValue((kind, name), out var found) ? found : _policies.GetOrAdd((kind, name), Build(name, targets, defaults));
+
+    private Policy? Build(string name, Func<ResiliencyResource, IReadOnlyDictionary<string, PolicySet>> targets, string[] defaults)
     {
-        if (resiliencies.Count == 0) return null;
-        return _policies.GetOrAdd((kind, name), key =>
-        {
-            var set = resiliencies.Select(r => targets(r).GetValueOrDefault(key.Name)).FirstOrDefault(static s => s is not null)
-                ?? resiliencies.Select(r => r.Policies.Defaults(defaults)).FirstOrDefault(static s => s is not { Timeout: null, Retry: null, Breaker: null });
-            return set is null || set is { Timeout: null, Retry: null, Breaker: null } ? null : new Policy(set, time);
-        });
+        var set = resiliencies.Select(r => targets(r).GetValueOrDefault(name)).FirstOrDefault(static s => s is not null)
+            ?? resiliencies.Select(r => r.Policies.Defaults(defaults)).FirstOrDefault(static s => s is not { Timeout: null, Retry: null, Breaker: null });
+        return set is null || set is { Timeout: null, Retry: null, Breaker: null } ? null : new Policy(set, time);
     }
 }

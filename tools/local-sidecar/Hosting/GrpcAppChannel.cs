@@ -30,7 +30,7 @@ internal sealed class GrpcAppChannel : IDisposable
         Connection = new HttpMessageInvoker(new SocketsHttpHandler
         {
             AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None, EnableMultipleHttp2Connections = true,
-            ActivityHeadersPropagator = System.Diagnostics.DistributedContextPropagator.CreateNoOutputPropagator(),
+            ActivityHeadersPropagator = null,
             ConnectTimeout = TimeSpan.FromSeconds(5), PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
         });
         _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpClient = new HttpClient(new Through(Connection)), DisposeHttpClient = true, MaxReceiveMessageSize = null, MaxSendMessageSize = null, ThrowOperationCanceledOnCancellation = true });

@@ -183,10 +183,10 @@ internal sealed class Sidecar : IAsyncDisposable
             if (resource.Type == "pubsub.in-memory")
             {
                 if (resource.Version != "v1") throw resource.Spec.Wrong("version", $"'{resource.Version}' of {resource.Type} is not available; v1 is");
-                _brokers.Add((resource, new InMemoryBroker(resource.Name, _loggers.CreateLogger<InMemoryBroker>())));
+                _brokers.Add((resource, new InMemoryBroker(resource.Name, Time, _loggers.CreateLogger<InMemoryBroker>())));
                 return;
             }
-            _stores.Add(StateComponent.Create(resource, Time));
+            _stores.Add(StateComponent.Create(resource, Time, logger));
         }
         catch (ResourceException e) when (resource.IgnoreErrors)
         {

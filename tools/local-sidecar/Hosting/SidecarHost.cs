@@ -64,7 +64,7 @@ public sealed class SidecarHost : IAsyncDisposable
         try
         {
             var sidecar = web.Services.GetRequiredService<Sidecar>();
-            Map(web, options, () => router);
+            Map(web, options, () => workflows is not null, () => router);
             await web.StartAsync(cancellationToken);
             // Only now: a second process on the same ports must not touch the stores of the first.
             workflows = new WorkflowEngines(sidecar.Registry, web.Services.GetRequiredService<ILoggerFactory>(), sidecar.Configuration.Retention, sidecar.Members);
@@ -103,7 +103,7 @@ public sealed class SidecarHost : IAsyncDisposable
         await _web.DisposeAsync();
     }
 
-    private static void Map(WebApplication web, SidecarOptions options, Func<WorkflowRouter?> router)
+    private static void Map(WebApplication web, SidecarOptions options, Func<bool> hasWorkflows, Func<WorkflowRouter?> router)
     {
         var http = web.Services.GetRequiredService<HttpApi>();
         var httpPorts = options.Apps.Select(static a => a.DaprHttpPort).ToHashSet();
@@ -118,7 +118,10 @@ public sealed class SidecarHost : IAsyncDisposable
             if (options.ApiToken is null || (sent!.Length > 0 && ApiGuard.IsAllowed(options.ApiToken, sent))) return next(context);
             return ApiGuard.RefuseAsync(context.Response, StatusCode.Unauthenticated, sent!.Length == 0 ? "missing api token in request metadata" : "authentication error: api token mismatch");
         });
-        if (web.Services.GetRequiredService<Sidecar>() is { Members: not null } sidecar) web.Use(next => context => RouteWorkflowAsync(context, sidecar, router(), next));
+        var sidecar = web.Services.GetRequiredService<Sidecar>();
+        // The ports are open before the workflows are there.
+        web.Use(next => context => hasWorkflows() ? next(context) : RefuseWorkflowAsync(context, sidecar, next));
+        if (sidecar.Members is not null) web.Use(next => context => RouteWorkflowAsync(context, sidecar, router(), next));
         web.UseRouting();
         web.MapGrpcService<DaprGrpcService>();
         web.MapWorkflows();
@@ -128,11 +131,19 @@ public sealed class SidecarHost : IAsyncDisposable
             : ApiGuard.RefuseAsync(context.Response, StatusCode.Unknown, ApiGuard.UnknownRpc(context.Request.Path)));
     }
 
+    /// <summary>While the sidecar starts its workflow callers are to try again; that an app has no state store for them is true from the beginning.</summary>
+    internal static Task RefuseWorkflowAsync(HttpContext context, Sidecar sidecar, RequestDelegate next)
+    {
+        if (!WorkflowRouter.IsWorkflow(context.Request.Path.Value ?? "")) return next(context);
+        var app = context.Features.Get<CalledByNeighbour>()?.App ?? sidecar.FromPort(context.Connection.LocalPort);
+        return app.App.ActorStateStore is null ? next(context) : StreamForwarder.RefuseAsync(context, "the sidecar starts");
+    }
+
     private static Task RouteWorkflowAsync(HttpContext context, Sidecar sidecar, WorkflowRouter? router, RequestDelegate next)
     {
         var caller = context.Features.Get<CalledByNeighbour>();
         if (!WorkflowRouter.IsWorkflow(context.Request.Path.Value ?? "")) return caller is null ? next(context) : StreamForwarder.RefuseAsync(context, "only workflow calls come this way");
-        if (router is null) return StreamForwarder.RefuseAsync(context, "the sidecar starts");
+        if (router is null) return RefuseWorkflowAsync(context, sidecar, next);
         if (caller is null) return router.RouteAsync(context, sidecar.FromPort(context.Connection.LocalPort), false, next);
         // From here on as if it had come in on the app's own port.
         context.Connection.LocalPort = caller.App.Options.DaprGrpcPort;

@@ -10,6 +10,8 @@ namespace Danube.Dapr.LocalSidecar.PubSub;
 /// <summary>Events as requests to a path of the app.</summary>
 internal static class HttpDelivery
 {
+    private static readonly SearchValues<char> TokenCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~");
+
     public static async Task<DeliveryOutcome> SendAsync(AppChannel channel, OutgoingEvent outgoing, TraceContext trace, CancellationToken cancellationToken)
     {
         using var request = channel.Request(HttpMethod.Post, "/" + outgoing.Path.TrimStart('/'), trace);
@@ -42,12 +44,24 @@ internal static class HttpDelivery
     // Go writes header names so: the first letter and every letter after a hyphen as a capital.
     public static string Canonical(string name)
     {
-        if (name.Any(static c => !char.IsAsciiLetterOrDigit(c) && !"!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal))) return name;
+        if (IsCanonical(name) || name.AsSpan().ContainsAnyExcept(TokenCharacters)) return name;
         return string.Create(name.Length, name, static (span, source) =>
         {
             for (var i = 0; i < source.Length; i++)
                 span[i] = i == 0 || source[i - 1] == '-' ? char.ToUpperInvariant(source[i]) : char.ToLowerInvariant(source[i]);
         });
+    }
+
+    // Most names come so already.
+    private static bool IsCanonical(string name)
+    {
+        var first = true;
+        foreach (var c in name)
+        {
+            if (first ? char.IsAsciiLetterLower(c) : char.IsAsciiLetterUpper(c)) return false;
+            first = c == '-';
+        }
+        return true;
     }
 
     private static CallFailedException Answered(int code) => new($"the app answered {code.ToString(CultureInfo.InvariantCulture)}", code);
@@ -58,7 +72,7 @@ internal static class HttpDelivery
         try
         {
             using var document = JsonDocument.Parse(body);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? Field(document.RootElement, "status") ?? "" : "";
+            return Field(document.RootElement, "status") ?? "";
         }
         catch (JsonException)
         {
@@ -119,5 +133,5 @@ internal static class HttpDelivery
         return statuses;
     }
 
-    private static string? Field(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    private static string? Field(JsonElement root, string name) => root.ValueKind == JsonValueKind.Object && root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }

@@ -10,9 +10,13 @@ internal sealed record BrokerMessage(byte[] Body, IReadOnlyDictionary<string, st
 /// A broker in the memory of this process (<c>pubsub.in-memory</c>). Each app-id has one queue for each topic it subscribes to, which its
 /// instances and the streams that they open share. A queue holds a bounded number of events: a publisher waits while a slow subscriber catches up.
 /// </summary>
-internal sealed partial class InMemoryBroker(string name, ILogger logger) : IAsyncDisposable
+internal sealed partial class InMemoryBroker(string name, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private const int QueueLength = 1000;
+
+    // How often a publisher that waits looks whether the app is there still.
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, TopicQueue>> _topics = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
 
@@ -24,10 +28,28 @@ internal sealed partial class InMemoryBroker(string name, ILogger logger) : IAsy
         if (!_topics.TryGetValue(topic, out var queues)) return;
         foreach (var (appId, queue) in queues)
         {
-            if (queue.Events.Writer.TryWrite(message)) continue;
-            if (queue.CanDeliver()) await queue.Events.Writer.WriteAsync(message, cancellationToken);
-            else Dropped(logger, Name, topic, appId, QueueLength);
+            if (!queue.Events.Writer.TryWrite(message) && !await WaitAsync(queue, message, cancellationToken)) Dropped(logger, Name, topic, appId, QueueLength);
         }
+    }
+
+    /// <returns>False when nobody is there any more who could make room.</returns>
+    private async Task<bool> WaitAsync(TopicQueue queue, BrokerMessage message, CancellationToken cancellationToken)
+    {
+        while (queue.CanDeliver() && !_stopping.IsCancellationRequested)
+        {
+            using var look = new CancellationTokenSource(LookEvery, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(look.Token, cancellationToken);
+            try
+            {
+                await queue.Events.Writer.WriteAsync(message, either.Token);
+                return true;
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // Still full.
+            }
+        }
+        return false;
     }
 
     /// <summary>Gives an app-id its queue of a topic; a second call for the same gives nothing new.</summary>
@@ -92,8 +114,11 @@ internal sealed partial class InMemoryBroker(string name, ILogger logger) : IAsy
         /// <summary>Set when the broker stops.</summary>
         public CancellationToken Stopping { get; } = broker._stopping.Token;
 
-        /// <summary>Puts an event back that was taken and got no answer, for another reader.</summary>
-        public void Return(BrokerMessage message) => Queue.Events.Writer.TryWrite(message);
+        /// <summary>Puts an event back that was taken and got no answer, for another reader; into a full queue as soon as one of them makes room.</summary>
+        public void Return(BrokerMessage message)
+        {
+            if (!Queue.Events.Writer.TryWrite(message)) _ = Queue.Events.Writer.WriteAsync(message, Stopping).AsTask();
+        }
 
         public void Dispose() => broker.Leave(this);
     }

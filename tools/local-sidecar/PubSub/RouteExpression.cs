@@ -75,6 +75,7 @@ internal sealed class RouteExpression
     private sealed class Parser(string text)
     {
         private static readonly string[] Operators = ["==", "!=", "<=", ">=", "<", ">"];
+        private readonly Dictionary<Func<JsonElement, object?>, string> _constants = [];
         private int _at;
 
         public Func<JsonElement, object?> Whole()
@@ -175,15 +176,30 @@ internal sealed class RouteExpression
             }
         }
 
-        private static Func<JsonElement, object?> Call(string name, Func<JsonElement, object?> owner, Func<JsonElement, object?>? argument) => (name, argument) switch
+        private Func<JsonElement, object?> Call(string name, Func<JsonElement, object?> owner, Func<JsonElement, object?>? argument) => (name, argument) switch
         {
             ("startsWith", { } a) => e => owner(e) is string s && a(e) is string t && s.StartsWith(t, StringComparison.Ordinal),
             ("endsWith", { } a) => e => owner(e) is string s && a(e) is string t && s.EndsWith(t, StringComparison.Ordinal),
             ("contains", { } a) => e => owner(e) is string s && a(e) is string t && s.Contains(t, StringComparison.Ordinal),
+            ("matches", { } a) when _constants.TryGetValue(a, out var text) => Matching(owner, text),
             ("matches", { } a) => e => owner(e) is string s && a(e) is string t && Regex.IsMatch(s, t, RegexOptions.CultureInvariant, PatternTimeout),
             ("size", null) => e => Size(owner(e)),
             _ => throw new FormatException($"the function '{name}' is not known"),
         };
+
+        // A pattern that is no field of the event is tried now: a wrong one is to be refused with its rule.
+        private static Func<JsonElement, object?> Matching(Func<JsonElement, object?> owner, string pattern)
+        {
+            try
+            {
+                var regex = new Regex(pattern, RegexOptions.CultureInvariant, PatternTimeout);
+                return e => owner(e) is string s && regex.IsMatch(s);
+            }
+            catch (ArgumentException e)
+            {
+                throw new FormatException($"'{pattern}' is not a pattern: {e.Message}");
+            }
+        }
 
         private static object? Size(object? value) => value switch
         {
@@ -217,7 +233,9 @@ internal sealed class RouteExpression
             if (c is '"' or '\'')
             {
                 var constant = Quoted(c);
-                return _ => constant;
+                Func<JsonElement, object?> value = _ => constant;
+                _constants[value] = constant;
+                return value;
             }
             if (char.IsAsciiDigit(c) || c == '-')
             {

@@ -3,12 +3,10 @@ using System.Text.Json;
 using System.Threading.Channels;
 using Danube.Dapr.LocalSidecar.Resiliency;
 using Danube.Dapr.LocalSidecar.Tracing;
-using Polly.CircuitBreaker;
-using Polly.Timeout;
 
 namespace Danube.Dapr.LocalSidecar.PubSub;
 
-/// <summary>Delivers the events of one subscription, one call at a time.</summary>
+/// <summary>Delivers the events of one subscription, one call at a time. No event ends it, whatever its rules and the app make of it.</summary>
 internal sealed partial class Subscriber(string appId, Subscription subscription, IDelivery delivery, Policy? policy, InMemoryBroker broker, TimeProvider time, ILogger logger)
 {
     /// <summary>Handles a queue until it is cancelled.</summary>
@@ -42,7 +40,12 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
     private async Task DeliverAsync(BrokerMessage message, CancellationToken cancellationToken)
     {
         var body = subscription.IsRaw ? CloudEvents.WrapRaw(subscription.PubSubName, subscription.Topic, message.Body, message.Metadata) : message.Body;
-        var (expired, path, trace) = Inspect(body);
+        if (Inspect(body) is not { } inspected)
+        {
+            await SettleAsync(DeliveryOutcome.Retry, message, cancellationToken);
+            return;
+        }
+        var (expired, path, trace) = inspected;
         if (expired) return;
         // A raw event that was published over gRPC has its trace beside it.
         if (!trace.IsValid && !subscription.IsRaw && message.Metadata.TryGetValue("traceid", out var beside)) trace = TraceContext.Parse(beside, null);
@@ -63,7 +66,16 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
     {
         async ValueTask<DeliveryOutcome> Once(CancellationToken token)
         {
-            var outcome = await deliver(token);
+            DeliveryOutcome outcome;
+            try
+            {
+                outcome = await deliver(token);
+            }
+            catch (Exception e) when (e is not (CallFailedException or HttpRequestException) && !IsCancelled(e, token))
+            {
+                // An answer that cannot be read, a time-out of the connection: the policy may try it again like any other failure.
+                throw new CallFailedException(e.Message, null, e);
+            }
             return outcome == DeliveryOutcome.Retry ? throw new CallFailedException("the app asked for a retry") : outcome;
         }
 
@@ -71,12 +83,14 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
         {
             return policy is null ? await Once(cancellationToken) : await policy.RunAsync(Once, cancellationToken);
         }
-        catch (Exception e) when (e is CallFailedException or HttpRequestException or TimeoutRejectedException or BrokenCircuitException or IOException)
+        catch (Exception e) when (!IsCancelled(e, cancellationToken))
         {
             NotProcessed(logger, appId, subscription.PubSubName, subscription.Topic, e.Message);
             return DeliveryOutcome.Retry;
         }
     }
+
+    private static bool IsCancelled(Exception e, CancellationToken cancellationToken) => e is OperationCanceledException && cancellationToken.IsCancellationRequested;
 
     private async Task SettleAsync(DeliveryOutcome outcome, BrokerMessage message, CancellationToken cancellationToken)
     {
@@ -85,8 +99,8 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
 
     private Task DeadLetterAsync(BrokerMessage message, CancellationToken cancellationToken) => broker.PublishAsync(subscription.DeadLetterTopic, message, cancellationToken);
 
-    /// <summary>Whether the event is too old, where it goes, and its trace.</summary>
-    private (bool Expired, string? Path, TraceContext Trace) Inspect(byte[] body)
+    /// <summary>Whether the event is too old, where it goes, and its trace; null when the rules cannot be applied to it.</summary>
+    private (bool Expired, string? Path, TraceContext Trace)? Inspect(byte[] body)
     {
         try
         {
@@ -102,6 +116,12 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
             // A raw event on a subscription that is not raw goes as it is.
             return (false, Path(default), TraceContext.None);
         }
+        catch (Exception e)
+        {
+            // For example a pattern that the event itself names, or text with half a character.
+            NotProcessed(logger, appId, subscription.PubSubName, subscription.Topic, e.Message);
+            return null;
+        }
     }
 
     private string? Path(JsonElement cloudEvent)
@@ -113,16 +133,21 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
 
     private static string? Field(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private async Task<List<(string Id, BrokerMessage Message)>> GatherAsync(ChannelReader<BrokerMessage> events, BulkOptions bulk, CancellationToken cancellationToken)
+    private async Task<List<Gathered>> GatherAsync(ChannelReader<BrokerMessage> events, BulkOptions bulk, CancellationToken cancellationToken)
     {
-        var gathered = new List<(string, BrokerMessage)>();
+        var gathered = new List<Gathered>();
         using var wait = new CancellationTokenSource(TimeSpan.FromMilliseconds(bulk.MaxAwaitDurationMs), time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(wait.Token, cancellationToken);
         try
         {
             while (gathered.Count < bulk.MaxMessagesCount && await events.WaitToReadAsync(either.Token))
+            {
                 while (gathered.Count < bulk.MaxMessagesCount && events.TryRead(out var message))
-                    if (!Inspect(message.Body).Expired) gathered.Add((Guid.NewGuid().ToString(), message));
+                {
+                    if (Inspect(message.Body) is not { } inspected) await SettleAsync(DeliveryOutcome.Retry, message, cancellationToken);
+                    else if (inspected is { Expired: false, Path: { } path }) gathered.Add(new Gathered(Guid.NewGuid().ToString(), message, path, inspected.Trace));
+                }
+            }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -131,15 +156,14 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
         return gathered;
     }
 
-    private async Task DeliverBulkAsync(List<(string Id, BrokerMessage Message)> entries, CancellationToken cancellationToken)
+    private async Task DeliverBulkAsync(List<Gathered> entries, CancellationToken cancellationToken)
     {
-        foreach (var batch in entries.GroupBy(e => Inspect(e.Message.Body).Path))
+        foreach (var batch in entries.GroupBy(static e => e.Path, StringComparer.Ordinal))
         {
-            if (batch.Key is null) continue;
             var open = batch.ToList();
             var outcome = await TryAsync(async token =>
             {
-                var outcomes = await delivery.SendAsync(new OutgoingBatch(subscription, open, batch.Key, Inspect(open[0].Message.Body).Trace), token);
+                var outcomes = await delivery.SendAsync(new OutgoingBatch(subscription, [.. open.Select(static e => (e.Id, e.Message))], batch.Key, open[0].Trace), token);
                 var dropped = open.Where(e => outcomes.TryGetValue(e.Id, out var o) && o == DeliveryOutcome.Drop).ToList();
                 // Only what asks for it comes again; an entry that has no answer asks for it too.
                 open.RemoveAll(e => outcomes.TryGetValue(e.Id, out var o) && o != DeliveryOutcome.Retry);
@@ -150,6 +174,8 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
             foreach (var entry in open) await SettleAsync(outcome, entry.Message, cancellationToken);
         }
     }
+
+    private sealed record Gathered(string Id, BrokerMessage Message, string Path, TraceContext Trace);
 
     [LoggerMessage(LogLevel.Warning, "{appId}: an event of {pubsub}/{topic} was not processed: {problem}")]
     private static partial void NotProcessed(ILogger logger, string appId, string pubsub, string topic, string problem);

@@ -1,5 +1,4 @@
 using Polly;
-using Polly.CircuitBreaker;
 using Polly.Retry;
 using Polly.Timeout;
 
@@ -36,7 +35,7 @@ internal sealed class Policy
                 }),
             });
         }
-        if (set.Breaker is { } breaker) builder.AddStrategy(_ => new ConsecutiveFailureBreaker(breaker, time), new BreakerOptions());
+        if (set.Breaker is { } breaker) builder.AddStrategy(_ => new Breaker(breaker, time), new BreakerOptions());
         if (set.Timeout is { } timeout) builder.AddTimeout(timeout);
         _pipeline = builder.Build();
     }
@@ -48,32 +47,4 @@ internal sealed class Policy
     public ValueTask<T> RunAsync<T>(Func<CancellationToken, ValueTask<T>> call, CancellationToken cancellationToken) => _pipeline.ExecuteAsync(call, cancellationToken);
 
     private sealed class BreakerOptions : ResilienceStrategyOptions;
-
-    // Dapr's breakers trip on failures in a row, which Polly's own breaker cannot count.
-    private sealed class ConsecutiveFailureBreaker(BreakerSettings settings, TimeProvider time) : ResilienceStrategy
-    {
-        private readonly Lock _lock = new();
-        private int _failures;
-        private DateTimeOffset _openUntil;
-        private bool _trying;
-
-        protected override async ValueTask<Outcome<TResult>> ExecuteCore<TResult, TState>(Func<ResilienceContext, TState, ValueTask<Outcome<TResult>>> callback, ResilienceContext context, TState state)
-        {
-            lock (_lock)
-            {
-                var open = _failures > settings.ConsecutiveFailures;
-                if (open && (_trying || time.GetUtcNow() < _openUntil))
-                    return Outcome.FromException<TResult>(new BrokenCircuitException("circuit breaker is open"));
-                _trying = open;
-            }
-            var outcome = await callback(context, state).ConfigureAwait(false);
-            lock (_lock)
-            {
-                _trying = false;
-                _failures = outcome.Exception is null ? 0 : _failures + 1;
-                if (_failures > settings.ConsecutiveFailures) _openUntil = time.GetUtcNow() + settings.Timeout;
-            }
-            return outcome;
-        }
-    }
 }

@@ -7,12 +7,12 @@ namespace Danube.Dapr.LocalSidecar.Resiliency;
 /// <summary>Reads <c>Resiliency</c> documents.</summary>
 internal static partial class ResiliencyReader
 {
-    public static ResiliencyResource Read(YamlFields document)
+    public static ResiliencyResource Read(YamlFields document, ILogger logger)
     {
         var spec = document.RequiredMapping("spec");
         var policies = spec.Mapping("policies");
         var timeouts = Timeouts(policies?.Mapping("timeouts"));
-        var retries = Each(policies?.Mapping("retries"), Retry);
+        var retries = Each(policies?.Mapping("retries"), r => Retry(r, logger));
         var breakers = Each(policies?.Mapping("circuitBreakers"), Breaker);
 
         PolicySet Policies(YamlFields target) => new(
@@ -23,7 +23,11 @@ internal static partial class ResiliencyReader
         var targets = spec.Mapping("targets");
         return new ResiliencyResource(document.Texts("scopes"),
             Each(targets?.Mapping("apps"), Policies),
-            Each(targets?.Mapping("actors"), Policies),
+            Each(targets?.Mapping("actors"), a =>
+            {
+                if (a.Text("circuitBreakerScope") is not "type") Notices.HasNoEffect(logger, a, "circuitBreakerScope", "all actors of a type share one circuit breaker");
+                return Policies(a);
+            }),
             Each(targets?.Mapping("components"), c => c.Mapping("inbound") is { } inbound ? Policies(inbound) : new PolicySet(null, null, null)),
             Each(targets?.Mapping("components"), c => c.Mapping("outbound") is { } outbound ? Policies(outbound) : new PolicySet(null, null, null)),
             new PolicyNames(timeouts, retries, breakers));
@@ -51,7 +55,7 @@ internal static partial class ResiliencyReader
         return all;
     }
 
-    private static RetrySettings Retry(YamlFields fields)
+    private static RetrySettings Retry(YamlFields fields, ILogger logger)
     {
         var exponential = fields.Text("policy") switch
         {
@@ -59,7 +63,9 @@ internal static partial class ResiliencyReader
             "exponential" => true,
             var other => throw fields.Wrong("policy", $"'{other}' is neither constant nor exponential"),
         };
-        var codes = fields.Mapping("matching")?.Text("httpStatusCodes");
+        var matching = fields.Mapping("matching");
+        var codes = matching?.Text("httpStatusCodes");
+        if (matching is not null) Notices.HasNoEffect(logger, matching, "gRPCStatusCodes", "a failed gRPC call is tried again whatever its status");
         return new RetrySettings(exponential, fields.Duration("duration") ?? TimeSpan.FromSeconds(5), fields.Duration("maxInterval") ?? TimeSpan.FromSeconds(60),
             fields.Integer("maxRetries") ?? -1,
             string.IsNullOrWhiteSpace(codes) ? null : [.. codes.Split(',', StringSplitOptions.TrimEntries).Select(c => Range(fields, c))]);
@@ -82,7 +88,9 @@ internal static partial class ResiliencyReader
             if (!match.Success) throw fields.Wrong("trip", $"'{trip}' is not understood; only 'consecutiveFailures > N' and 'consecutiveFailures >= N' are");
             failures = int.Parse(match.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture) - (match.Groups[1].Length == 2 ? 1 : 0);
         }
-        return new BreakerSettings(failures, fields.Duration("timeout") ?? TimeSpan.FromSeconds(60));
+        var maxRequests = fields.Integer("maxRequests") ?? 1;
+        if (maxRequests < 0) throw fields.Wrong("maxRequests", $"'{maxRequests}' is below 0");
+        return new BreakerSettings(failures, fields.Duration("timeout") ?? TimeSpan.FromSeconds(60), fields.Duration("interval") ?? TimeSpan.Zero, Math.Max(1, maxRequests));
     }
 
     [GeneratedRegex(@"^\s*consecutiveFailures\s*(>=?)\s*(\d{1,9})\s*$", RegexOptions.IgnoreCase)]

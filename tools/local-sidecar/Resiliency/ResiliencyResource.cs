@@ -41,4 +41,6 @@ internal sealed record RetrySettings(bool Exponential, TimeSpan Duration, TimeSp
 /// <summary>A circuit breaker.</summary>
 /// <param name="ConsecutiveFailures">It opens when more failures than this come in a row.</param>
 /// <param name="Timeout">How long it stays open.</param>
-internal sealed record BreakerSettings(int ConsecutiveFailures, TimeSpan Timeout);
+/// <param name="Interval">How often a closed one forgets its failures; zero for never.</param>
+/// <param name="MaxRequests">After the time-out so many calls are let through; when all went well it closes.</param>
+internal sealed record BreakerSettings(int ConsecutiveFailures, TimeSpan Timeout, TimeSpan Interval, int MaxRequests);

@@ -35,13 +35,19 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
     /// <inheritdoc/>
     public Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
     {
+        // Random numbers come from the system, which takes longer than what is done under the lock.
+        Span<Guid> etags = stackalloc Guid[1];
+        if (operations.Count > 1) etags = new Guid[operations.Count];
+        for (var i = 0; i < operations.Count; i++)
+            if (operations[i] is { Value: not null, CheckOnly: false }) etags[i] = Guid.NewGuid();
         lock (_lock)
         {
             var now = Now;
             RemoveExpired(now);
             var undo = operations.Count > 1 ? new List<(string Key, Item? Before)>(operations.Count) : null;
-            foreach (var operation in operations)
+            for (var at = 0; at < operations.Count; at++)
             {
+                var operation = operations[at];
                 var before = Find(operation.Key, now);
                 var holds = operation.ETag is null ? !operation.FirstWrite || before is null : before?.ETag.ToString() == operation.ETag;
                 if (!holds)
@@ -52,7 +58,7 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
                 if (operation.CheckOnly) continue;
                 undo?.Add((operation.Key, before));
                 Put(operation.Key, operation.Value is null ? null
-                    : new Item(operation.Value, Guid.NewGuid(), operation.TimeToLive is { } ttl ? now + ttl.Ticks : Never));
+                    : new Item(operation.Value, etags[at], operation.TimeToLive is { } ttl && ttl.Ticks < DateTimeOffset.MaxValue.Ticks - now ? now + ttl.Ticks : Never));
             }
         }
         return Task.CompletedTask;

@@ -8,13 +8,15 @@ namespace Danube.Dapr.LocalSidecar.State;
 /// </summary>
 internal sealed class SqliteCheckpointer : IAsyncDisposable
 {
-    private const int WritesBetween = 1000;
+    // Each checkpoint flushes the database beside the flushes of the log: 24 MiB of log at most between two, well below what SQLite waits for.
+    private const int PagesBetween = 6000;
+    private const int PageBytes = 4096;
 
     private readonly SqliteConnection _connection;
     private readonly SemaphoreSlim _due = new(0, 1);
     private readonly CancellationTokenSource _stop = new();
     private readonly Thread _thread;
-    private int _writes;
+    private int _pages;
 
     public SqliteCheckpointer(SqliteConnection connection)
     {
@@ -23,12 +25,14 @@ internal sealed class SqliteCheckpointer : IAsyncDisposable
         _thread.Start();
     }
 
-    /// <summary>So many writes were committed. Called by the one thread that writes.</summary>
-    public void Committed(int writes)
+    /// <summary>These were committed. Called by the one thread that writes.</summary>
+    public void Committed(List<WriteBatch> batches)
     {
-        _writes += writes;
-        if (_writes < WritesBetween || _due.CurrentCount > 0) return;
-        _writes = 0;
+        // About so many pages: writes in one transaction share some.
+        foreach (var batch in batches)
+            for (var i = 0; i < batch.Operations.Count; i++) _pages += 1 + ((batch.Operations[i].Value?.Length ?? 0) / PageBytes);
+        if (_pages < PagesBetween || _due.CurrentCount > 0) return;
+        _pages = 0;
         _due.Release();
     }
 

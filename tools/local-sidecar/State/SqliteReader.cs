@@ -14,8 +14,8 @@ internal sealed class SqliteReader : IDisposable
     {
         _connection = connection;
         const string Living = "(expiration_time IS NULL OR expiration_time > $now)";
-        _get = Prepare($"SELECT key, value, is_binary, etag, expiration_time FROM {table} WHERE key = $key AND {Living}", "$key", "$now");
-        _list = Prepare($"SELECT key, value, is_binary, etag, expiration_time FROM {table} WHERE key >= $from AND key < $to AND {Living} ORDER BY key", "$from", "$to", "$now");
+        _get = Prepare($"SELECT value, is_binary, etag, expiration_time FROM {table} WHERE key = $key AND {Living}", "$key", "$now");
+        _list = Prepare($"SELECT value, is_binary, etag, expiration_time, key FROM {table} WHERE key >= $from AND key < $to AND {Living} ORDER BY key", "$from", "$to", "$now");
     }
 
     public StateEntry? Get(string key, string now)
@@ -23,7 +23,7 @@ internal sealed class SqliteReader : IDisposable
         _get.Parameters[0].Value = key;
         _get.Parameters[1].Value = now;
         using var rows = _get.ExecuteReader();
-        return rows.Read() ? Entry(rows) : null;
+        return rows.Read() ? Entry(key, rows) : null;
     }
 
     public IReadOnlyList<StateEntry> List(string prefix, string now)
@@ -33,7 +33,7 @@ internal sealed class SqliteReader : IDisposable
         _list.Parameters[2].Value = now;
         var found = new List<StateEntry>();
         using (var rows = _list.ExecuteReader())
-            while (rows.Read()) found.Add(Entry(rows));
+            while (rows.Read()) found.Add(Entry(rows.GetString(4), rows));
         // SQLite orders by UTF-8 bytes, which is not the ordinal order of UTF-16 for characters beyond the basic plane.
         found.Sort(static (a, b) => string.CompareOrdinal(a.Key, b.Key));
         return found;
@@ -46,14 +46,13 @@ internal sealed class SqliteReader : IDisposable
         _connection.Dispose();
     }
 
-    private static StateEntry Entry(SqliteDataReader row)
+    private static StateEntry Entry(string key, SqliteDataReader row)
     {
-        var value = row.GetFieldType(1) == typeof(byte[]) ? row.GetFieldValue<byte[]>(1)
-            : row.GetBoolean(2) ? Convert.FromBase64String(row.GetString(1))
-            : System.Text.Encoding.UTF8.GetBytes(row.GetString(1));
-        DateTimeOffset? expiresAt = row.IsDBNull(4) ? null
-            : DateTimeOffset.Parse(row.GetString(4), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
-        return new StateEntry(row.GetString(0), value, row.GetString(3), expiresAt);
+        // The bytes of a text are the text in UTF-8, so that only what daprd wrote as base64 is told apart.
+        var value = row.GetBoolean(1) ? Convert.FromBase64String(row.GetString(0)) : row.GetFieldValue<byte[]>(0);
+        DateTimeOffset? expiresAt = row.IsDBNull(3) ? null
+            : DateTimeOffset.Parse(row.GetString(3), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+        return new StateEntry(key, value, row.GetString(2), expiresAt);
     }
 
     private SqliteCommand Prepare(string sql, params string[] parameters)

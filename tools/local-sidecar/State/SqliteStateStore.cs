@@ -26,7 +26,9 @@ public sealed class SqliteStateStore : IStateStore
     private readonly string _connectionString;
     private readonly TimeSpan _busyTimeout;
     private readonly ConcurrentBag<SqliteReader> _readers = [];
-    private readonly Channel<WriteBatch> _writes = Channel.CreateUnbounded<WriteBatch>(new UnboundedChannelOptions { SingleReader = true });
+
+    // What follows a write is only that the thread that writes wakes up.
+    private readonly Channel<WriteBatch> _writes = Channel.CreateUnbounded<WriteBatch>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly Thread _writerThread;
     private readonly SqliteWriter _writer;
     private readonly SqliteCheckpointer? _checkpointer;
@@ -101,7 +103,7 @@ public sealed class SqliteStateStore : IStateStore
             batches.Clear();
             while (batches.Count < BatchesPerTransaction && _writes.Reader.TryRead(out var batch)) batches.Add(batch);
             _writer.Commit(batches, _time.GetUtcNow());
-            _checkpointer?.Committed(batches.Sum(static b => b.Operations.Count));
+            _checkpointer?.Committed(batches);
             if (_time.GetUtcNow() < nextCleanup) continue;
             _writer.DeleteExpired();
             nextCleanup = _time.GetUtcNow() + _options.CleanupInterval!.Value;

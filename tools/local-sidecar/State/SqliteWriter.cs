@@ -49,23 +49,17 @@ internal sealed class SqliteWriter : IDisposable
         _expire = Prepare($"DELETE FROM {table} WHERE expiration_time IS NOT NULL AND expiration_time <= $now", ("$now", SqliteType.Text));
     }
 
-    /// <summary>Applies every batch in one transaction; a batch whose condition does not hold is undone alone. Completes each batch's task after the commit.</summary>
+    /// <summary>
+    /// Applies every batch in one transaction; a batch whose condition does not hold, or that cannot be written, is undone alone. Completes each batch's task
+    /// after the commit.
+    /// </summary>
     public void Commit(IReadOnlyList<WriteBatch> batches, DateTimeOffset now)
     {
         var outcomes = new Exception?[batches.Count];
         try
         {
-            _begin.ExecuteNonQuery();
-            try
-            {
-                for (var i = 0; i < batches.Count; i++) outcomes[i] = Apply(batches[i].Operations, now);
-                _commit.ExecuteNonQuery();
-            }
-            catch
-            {
-                _rollback.ExecuteNonQuery();
-                throw;
-            }
+            // A savepoint for each batch costs time: they come only when one of them cannot be written.
+            if (!TryCommit(batches, outcomes, now, apart: false)) TryCommit(batches, outcomes, now, apart: true);
         }
         catch (Exception e)
         {
@@ -99,26 +93,53 @@ internal sealed class SqliteWriter : IDisposable
         _connection.Dispose();
     }
 
-    private ETagMismatchException? Apply(IReadOnlyList<StateOperation> operations, DateTimeOffset now)
+    /// <param name="apart">Undo a batch that cannot be written alone; otherwise everything is undone.</param>
+    /// <returns>False when everything was undone because of one batch.</returns>
+    private bool TryCommit(IReadOnlyList<WriteBatch> batches, Exception?[] outcomes, DateTimeOffset now, bool apart)
     {
-        var guarded = operations.Count > 1 && operations.Any(static o => o.ETag is not null || o.FirstWrite);
-        if (guarded) _savepoint.ExecuteNonQuery();
-        foreach (var operation in operations)
+        _begin.ExecuteNonQuery();
+        try
         {
-            if (!Holds(operation))
-            {
-                if (guarded)
-                {
-                    _undo.ExecuteNonQuery();
-                    _release.ExecuteNonQuery();
-                }
-                return new ETagMismatchException(operation.Key);
-            }
-            if (!operation.CheckOnly) Write(operation, now);
+            for (var i = 0; i < batches.Count; i++) outcomes[i] = Apply(batches[i].Operations, now, apart);
+            _commit.ExecuteNonQuery();
+            return true;
         }
-        if (guarded) _release.ExecuteNonQuery();
-        return null;
+        catch (Exception e)
+        {
+            _rollback.ExecuteNonQuery();
+            if (!apart && IsOfTheBatch(e)) return false;
+            throw;
+        }
     }
+
+    private Exception? Apply(IReadOnlyList<StateOperation> operations, DateTimeOffset now, bool apart)
+    {
+        var guarded = apart || (operations.Count > 1 && operations.Any(static o => o.ETag is not null || o.FirstWrite));
+        if (guarded) _savepoint.ExecuteNonQuery();
+        Exception? failure = null;
+        try
+        {
+            foreach (var operation in operations)
+            {
+                if (!Holds(operation))
+                {
+                    failure = new ETagMismatchException(operation.Key);
+                    break;
+                }
+                if (!operation.CheckOnly) Write(operation, now);
+            }
+        }
+        catch (Exception e) when (apart && IsOfTheBatch(e))
+        {
+            failure = e;
+        }
+        if (guarded && failure is not null) _undo.ExecuteNonQuery();
+        if (guarded) _release.ExecuteNonQuery();
+        return failure;
+    }
+
+    // What SQLite says of a value. Anything else of it (the disk is full, the file cannot be read) concerns all, and may have ended the transaction.
+    private static bool IsOfTheBatch(Exception e) => e is not SqliteException { SqliteErrorCode: not (SQLitePCL.raw.SQLITE_TOOBIG or SQLitePCL.raw.SQLITE_CONSTRAINT or SQLitePCL.raw.SQLITE_MISMATCH) };
 
     private bool Holds(StateOperation operation)
     {
@@ -140,7 +161,8 @@ internal sealed class SqliteWriter : IDisposable
         _upsert.Parameters[0].Value = operation.Key;
         _upsert.Parameters[1].Value = operation.Value;
         _upsert.Parameters[2].Value = Guid.NewGuid().ToString();
-        _upsert.Parameters[3].Value = operation.TimeToLive is { } ttl
+        // What ends beyond the calendar does not end.
+        _upsert.Parameters[3].Value = operation.TimeToLive is { } ttl && ttl < DateTimeOffset.MaxValue - now
             ? (now + ttl).ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture) : DBNull.Value;
         _upsert.ExecuteNonQuery();
     }

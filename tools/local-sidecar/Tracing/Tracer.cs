@@ -13,10 +13,13 @@ internal sealed class Tracer(string appId, double? samplingRate, ZipkinExporter?
     private readonly double? _rate = samplingRate ?? (exporter is null ? null : 0.0001);
 
     /// <summary>Begins a span. Dispose it to end and export it.</summary>
-    public Span Start(string name, TraceContext parent, ActivityKind kind = ActivityKind.Client)
+    public Span Start(string name, TraceContext parent, ActivityKind kind = ActivityKind.Client) => Start(name, static n => n, parent, kind);
+
+    /// <summary>Begins a span whose name is made only when somebody will see it.</summary>
+    public Span Start<T>(T of, Func<T, string> name, TraceContext parent, ActivityKind kind = ActivityKind.Client)
     {
         var context = Answer(parent);
-        return new Span(context, exporter is not null && context is { IsValid: true, IsSampled: true } && _rate is not null ? new OpenSpan(this, name, kind, context, parent.Context.SpanId, time.GetUtcNow()) : null);
+        return new Span(context, exporter is not null && context is { IsValid: true, IsSampled: true } && _rate is not null ? new OpenSpan(this, name(of), kind, context, parent.Context.SpanId, time.GetUtcNow()) : null);
     }
 
     /// <summary>The context that the answer to a call carries: that of the call's own span when spans are made here.</summary>

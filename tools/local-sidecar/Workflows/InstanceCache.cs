@@ -36,7 +36,7 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         }
         try
         {
-            slot.Instance ??= await LoadAsync(instanceId, cancellationToken);
+            slot.Instance ??= await LoadAsync(instanceId, slot.Delivering, cancellationToken);
             return new Lease(this, slot);
         }
         catch
@@ -47,9 +47,9 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         }
     }
 
-    private async Task<WorkflowInstance> LoadAsync(string instanceId, CancellationToken cancellationToken)
+    private async Task<WorkflowInstance> LoadAsync(string instanceId, Task delivering, CancellationToken cancellationToken)
     {
-        var instance = new WorkflowInstance(instanceId);
+        var instance = new WorkflowInstance(instanceId) { Outbox = delivering };
         var row = await store.GetAsync(keys.Metadata(instanceId), cancellationToken);
         if (row is null) return instance;
         var metadata = InstanceMetadata.Parser.ParseFrom(row.Value);
@@ -155,6 +155,9 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
 
         public WorkflowInstance? Instance { get; set; }
 
+        /// <summary>What is still being delivered of an instance that was given up, and is in nobody else's hands.</summary>
+        public Task Delivering { get; set; } = Task.CompletedTask;
+
         public int Users { get; set; }
 
         public LinkedListNode<Slot>? Idle { get; set; }
@@ -175,7 +178,11 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         }
 
         /// <summary>What is in memory may differ from the store: the next user loads it again.</summary>
-        public void Invalidate() => slot.Instance = null;
+        public void Invalidate()
+        {
+            slot.Delivering = Instance.Outbox;
+            slot.Instance = null;
+        }
 
         public void Dispose()
         {

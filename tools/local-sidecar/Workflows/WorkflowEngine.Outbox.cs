@@ -13,15 +13,18 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 /// </summary>
 internal sealed partial class WorkflowEngine
 {
-    /// <summary>Delivers in order, in the background; the sender stays in memory until all have arrived.</summary>
-    private void Deliver(InstanceCache.Lease lease, List<(long Row, OutboxChunk Chunk)> messages)
+    /// <summary>
+    /// Delivers in order, in the background; the sender stays in memory until all have arrived. Those that are the last ones of a finished sender
+    /// end with the mark that nobody needs to look after it any more: not before what earlier turns had to tell has arrived, too.
+    /// </summary>
+    private void Deliver(InstanceCache.Lease lease, List<(long Row, OutboxChunk Chunk)> messages, bool areLast = false)
     {
-        if (messages.Count == 0) return;
+        if (messages.Count == 0 && !areLast) return;
         var sender = lease.Instance;
-        sender.Outbox = DeliverAsync(sender, messages, sender.Outbox, lease.Pin());
+        sender.Outbox = DeliverAsync(sender, messages, areLast, sender.Outbox, lease.Pin());
     }
 
-    private async Task DeliverAsync(WorkflowInstance sender, List<(long Row, OutboxChunk Chunk)> messages, Task before, IDisposable pin)
+    private async Task DeliverAsync(WorkflowInstance sender, List<(long Row, OutboxChunk Chunk)> messages, bool areLast, Task before, IDisposable pin)
     {
         using var _ = pin;
         await Task.Yield();
@@ -35,7 +38,7 @@ internal sealed partial class WorkflowEngine
                 if (!await TryDeliverAsync(sender, chunk.Messages[i], delivered)) return;
             }
         }
-        await FinishAsync(sender);
+        if (areLast) await FinishAsync(sender);
     }
 
     /// <summary>Tries until it has arrived.</summary>
@@ -64,13 +67,14 @@ internal sealed partial class WorkflowEngine
     /// <summary>A finished instance that has told everything needs no looking after any more.</summary>
     private async Task FinishAsync(WorkflowInstance sender)
     {
-        if (!sender.IsTerminal) return;
         try
         {
             using var lease = await AcquireAsync(sender.Id, _stop.Token);
             // Started anew or deleted meanwhile: then this is over.
             if (lease.Instance.ExecutionId != sender.ExecutionId || !lease.Instance.IsTerminal || !lease.Instance.Exists) return;
-            await ApplyAsync(lease, [FinishedIndex(lease.Instance, PurgeAt(lease.Instance.History[^1]))]);
+            var purgeAt = PurgeAt(lease.Instance.History[^1]);
+            await ApplyAsync(lease, [FinishedIndex(lease.Instance, purgeAt)]);
+            if (purgeAt is { } at) SchedulePurge(sender.Id, at);
         }
         catch (Exception e) when (e is WorkflowException or OperationCanceledException)
         {

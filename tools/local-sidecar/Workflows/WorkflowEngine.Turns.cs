@@ -54,7 +54,7 @@ internal sealed partial class WorkflowEngine
     public async Task CompleteActivityAsync(ActivityResponse response)
     {
         if (_dispatcher.Answer(new(response.InstanceId, response.TaskId), response.CompletionToken) is not ActivityWork work) return;
-        using var lease = await AcquireAsync(response.InstanceId, CancellationToken.None);
+        using var lease = await AcquireAnsweredAsync(response.InstanceId);
         if (lease.Instance.ExecutionId != work.ExecutionId) return;
         var e = new HistoryEvent { EventId = -1, Timestamp = Timestamp.FromDateTimeOffset(Now), Router = new TaskRouter { SourceAppID = AppId } };
         if (response.FailureDetails is { } failure)
@@ -63,6 +63,27 @@ internal sealed partial class WorkflowEngine
             e.TaskCompleted = new TaskCompletedEvent { TaskScheduledId = response.TaskId, Result = response.Result, TaskExecutionId = work.Request.TaskExecutionId };
         await AddEventAsync(lease, e);
         _spans.Ran(work, lease.Instance.Started, response.FailureDetails is { } failed ? $"{failed.ErrorType}: {failed.ErrorMessage}" : null);
+    }
+
+    // Its answer was taken, so nobody would ask for the activity again: the instance does, as soon as it can be read.
+    private async Task<InstanceCache.Lease> AcquireAnsweredAsync(string instanceId)
+    {
+        try
+        {
+            return await AcquireAsync(instanceId, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            _logger.LogError(e, "Workflow instance '{InstanceId}' could not be read for the result of an activity; the activity is sent again.", instanceId);
+            ActivateLater(instanceId);
+            throw new WorkflowException(StatusCode.Unknown, $"failed to load workflow state: {e.Message}");
+        }
+    }
+
+    private void ActivateLater(string instanceId)
+    {
+        _toActivate.TryAdd(instanceId, long.MaxValue);
+        _timers.Schedule(instanceId, Now + _options.RetryDelay, () => TouchAsync(instanceId));
     }
 
     /// <summary>Sends the next turn when there is something for it, no other is out, and a worker has a place.</summary>
@@ -92,8 +113,7 @@ internal sealed partial class WorkflowEngine
             _dispatcher.Release(stream);
             if (e is OperationCanceledException) return;
             _logger.LogError(e, "The next turn of workflow instance '{InstanceId}' could not be made; it is tried again.", instanceId);
-            _toActivate.TryAdd(instanceId, long.MaxValue);
-            _timers.Schedule(instanceId, Now + _options.RetryDelay, () => TouchAsync(instanceId));
+            ActivateLater(instanceId);
         }
     }
 
@@ -132,9 +152,10 @@ internal sealed partial class WorkflowEngine
         AddDeleted(instance, instance.Inbox.Take(emptied), operations);
         AddCustomStatus(instance, customStatus, operations);
         var messages = AddMessages(instance, outcome.Messages, operations);
-        // One that has something to tell stays in the index of those to look after until it has told it.
+        // One that has something to tell, now or from an earlier turn, stays in the index of those to look after until it has told it.
         var purgeAt = PurgeAt(outcome.Events[^1]);
-        if (ended && messages.Count == 0) operations.Add(FinishedIndex(instance, purgeAt));
+        var hasToldAll = messages.Count == 0 && instance.Outbox.IsCompleted;
+        if (ended && hasToldAll) operations.Add(FinishedIndex(instance, purgeAt));
         await ApplyAsync(lease, operations);
 
         End(instance, turn);
@@ -145,7 +166,7 @@ internal sealed partial class WorkflowEngine
         instance.CustomStatus = customStatus;
         instance.Inbox.RemoveRange(0, emptied);
         foreach (var e in outcome.Events) instance.Record(e);
-        Deliver(lease, messages);
+        Deliver(lease, messages, areLast: ended && !hasToldAll);
         if (ended)
         {
             _timers.Cancel(instance.Id);

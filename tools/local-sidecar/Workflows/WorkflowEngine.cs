@@ -183,10 +183,9 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         var instance = lease.Instance;
         if (!instance.Exists) return;
         _timers.Cancel(instance.Id);
-        Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow));
+        Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow), areLast: instance.IsTerminal);
         instance.UndeliveredOutbox.Clear();
         _waiters.Changed(instance);
-        if (instance.IsTerminal) _ = Task.Run(() => FinishAsync(instance));
         if (!instance.IsActive) return;
         foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer);
         foreach (var task in instance.OpenTasks.Values) Dispatch(instance, task);

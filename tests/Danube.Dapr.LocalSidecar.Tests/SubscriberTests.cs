@@ -1,0 +1,101 @@
+using System.Text;
+using System.Threading.Channels;
+using Danube.Dapr.LocalSidecar.PubSub;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Danube.Dapr.LocalSidecar.Tests;
+
+public sealed class SubscriberTests
+{
+    [Theory]
+    [InlineData("""{"statuses":["SUCCESS"]}""")]
+    [InlineData("""{"statuses":[{"entryId":"\ud800","status":"SUCCESS"}]}""")]
+    [InlineData("""{"statuses":"SUCCESS"}""")]
+    [InlineData("""["SUCCESS"]""")]
+    public async Task Bulk_AnswerThatCannotBeRead_DoesNotEndTheSubscription(string answer)
+    {
+        await using var app = await new TestApp
+        {
+            Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events","deadLetterTopic":"dead","bulkSubscribe":{"enabled":true,"maxMessagesCount":1}},{"topic":"dead","pubsubName":"pubsub","route":"dead"}]""",
+            Answer = c => Task.FromResult((200, c.Path == "/events" ? answer : "")),
+        }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(("a", app.Port));
+
+        for (var i = 1; i <= 2; i++)
+        {
+            await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t", "1");
+            // An entry without an answer counts as not processed.
+            await TestSidecar.Eventually(() => app.To("/dead").Count() == i);
+        }
+
+        Assert.Equal(2, app.To("/events").Count());
+    }
+
+    [Theory]
+    [InlineData("of the connection")]
+    [InlineData("unforeseen")]
+    public async Task Delivery_FailsInAnyWay_TheEventIsSettledAndTheNextComes(string failure)
+    {
+        var delivered = Channel.CreateUnbounded<string>();
+        var delivery = new ScriptedDelivery(e =>
+        {
+            var text = Encoding.UTF8.GetString(e.Body);
+            if (text == "1") throw failure == "unforeseen" ? new InvalidOperationException(failure) : new TaskCanceledException(failure, new TimeoutException());
+            delivered.Writer.TryWrite(text);
+        });
+        await using var broker = new InMemoryBroker("pubsub", TimeProvider.System, NullLogger.Instance);
+        Subscribe(broker, "t", delivery, deadLetters: "dead");
+        Subscribe(broker, "dead", new ScriptedDelivery(e => delivered.Writer.TryWrite("dead " + Encoding.UTF8.GetString(e.Body))));
+
+        foreach (var text in (string[])["1", "2"]) await broker.PublishAsync("t", Message(text), default);
+
+        Assert.Equal(["2", "dead 1"], new[] { await NextAsync(delivered), await NextAsync(delivered) }.Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{"type":"a","pattern":"["}""")]
+    [InlineData("""{"type":"\ud800","pattern":"a"}""")]
+    public async Task Rule_FailsForAnEvent_TheEventIsSettledAndTheNextComes(string bad)
+    {
+        const string Good = """{"type":"a","pattern":"a"}""";
+        foreach (var bulk in (BulkOptions?[])[null, new BulkOptions(1, 1000)])
+        {
+            var delivered = Channel.CreateUnbounded<string>();
+            await using var broker = new InMemoryBroker("pubsub", TimeProvider.System, NullLogger.Instance);
+            Subscribe(broker, "t", new ScriptedDelivery(e => delivered.Writer.TryWrite("live " + Encoding.UTF8.GetString(e.Body))), "event.type.matches(event.pattern)", "dead", bulk);
+            Subscribe(broker, "dead", new ScriptedDelivery(e => delivered.Writer.TryWrite("dead " + Encoding.UTF8.GetString(e.Body))));
+
+            foreach (var text in (string[])[bad, Good]) await broker.PublishAsync("t", Message(text), default);
+
+            Assert.Equal(["dead " + bad, "live " + Good], new[] { await NextAsync(delivered), await NextAsync(delivered) }.Order(StringComparer.Ordinal));
+        }
+    }
+
+    private static void Subscribe(InMemoryBroker broker, string topic, IDelivery delivery, string rule = "", string deadLetters = "", BulkOptions? bulk = null)
+    {
+        Assert.True(RouteExpression.TryParse(rule, out var expression, out var problem), problem);
+        var subscription = new Subscription("pubsub", topic, [new RoutingRule(rule, expression, "/")], deadLetters, new Dictionary<string, string>(), bulk, SubscriptionSource.Programmatic);
+        var subscriber = new Subscriber("a", subscription, delivery, null, broker, TimeProvider.System, NullLogger.Instance);
+        broker.Subscribe(topic, "a", static () => true, subscriber.RunAsync);
+    }
+
+    private static BrokerMessage Message(string text) => new(Encoding.UTF8.GetBytes(text), new Dictionary<string, string>());
+
+    private static async Task<string> NextAsync(Channel<string> delivered) => await delivered.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+
+    /// <summary>Every event that does not make the script fail is done.</summary>
+    private sealed class ScriptedDelivery(Action<OutgoingEvent> script) : IDelivery
+    {
+        public Task<DeliveryOutcome> SendAsync(OutgoingEvent outgoing, CancellationToken cancellationToken)
+        {
+            script(outgoing);
+            return Task.FromResult(DeliveryOutcome.Done);
+        }
+
+        public Task<IReadOnlyDictionary<string, DeliveryOutcome>> SendAsync(OutgoingBatch batch, CancellationToken cancellationToken)
+        {
+            foreach (var (_, message) in batch.Entries) script(new OutgoingEvent(batch.Subscription, message, message.Body, batch.Path, batch.Trace));
+            return Task.FromResult<IReadOnlyDictionary<string, DeliveryOutcome>>(batch.Entries.ToDictionary(static e => e.Id, static _ => DeliveryOutcome.Done, StringComparer.Ordinal));
+        }
+    }
+}
