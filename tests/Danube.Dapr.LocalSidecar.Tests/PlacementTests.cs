@@ -61,27 +61,27 @@ public sealed class PlacementTests
     }
 
     [Fact]
-    public async Task Move_SaveIsUnderWay_NextInstanceWaitsForItsEnd()
+    public async Task Move_SaveIsUnderWay_NextInstanceOfEachActorWaitsForItsEnd()
     {
         await using var actors = new ActorSystem(TimeProvider.System, NullLogger<ActorSystem>.Instance);
         var (first, second) = (Hosting("Counter", 1), Hosting("Counter", 2));
-        var actor = new ActorAddress("Counter", "1");
+        ActorAddress[] both = [new("Counter", "1"), new("Counter", "2")];
         actors.Place([first]);
-        Assert.Same(first, await OwnerAsync());
+        foreach (var actor in both) Assert.Same(first, await OwnerAsync(actor));
         var save = actors.BeginSave();
-        Assert.NotNull(actors.FindActive(actor, first));
+        Assert.All(both, a => Assert.NotNull(actors.FindActive(a, first)));
 
         actors.Place([second]);
-        var turn = OwnerAsync();
+        var turns = both.Select(OwnerAsync).ToList();
 
-        Assert.False(turn.IsCompleted);
-        Assert.Null(actors.FindActive(actor, first));
+        Assert.All(turns, static t => Assert.False(t.IsCompleted));
+        Assert.All(both, a => Assert.Null(actors.FindActive(a, first)));
         save.Dispose();
-        Assert.Same(second, await turn);
-        Assert.Null(actors.FindActive(actor, first));
-        Assert.NotNull(actors.FindActive(actor, second));
+        Assert.All(await Task.WhenAll(turns), owner => Assert.Same(second, owner));
+        Assert.All(both, a => Assert.Null(actors.FindActive(a, first)));
+        Assert.All(both, a => Assert.NotNull(actors.FindActive(a, second)));
 
-        Task<AppInstance> OwnerAsync() => actors.TurnAsync(actor, TimeSpan.FromSeconds(30), null, static (instance, _, _) => Task.FromResult(instance), default);
+        Task<AppInstance> OwnerAsync(ActorAddress actor) => actors.TurnAsync(actor, TimeSpan.FromSeconds(30), null, static (instance, _, _) => Task.FromResult(instance), default);
     }
 
     // Who waits for a task is in no public list; the debugger reads the same field.

@@ -5,6 +5,7 @@ internal sealed class Departures
 {
     private readonly Lock _lock = new();
     private Group _current = new();
+    private Task _ended = Task.CompletedTask;
 
     /// <summary>Something begins; it ends when the result is disposed.</summary>
     public IDisposable Enter()
@@ -21,11 +22,12 @@ internal sealed class Departures
     {
         lock (_lock)
         {
+            if (_current.Count == 0) return _ended;
             var before = _current;
             _current = new Group();
             before.IsClosed = true;
-            if (before.Count == 0) before.Ended.TrySetResult();
-            return before.Ended.Task;
+            // What began before an earlier change, for which somebody else waits, may still go on.
+            return _ended = _ended.IsCompleted ? before.Ended.Task : Task.WhenAll(_ended, before.Ended.Task);
         }
     }
 
