@@ -82,8 +82,8 @@ internal static class ScheduleBehaviours
         new(Area, "a reminder registered again replaces the first", async c =>
         {
             var id = Stage.Id("reminder");
-            await c.Actor(id).StartReminder(new Schedule { Name = "r", DueMs = 2500, PeriodMs = 500, Data = "first" });
-            await c.Actor(id).StartReminder(new Schedule { Name = "r", DueMs = 2600, Data = "second" });
+            await c.Actor(id).StartReminder(new Schedule { Name = "r", DueMs = 5000, PeriodMs = 500, Data = "first" });
+            await c.Actor(id).StartReminder(new Schedule { Name = "r", DueMs = 5100, Data = "second" });
             await c.Inbox.ActorEventsAsync(id, "reminder", "r", 1);
             await Task.Delay(1200);
             Check.Sequence(["second"], c.Inbox.Of(id, "reminder").Select(e => e.Data));
