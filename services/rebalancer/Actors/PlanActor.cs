@@ -15,8 +15,8 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     private const string RunKey = "run";
     private const string EffectKey = "effect";
 
-    /// <summary>State stores take a limited number of changes in one transaction.</summary>
-    private const int RemovedAtOnce = 50;
+    /// <summary>Each move is a value of its own, and state stores take a limited number of changes in one transaction: 128 in etcd, unless it is told otherwise.</summary>
+    private const int MovesAtOnce = 100;
 
     private Dictionary<string, int>? _positions;
 
@@ -65,26 +65,30 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
         ArgumentNullException.ThrowIfNull(steps);
         var run = await GetAsync() ?? throw new InvalidOperationException($"Plan {Id} is not known.");
         var publish = new List<MoveRecord>(steps.Count);
-        foreach (var step in steps)
+        foreach (var some in steps.Chunk(MovesAtOnce))
         {
-            var position = Position(run.Plan, step.Topic);
-            var last = await LoadMoveAsync(run.Plan, position);
-            if (last.State == step.State)
+            foreach (var step in some)
             {
-                publish.Add(last with { Attempt = Math.Max(last.Attempt, step.Attempt) });
-                continue;
+                var position = Position(run.Plan, step.Topic);
+                var last = await LoadMoveAsync(run.Plan, position);
+                if (last.State == step.State)
+                {
+                    publish.Add(last with { Attempt = Math.Max(last.Attempt, step.Attempt) });
+                    continue;
+                }
+
+                if (!PlanProgress.MayFollow(last.State, step.State))
+                    continue;
+                await StateManager.SetStateAsync(MoveKey(position), step);
+                if (PlanProgress.IsEnd(step.State))
+                    run = PlanProgress.Count(run, step.State);
+                publish.Add(step);
             }
 
-            if (!PlanProgress.MayFollow(last.State, step.State))
-                continue;
-            await StateManager.SetStateAsync(MoveKey(position), step);
-            if (PlanProgress.IsEnd(step.State))
-                run = PlanProgress.Count(run, step.State);
-            publish.Add(step);
+            await StateManager.SetStateAsync(RunKey, Sums(run));
+            await SaveStateAsync();
         }
 
-        await StateManager.SetStateAsync(RunKey, Sums(run));
-        await SaveStateAsync();
         foreach (var step in publish.Where(s => s.State != MoveState.Planned))
             await events.PublishAsync(step);
     }
@@ -117,7 +121,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     {
         // The plan last: a removal that was interrupted can be repeated.
         var moves = await StateManager.TryGetStateAsync<RebalancePlan>(PlanKey) is { HasValue: true } plan ? plan.Value.Moves.Count : 0;
-        foreach (var keys in Enumerable.Range(0, moves).Select(MoveKey).Concat([EffectKey, RunKey, PlanKey]).Chunk(RemovedAtOnce))
+        foreach (var keys in Enumerable.Range(0, moves).Select(MoveKey).Concat([EffectKey, RunKey, PlanKey]).Chunk(MovesAtOnce))
         {
             foreach (var key in keys)
                 await StateManager.TryRemoveStateAsync(key);

@@ -11,16 +11,12 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// <summary>Writes down the steps of moves: in the plan's actor, which announces them, in the metrics and in the log.</summary>
 internal sealed partial class MoveRecorder(ActorDirectory actors, RebalancerMetrics metrics, TimeProvider time, ILogger<MoveRecorder> logger)
 {
-    /// <summary>Each is a value of its own, and state stores take a limited number of changes in one transaction: 128 in etcd, unless it is told otherwise.</summary>
-    private const int StoredAtOnce = 100;
-
     /// <summary>Steps that moves of one plan have reached.</summary>
     public async Task RecordAsync(string planId, IReadOnlyList<MoveRecord> steps)
     {
         if (steps.Count == 0)
             return;
-        foreach (var some in steps.Chunk(StoredAtOnce))
-            await actors.Plan(planId).RecordAsync(some);
+        await actors.Plan(planId).RecordAsync(steps);
         foreach (var step in steps)
         {
             if (PlanProgress.IsEnd(step.State))

@@ -33,18 +33,22 @@ internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, Mo
     }
 
     /// <summary>Creates the topic when it does not exist. Null when it exists now.</summary>
-    public async Task<string?> WhyNotThereAsync(string topic, CancellationToken cancellationToken)
+    public async Task<string?> WhyNotThereAsync(string topic, CancellationToken cancellationToken) => (await EnsureAsync(topic, cancellationToken)).WhyNot;
+
+    /// <summary>Creates the topic when it does not exist. The helper of its repair goes first: Danube refuses a name with which another begins.</summary>
+    /// <returns>Whether it was created now, and why it does not exist when it does not.</returns>
+    public async Task<(bool Created, string? WhyNot)> EnsureAsync(string topic, CancellationToken cancellationToken)
     {
         var listed = await danube.ListNamespaceTopicsAsync(TopicNames.Namespace(topic), cancellationToken);
         if (listed.Any(t => t.Name == topic))
-            return null;
-        // The helper of its repair goes first: Danube refuses a name with which another begins.
-        if (listed.Any(t => t.Name == topic + TopicRepairer.HelperSuffix))
-            await danube.DeleteTopicAsync(topic + TopicRepairer.HelperSuffix, cancellationToken);
+            return (false, null);
+        var helper = topic + TopicRepairer.HelperSuffix;
+        if (listed.Any(t => t.Name == helper) && await danube.DeleteTopicAsync(helper, cancellationToken) is { Outcome: not DeleteTopicOutcome.Deleted } kept)
+            return (false, $"The helper topic {helper} could not be deleted ({kept.Detail}). Left to do: delete it.");
         var created = await danube.CreateTopicAsync(topic, TopicDelivery.NonReliable, cancellationToken);
         return created.Outcome is CreateTopicOutcome.Accepted or CreateTopicOutcome.AlreadyExists
-            ? null
-            : $"It is deleted, but Danube refused to create it again ({created.Detail}). Left to do: create {topic} (NonReliable).";
+            ? (true, null)
+            : (false, $"It is deleted, but Danube refused to create it again ({created.Detail}). Left to do: create {topic} (NonReliable).");
     }
 
     /// <summary>Topics that moves or repairs deleted to create them again, and of which it is not known that they exist.</summary>
@@ -72,7 +76,7 @@ internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, Mo
                 if (await WhyNotThereAsync(topic.Topic, cancellationToken) is { } why)
                     missing.Add(topic with { Detail = why });
             }
-            catch (DanubeException error)
+            catch (Exception error) when (error is DanubeException or OperationCanceledException)
             {
                 missing.Add(topic with { Detail = error.Message });
             }

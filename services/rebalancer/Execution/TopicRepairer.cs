@@ -18,7 +18,7 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// Every step looks first, so it may run any number of times; at the first surprise it stops and says what is left to do.
 /// </summary>
 internal sealed class TopicRepairer(
-    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Ghosts ghosts, RebalancerMetrics metrics, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, Ghosts ghosts, RebalancerMetrics metrics, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
     public const string HelperSuffix = "-danube-repair";
 
@@ -39,7 +39,7 @@ internal sealed class TopicRepairer(
         if (held.End is { } ended)
         {
             // The lease may have run out between the delete and the new creation, while no process lived.
-            if (ended.Reason == ReasonCode.Timeout && input.KnownNonReliable && await WhyNotThereAsync(input, cancellationToken) is { } gone)
+            if (ended.Reason == ReasonCode.Timeout && input.KnownNonReliable && (await TryCreateAgainAsync(input.Move.Topic, cancellationToken)).WhyNot is { } gone)
                 ended = ended with { Detail = gone };
             return await EndAsync(input, ended.State, ended.Reason, ended.Detail, null, ended.DurationMs);
         }
@@ -56,7 +56,7 @@ internal sealed class TopicRepairer(
             if (lease.Step == LeaseStep.Unloading)
             {
                 // The unload was sent, or the topic deleted, before a crash: it may be on its way to an owner, and must not be loaded a second time meanwhile.
-                if (!input.KnownNonReliable || await CreateAgainAsync(input, cancellationToken))
+                if (!input.KnownNonReliable || await CreateAgainAsync(input.Move.Topic, cancellationToken))
                     await ComesByItselfAsync(input.Move.Topic, cancellationToken);
             }
 
@@ -179,7 +179,7 @@ internal sealed class TopicRepairer(
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
         if (deleted.Outcome != DeleteTopicOutcome.Deleted)
             throw new RepairException(ReasonCode.Refused, $"Danube refused to delete it ({deleted.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");
-        await CreateAgainAsync(input, cancellationToken);
+        await CreateAgainAsync(input.Move.Topic, cancellationToken);
         return await OwnedAsync(topic, cancellationToken);
     }
 
@@ -216,50 +216,25 @@ internal sealed class TopicRepairer(
             throw new OtherRunException(topic);
     }
 
-    private async Task<string?> WhyNotThereAsync(MoveInput input, CancellationToken cancellationToken)
+    /// <summary>Creates a NonReliable topic that was deleted; false when it is there.</summary>
+    private async Task<bool> CreateAgainAsync(string topic, CancellationToken cancellationToken)
     {
-        try
-        {
-            await CreateAgainAsync(input, cancellationToken);
-            return null;
-        }
-        catch (RepairException surprise)
-        {
-            return surprise.Message;
-        }
+        var (created, whyNot) = await TryCreateAgainAsync(topic, cancellationToken);
+        return whyNot is null ? created : throw new RepairException(ReasonCode.Refused, whyNot);
     }
 
     /// <summary>
-    /// Creates a NonReliable topic that was deleted; false when it is there. A refusal may be of the moment (without a leader Danube refuses everything), so it is tried for half the time that its lease lasts;
-    /// then the end of the plan and the cycles go on.
+    /// A refusal may be of the moment (without a leader Danube refuses everything), so it is tried for half the time that its lease lasts; then the end of the plan and the cycles go on.
     /// </summary>
-    private async Task<bool> CreateAgainAsync(MoveInput input, CancellationToken cancellationToken)
+    private async Task<(bool Created, string? WhyNot)> TryCreateAgainAsync(string topic, CancellationToken cancellationToken)
     {
         for (var started = time.GetTimestamp(); ;)
         {
-            try
-            {
-                return await TryCreateAsync(input, cancellationToken);
-            }
-            catch (RepairException) when (time.GetElapsedTime(started).TotalSeconds < monitor.CurrentValue.MoveTimeoutSeconds / 2)
-            {
-                await Task.Delay(BetweenTries, time, cancellationToken);
-            }
+            var made = await recreation.EnsureAsync(topic, cancellationToken);
+            if (made.WhyNot is null || time.GetElapsedTime(started).TotalSeconds >= monitor.CurrentValue.MoveTimeoutSeconds / 2)
+                return made;
+            await Task.Delay(BetweenTries, time, cancellationToken);
         }
-    }
-
-    /// <summary>The helper goes first: Danube refuses a name with which another begins.</summary>
-    private async Task<bool> TryCreateAsync(MoveInput input, CancellationToken cancellationToken)
-    {
-        var topic = input.Move.Topic;
-        var ownership = await danube.GetOwnershipAsync(cancellationToken);
-        if (ownership.Topics.Any(t => t.Name == topic))
-            return false;
-        await RemoveHelperAsync(topic, ownership, cancellationToken);
-        var created = await danube.CreateTopicAsync(topic, TopicDelivery.NonReliable, cancellationToken);
-        if (created.Outcome is not (CreateTopicOutcome.Accepted or CreateTopicOutcome.AlreadyExists))
-            throw new RepairException(ReasonCode.Refused, $"It is deleted, but Danube refused to create it again ({created.Detail}). Left to do: create {topic} (NonReliable).");
-        return true;
     }
 
     /// <summary>A topic that was given to a broker which is gone has an assignment that nobody serves: it is taken away first, so that the topic can be loaded elsewhere.</summary>
