@@ -1,0 +1,253 @@
+using Danube.Dapr.BrokerClient;
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Telemetry;
+using Dapr;
+using Grpc.Core;
+
+namespace Danube.Dapr.Rebalancer.Actors;
+
+/// <summary>What operators command: rebalance, moves and repairs, approval, cancel, switches, pins, drains.</summary>
+internal sealed partial class ControlLoopActor
+{
+    private const int KeptActivations = 100;
+
+    public async Task<RebalanceResponse> RebalanceAsync(ManualRebalance request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        using var span = RebalancerTracing.Start("rebalance by hand", request.TraceParent);
+        var state = await ReconcileAsync(await LoadAsync());
+        var command = $"rebalance {request.Request.Policy} {request.Request.MaxMoves}".TrimEnd();
+        if (!request.Request.DryRun)
+        {
+            var (same, other) = ControlRules.Keyed(state, request.IdempotencyKey, command);
+            if (other is not null)
+                return new RebalanceResponse(false, other.Reason, other.Detail, null);
+            if (same is not null && await actors.Plan(same.PlanId).GetAsync() is { } known)
+                return new RebalanceResponse(true, null, Before(same), known.Plan);
+        }
+
+        // A plan that only waits for approval gives way, and what was counted for it with it.
+        var made = await runner.MakeManualAsync(state with { Ledger = await LedgerWithoutWaitingAsync(state) }, request.Request);
+        if (made.Plan is not { Moves.Count: > 0 } plan)
+            return new RebalanceResponse(false, made.Reason, made.Detail, made.Plan);
+        if (request.Request.DryRun)
+            return new RebalanceResponse(false, null, plan.Summary, plan);
+        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow()) is { } denial)
+            return new RebalanceResponse(false, denial.Reason, denial.Detail, plan);
+        await BeginAsync(state, plan, manual: true, deadline: null, request.Request.Reason ?? "operator", request.IdempotencyKey, command);
+        return new RebalanceResponse(true, null, plan.Summary, plan);
+    }
+
+    public async Task<CommandResult> SubmitAsync(PlanSubmission submission)
+    {
+        ArgumentNullException.ThrowIfNull(submission);
+        using var span = RebalancerTracing.Start("submit plan", submission.TraceParent);
+        var state = await ReconcileAsync(await LoadAsync());
+        if (Find(state, submission.IdempotencyKey, submission.Command) is { } known)
+            return known;
+        var forced = submission.Plan.Trigger == PlanTrigger.Repair || submission.Plan.Moves.All(m => m.Force);
+        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow(), forced) is { } denial)
+            return new CommandResult(denial.Reason, denial.Detail);
+        await BeginAsync(state, submission.Plan, manual: true, deadline: null, submission.RequestedBy, submission.IdempotencyKey, submission.Command);
+        return new CommandResult(null, submission.Plan.Summary, submission.Plan.Id);
+    }
+
+    public async Task<CommandResult> ApproveAsync(Approval approval)
+    {
+        ArgumentNullException.ThrowIfNull(approval);
+        var state = await LoadAsync();
+        var now = time.GetUtcNow();
+        if (ControlRules.WhyNotApprove(state, approval, monitor.CurrentValue, now) is { } denial)
+            return new CommandResult(denial.Reason, denial.Detail, approval.PlanId);
+        if (state.Active!.ApprovedBy is null)
+        {
+            // Its moves are made from now on, so they count from now on, not from when it was proposed.
+            var moves = await CountedAsync(approval.PlanId);
+            var ledger = state.Ledger.Remove(now, state.Active.Since, moves);
+            if (ControlRules.WhyOverLimit(ledger, moves, monitor.CurrentValue, now) is { } over)
+                return new CommandResult(over.Reason, over.Detail, approval.PlanId);
+            state = state with { Ledger = ledger.Add(now, moves), Active = state.Active with { Since = now, ApprovedBy = approval.Approver, ApprovedAt = now } };
+            await StoreAsync(state);
+        }
+
+        await actors.Plan(approval.PlanId).ChangeAsync(new PlanChange(PlanRunState.Proposed, null, approval.Approver));
+        await launcher.RaiseApprovedAsync(approval.PlanId, approval.Approver);
+        Approved(approval.PlanId, approval.Approver);
+        await TellAsync($"Plan {approval.PlanId} was approved by {approval.Approver}.");
+        var go = ControlRules.MayContinue(state, approval.PlanId, monitor.CurrentValue, now);
+        return new CommandResult(null, $"Plan {approval.PlanId} {(go.Kind == ContinuationKind.Wait ? $"will run ({go.Detail})" : "runs")}, approved by {approval.Approver}.", approval.PlanId);
+    }
+
+    public async Task<CommandResult> CancelAsync(string planId)
+    {
+        var state = await LoadAsync();
+        if (state.Active is not { } active || active.PlanId != planId)
+            return new CommandResult(ReasonCode.Cancelled, $"Plan {planId} neither runs nor waits.", planId);
+        await StoreAsync(state with { Active = active with { Cancelled = true } });
+        await launcher.WakeAsync(planId);
+        await TellAsync($"Plan {planId} was cancelled.");
+        return new CommandResult(null, $"Plan {planId} stops before its next step.", planId);
+    }
+
+    public async Task<ControlState> SwitchAsync(SwitchCommand command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        var state = ControlRules.Switch(await LoadAsync(), command, time.GetUtcNow());
+        await StoreAsync(state);
+        metrics.Circuit(state.Circuit is not null);
+        SwitchTurned(command.Switch, command.Reason ?? "");
+        if (state.Active is { } active)
+            await launcher.WakeAsync(active.PlanId);
+        await TellAsync($"{command.Switch switch
+        {
+            ControlSwitch.Pause => command.Minutes is { } minutes ? $"Moves are paused for {minutes} minutes" : "Moves are paused until told",
+            ControlSwitch.Resume => "Moves may go on",
+            ControlSwitch.Kill => "The kill switch is on",
+            ControlSwitch.Revive => "The kill switch is off",
+            _ => "The circuit breaker was closed",
+        }}{(string.IsNullOrEmpty(command.Reason) ? "." : $": {command.Reason}.")}");
+        return state;
+    }
+
+    public async Task PinAsync(TopicPin pin)
+    {
+        ArgumentNullException.ThrowIfNull(pin);
+        var state = await LoadAsync();
+        var others = state.Pins.Where(p => p.Topic != pin.Topic);
+        await StoreAsync(state with { Pins = pin.BrokerId.Length == 0 ? [.. others] : [.. others, pin] });
+        await TellAsync(pin.BrokerId.Length == 0 ? $"{pin.Topic} is not pinned any more." : $"{pin.Topic} is pinned to broker {pin.BrokerId}.", topic: pin.Topic);
+    }
+
+    public async Task<DrainAnswer> DrainAsync(DrainCommand command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        using var span = RebalancerTracing.Start("drain broker", command.TraceParent);
+        var state = await ReconcileAsync(await LoadAsync());
+        var words = $"drain {command.BrokerId}";
+        if (Find(state, command.IdempotencyKey, words) is { } known)
+            return new DrainAnswer(known, state.Drains.FirstOrDefault(d => d.BrokerId == command.BrokerId)?.Refusals ?? []);
+        // While Danube's own rebalancer moves topics the broker is closed, and its topics move afterwards.
+        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow(), forced: true) is { } denial)
+            return new DrainAnswer(new CommandResult(denial.Reason, denial.Detail), []);
+        var look = drains.Look(await runner.EnrichedSnapshotAsync(state), state, command.BrokerId, time.GetUtcNow());
+        if (look.Made.Plan is not { } plan)
+            return new DrainAnswer(new CommandResult(look.Made.Reason ?? ReasonCode.InvalidSnapshot, look.Made.Detail), look.Refusals);
+
+        // First remembered, then closed for new topics, then emptied: a crash in between leaves a drain that the next cycle goes on with.
+        var intent = new DrainIntent { BrokerId = command.BrokerId, Since = time.GetUtcNow(), Reason = command.Reason }.Looked(look.TopicsLeft, look.Refusals);
+        var before = state;
+        state = Keyed(With(state, intent), command.IdempotencyKey, words, "");
+        await StoreAsync(state);
+        var open = await CloseAsync(intent);
+        if (open is { Reason: ReasonCode.Refused })
+        {
+            await StoreAsync(before);
+            return new DrainAnswer(new CommandResult(open.Reason, open.Detail), look.Refusals);
+        }
+
+        DrainBegun(command.BrokerId, plan.Moves.Count, look.Refusals.Count, command.Reason ?? "");
+        await TellAsync($"Broker {command.BrokerId} is drained: {plan.Moves.Count} topics move, {look.Refusals.Count} cannot{(string.IsNullOrEmpty(command.Reason) ? "." : $": {command.Reason}.")}", command.BrokerId);
+        // Danube may have closed the broker although its answer did not come: the drain stays, and the next cycle goes on with it.
+        if (open is not null)
+            return new DrainAnswer(new CommandResult(null, $"The drain of broker {command.BrokerId} is taken, but Danube did not answer: the next cycle goes on with it. {open.Detail}"), look.Refusals);
+        var rest = ControlRules.WhyBuiltInRest(state, time.GetUtcNow());
+        state = With(state, intent with { Closed = true, PlanId = plan.Moves.Count > 0 && rest is null ? plan.Id : null });
+        if (plan.Moves.Count == 0 || rest is not null)
+        {
+            await StoreAsync(state);
+            return new DrainAnswer(new CommandResult(null, $"Broker {command.BrokerId} takes no more topics. {(plan.Moves.Count == 0 ? look.Made.Detail : $"Its topics move later: {rest!.Detail}")}"), look.Refusals);
+        }
+
+        await BeginAsync(state, plan, manual: true, deadline: null, command.Reason ?? "operator", command.IdempotencyKey, words);
+        return new DrainAnswer(new CommandResult(null, plan.Summary, plan.Id), look.Refusals);
+    }
+
+    public async Task<CommandResult> ActivateAsync(string brokerId)
+    {
+        var state = await LoadAsync();
+        if (await actors.Mask.GetAsync() is { } window && window.Masked.Any(m => m.Id == brokerId))
+            return new CommandResult(ReasonCode.PlanRunning, $"Broker {brokerId} is masked by plan {window.PlanId} for a moment; it is activated when that batch ends.");
+        var intent = state.Drains.FirstOrDefault(d => d.BrokerId == brokerId);
+        try
+        {
+            await drains.OpenAsync(brokerId);
+        }
+        catch (DanubeException error)
+        {
+            return new CommandResult(ReasonCode.BrokerUnreachable, $"Danube did not activate broker {brokerId}: {error.Message}");
+        }
+
+        state = Without(state, brokerId);
+        state = state with { Activated = [.. state.Activated.Where(a => a.BrokerId != brokerId).TakeLast(KeptActivations - 1), new ActivatedBroker(brokerId, time.GetUtcNow())] };
+        var stops = state.Active is { } active && active.PlanId == intent?.PlanId;
+        if (stops)
+            state = state with { Active = state.Active! with { Cancelled = true } };
+        await StoreAsync(state);
+        if (stops)
+            await launcher.WakeAsync(intent!.PlanId!);
+        DrainEnded(brokerId);
+        await TellAsync($"Broker {brokerId} was activated.", brokerId);
+        return new CommandResult(null, $"Broker {brokerId} takes topics.{(stops ? $" Its drain, plan {intent!.PlanId}, stops before its next step." : "")}");
+    }
+
+    public async Task<CommandResult?> FindCommandAsync(CommandKey key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return Find(await LoadAsync(), key.Key, key.Command);
+    }
+
+    private async Task<IReadOnlyList<CountedMove>> CountedAsync(string planId) => await actors.Plan(planId).GetAsync() is { } run ? Counted(run.Plan) : [];
+
+    private async Task<MoveLedger> LedgerWithoutWaitingAsync(ControlState state) => state.Active is { AwaitsApproval: true } waiting
+        ? state.Ledger.Remove(time.GetUtcNow(), waiting.Since, await CountedAsync(waiting.PlanId))
+        : state.Ledger;
+
+    private static ControlState Without(ControlState state, string broker) => state with { Drains = [.. state.Drains.Where(d => d.BrokerId != broker)] };
+
+    private static CommandResult? Find(ControlState state, string? key, string command)
+    {
+        var (same, other) = ControlRules.Keyed(state, key, command);
+        return other is not null ? new CommandResult(other.Reason, other.Detail)
+            : same is not null ? new CommandResult(null, Before(same), same.PlanId.Length > 0 ? same.PlanId : null)
+            : null;
+    }
+
+    private static string Before(KeyedCommand command) => command.PlanId.Length > 0 ? $"This request started plan {command.PlanId} before." : "This request was made before.";
+
+    /// <summary>Leaves a trace of what an operator did. It is done already: that it cannot be told is no reason to say that it failed.</summary>
+    private async Task TellAsync(string what, string broker = "", string? topic = null)
+    {
+        try
+        {
+            await events.PublishAsync(new BrokerEvent
+            {
+                Id = $"operator-{Guid.CreateVersion7(time.GetUtcNow()):n}",
+                Time = time.GetUtcNow(),
+                Kind = BrokerEventKind.OperatorActed,
+                BrokerId = broker,
+                Topic = topic,
+                Detail = what,
+            });
+        }
+        catch (Exception error) when (error is DaprException or HttpRequestException or RpcException)
+        {
+            NotTold(what, error.Message);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId} was approved by {Approver}")]
+    private partial void Approved(string planId, string approver);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Switch {Switch} turned by an operator: {Reason}")]
+    private partial void SwitchTurned(ControlSwitch @switch, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} is drained by an operator: {Moves} topics move, {Left} cannot. {Reason}")]
+    private partial void DrainBegun(string broker, int moves, int left, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} was activated by an operator")]
+    private partial void DrainEnded(string broker);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Not told to the history: {What} {Why}")]
+    private partial void NotTold(string what, string why);
+}
