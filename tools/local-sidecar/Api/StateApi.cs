@@ -73,8 +73,7 @@ internal static class StateApi
         try
         {
             var operations = items.Select(i => Operation(app, store, i)).ToList();
-            if (app.Components.OutboundPolicy(store.Name) is { } policy) await UnderAsync(policy, store, operations, cancellationToken);
-            else await store.Store.ApplyAsync(operations, cancellationToken);
+            await WriteAsync(app, store, operations, cancellationToken);
         }
         catch (TooManyOperationsException e)
         {
@@ -139,9 +138,7 @@ internal static class StateApi
     {
         try
         {
-            StateOperation[] operation = [Operation(app, store, item)];
-            if (app.Components.OutboundPolicy(store.Name) is { } policy) await UnderAsync(policy, store, operation, cancellationToken);
-            else await store.Store.ApplyAsync(operation, cancellationToken);
+            await WriteAsync(app, store, [Operation(app, store, item)], cancellationToken);
             return null;
         }
         catch (Exception e) when (IsFailure(e, cancellationToken))
@@ -149,6 +146,9 @@ internal static class StateApi
             return e;
         }
     }
+
+    private static Task WriteAsync(AppInstance app, StateComponent store, IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken) =>
+        app.Components.OutboundPolicy(store.Name) is { } policy ? UnderAsync(policy, store, operations, cancellationToken) : store.Store.ApplyAsync(operations, cancellationToken);
 
     private static Task<bool> UnderAsync(Policy policy, StateComponent store, IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken) => UnderAsync(policy, async token =>
     {

@@ -36,8 +36,7 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
     public Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
     {
         // Random numbers come from the system, which takes longer than what is done under the lock.
-        Span<Guid> etags = stackalloc Guid[1];
-        if (operations.Count > 1) etags = new Guid[operations.Count];
+        Span<Guid> etags = operations.Count == 1 ? stackalloc Guid[1] : new Guid[operations.Count];
         for (var i = 0; i < operations.Count; i++)
             if (operations[i] is { Value: not null, CheckOnly: false }) etags[i] = Guid.NewGuid();
         lock (_lock)
