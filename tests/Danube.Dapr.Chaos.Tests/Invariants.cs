@@ -171,26 +171,15 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report, int i
     /// <summary>A source drained a topic more often than there were moves of it from there. What Danube drains itself, for an operator, does not count.</summary>
     private static IEnumerable<string> Twice(IReadOnlyList<SimulatedEvent> events, IReadOnlyList<MoveRecord> history)
     {
-        var draining = new HashSet<string>();
-        var begun = new Dictionary<(string Topic, string Broker), List<SimulatedEvent>>();
-        foreach (var e in events)
-        {
-            if (e.Event == "state" && e.Detail!.StartsWith("draining", StringComparison.Ordinal))
-                draining.Add(e.Broker!);
-            else if (e.Event == "state")
-                draining.Remove(e.Broker!);
-            else if (e.Event == "unload-begin" && !draining.Contains(e.Broker!))
-                (begun.TryGetValue((e.Topic!, e.Broker!), out var list) ? list : begun[(e.Topic!, e.Broker!)] = []).Add(e);
-        }
-
+        var begun = WithoutDrains(events).Where(e => e.Event == "unload-begin").GroupBy(e => (Topic: e.Topic!, Broker: e.Broker!));
         var repairs = history.Where(m => m.Cause == MoveCause.Repair).Select(m => m.MoveId).Distinct().CountBy(id => id[(id.IndexOf(':', StringComparison.Ordinal) + 1)..]).ToDictionary();
         var moves = history.Where(m => m.Cause != MoveCause.Repair && m.State >= MoveState.Unloading && m.State is not (MoveState.Skipped or MoveState.Cancelled))
             .Select(m => (m.MoveId, m.Topic, m.From)).Distinct().CountBy(m => (m.Topic, m.From)).ToDictionary();
-        foreach (var (where, list) in begun)
+        foreach (var unloads in begun)
         {
-            var allowed = moves.GetValueOrDefault(where) + repairs.GetValueOrDefault(where.Topic);
-            if (list.Count > allowed)
-                yield return $"{where.Topic} was unloaded {list.Count} times from {where.Broker} for {allowed} moves (events {string.Join(", ", list.Select(e => e.Seq))})";
+            var allowed = moves.GetValueOrDefault(unloads.Key) + repairs.GetValueOrDefault(unloads.Key.Topic);
+            if (unloads.Count() > allowed)
+                yield return $"{unloads.Key.Topic} was unloaded {unloads.Count()} times from {unloads.Key.Broker} for {allowed} moves (events {string.Join(", ", unloads.Select(e => e.Seq))})";
         }
     }
 
@@ -212,22 +201,15 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report, int i
     private IEnumerable<string> TooManyAtOnce(IReadOnlyList<SimulatedEvent> events)
     {
         var under = new Dictionary<string, List<SimulatedEvent>>();
-        var draining = new HashSet<string>();
-        foreach (var e in events)
+        foreach (var e in WithoutDrains(events))
         {
             var open = e.Broker is null ? [] : under.TryGetValue(e.Broker, out var known) ? known : under[e.Broker] = [];
             switch (e.Event)
             {
-                case "state" when e.Detail!.StartsWith("draining", StringComparison.Ordinal):
-                    draining.Add(e.Broker!);
-                    break;
-                case "state":
-                    draining.Remove(e.Broker!);
-                    break;
                 case "kill" or "deregister":
                     open.Clear();
                     break;
-                case "unload-posted" when !draining.Contains(e.Broker!):
+                case "unload-posted":
                     open.RemoveAll(o => o.Topic == e.Topic);
                     if (open.Count >= inFlight)
                     {
@@ -256,18 +238,11 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report, int i
         var others = history.Where(m => m.Cause == MoveCause.Repair || m.State is MoveState.Failed or MoveState.Stuck or MoveState.LandedElsewhere).Select(m => m.Topic).ToHashSet();
         var arrived = new Dictionary<string, SimulatedEvent>();
         var left = new HashSet<string>();
-        var draining = new HashSet<string>();
-        foreach (var e in events)
+        foreach (var e in WithoutDrains(events))
         {
             switch (e.Event)
             {
-                case "state" when e.Detail!.StartsWith("draining", StringComparison.Ordinal):
-                    draining.Add(e.Broker!);
-                    break;
-                case "state":
-                    draining.Remove(e.Broker!);
-                    break;
-                case "unload-begin" when !draining.Contains(e.Broker!):
+                case "unload-begin":
                     if (arrived.Remove(e.Topic!, out var before) && (e.Ms - before.Ms) / 1000 < cluster.Options.CoolDownSeconds && !others.Contains(e.Topic!))
                         yield return $"{e.Topic} was unloaded {(e.Ms - before.Ms) / 1000:0.0} s after its last move, the cool-down is {cluster.Options.CoolDownSeconds} s (events {before.Seq} and {e.Seq})";
                     left.Add(e.Topic!);
@@ -276,6 +251,21 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report, int i
                     arrived[e.Topic!] = e;
                     break;
             }
+        }
+    }
+
+    /// <summary>All events but the unloads that Danube makes itself of a broker that an operator drains.</summary>
+    private static IEnumerable<SimulatedEvent> WithoutDrains(IReadOnlyList<SimulatedEvent> events)
+    {
+        var draining = new HashSet<string>();
+        foreach (var e in events)
+        {
+            if (e.Event == "state" && e.Detail!.StartsWith("draining", StringComparison.Ordinal))
+                draining.Add(e.Broker!);
+            else if (e.Event == "state")
+                draining.Remove(e.Broker!);
+            if (e.Event is not ("unload-posted" or "unload-begin") || !draining.Contains(e.Broker!))
+                yield return e;
         }
     }
 

@@ -30,10 +30,7 @@ public sealed class BuiltInTests
     {
         await using var bench = await MoveBench.StartAsync("skew", brokers: 3, topics: 30, configure: o => o.Mode = "observe");
         await using var api = await ApiBench.StartAsync(bench);
-        await bench.Directory.Control.NudgeAsync();
-        await bench.TriggerBuiltInAsync();
-        await MoveBench.UntilAsync(() => bench.Cluster.Events().Any(e => e.Event == "built-in-move"), "a built-in move");
-        await bench.Directory.Control.NudgeAsync();
+        await bench.SeeBuiltInAsync();
         var from = bench.Brokers.MaxBy(b => bench.TopicsOf(b).Count)!;
         var to = bench.Brokers.First(b => b != from);
         var topic = bench.TopicsOf(from)[0];

@@ -234,10 +234,7 @@ public sealed class FindingsTests : IAsyncLifetime
     {
         await using var bench = await MoveBench.StartAsync("skew", brokers: 3, topics: 30, configure: o => o.Mode = "observe");
         await using var api = await ApiBench.StartAsync(bench);
-        await bench.Directory.Control.NudgeAsync();
-        await bench.TriggerBuiltInAsync();
-        await MoveBench.UntilAsync(() => bench.Cluster.Events().Any(e => e.Event == "built-in-move"), "a built-in move");
-        await bench.Directory.Control.NudgeAsync();
+        await bench.SeeBuiltInAsync();
 
         Assert.Contains(await api.GetAsync<IReadOnlyList<Finding>>("/findings"), f => f is { Kind: FindingKind.BuiltInRebalancing, Severity: FindingSeverity.Critical });
         bench.Options.Mode = "auto";

@@ -137,11 +137,7 @@ public sealed class InFlightTests
         await using var bench = await StartAsync(1);
         var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
         var topics = bench.TopicsOf(a).ToArray();
-        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
-        var plan = bench.PlanOf([.. topics.Select(t => (t, b))]);
-        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
-        var running = bench.RunWorkflowsAsync();
-        await MoveBench.UntilAsync(() => bench.Unloads().Count == 1, "the first unload");
+        var (plan, running) = await bench.HangAsync(1, [.. topics.Select(t => (t, b))]);
 
         await bench.Danube.ActivateBrokerAsync(a, "another hand");
         bench.Cluster.SetFault(Fault.HangingWatcher, on: false, target: a);
@@ -167,13 +163,9 @@ public sealed class InFlightTests
     private static async Task<(RebalancePlan Plan, Task Running)> HangAsync(MoveBench bench, int inFlight)
     {
         var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
-        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
-        var plan = bench.PlanOf([.. bench.TopicsOf(a).Select(t => (t, b))]);
-        Assert.True(plan.Moves.Count > Four, $"{plan.Moves.Count} moves are no more than may be in flight.");
-        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
-        var running = bench.RunWorkflowsAsync();
-        await MoveBench.UntilAsync(() => bench.Unloads().Count == inFlight, $"{inFlight} in flight");
-        return (plan, running);
+        var topics = bench.TopicsOf(a);
+        Assert.True(topics.Count > Four, $"{topics.Count} moves are no more than may be in flight.");
+        return await bench.HangAsync(inFlight, [.. topics.Select(t => (t, b))]);
     }
 
     private static int MostInFlight(MoveBench bench)

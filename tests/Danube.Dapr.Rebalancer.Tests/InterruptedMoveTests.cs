@@ -20,11 +20,7 @@ public sealed class InterruptedMoveTests
         var b = bench.Brokers.First(x => x != leader);
         var a = bench.Brokers.Where(x => x != b).MaxBy(x => bench.TopicsOf(x).Count)!;
         var topics = bench.TopicsOf(a).Take(2).ToArray();
-        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
-        var plan = bench.PlanOf((topics[0], b), (topics[1], b));
-        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
-        var running = bench.RunWorkflowsAsync();
-        await MoveBench.UntilAsync(() => bench.Unloads().Count > 0, "the unload");
+        var (plan, running) = await bench.HangAsync(1, (topics[0], b), (topics[1], b));
         await bench.Cluster.KillBrokerAsync(b);
 
         await running;

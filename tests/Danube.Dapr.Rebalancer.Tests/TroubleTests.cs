@@ -239,11 +239,7 @@ public sealed class TroubleTests
         await using var bench = await MoveBench.StartAsync();
         var (a, b, c) = (bench.Brokers[0], bench.Brokers[1], bench.Brokers[2]);
         var topic = bench.TopicsOf(a)[0];
-        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
-        var plan = bench.PlanOf((topic, b));
-        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
-        var running = bench.RunWorkflowsAsync();
-        await MoveBench.UntilAsync(() => bench.Unloads().Count > 0, "the unload");
+        var (plan, running) = await bench.HangAsync(1, (topic, b));
         await bench.Danube.ActivateBrokerAsync(c, "another hand");
         await bench.Danube.MaskBrokerAsync(b);
         bench.Cluster.SetFault(Fault.HangingWatcher, on: false, target: a);
@@ -279,11 +275,7 @@ public sealed class TroubleTests
         var a = bench.Brokers.Where(x => x != leader).MaxBy(x => bench.TopicsOf(x).Count)!;
         var b = bench.Brokers.First(x => x != a);
         var topics = bench.TopicsOf(a).Take(2).ToArray();
-        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: a);
-        var plan = bench.PlanOf((topics[0], b), (topics[1], b));
-        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
-        var running = bench.RunWorkflowsAsync();
-        await MoveBench.UntilAsync(() => bench.Unloads().Count > 0, "the unload");
+        var (plan, running) = await bench.HangAsync(1, (topics[0], b), (topics[1], b));
         await bench.Cluster.KillBrokerAsync(a);
 
         await running;

@@ -137,6 +137,17 @@ internal sealed class MoveBench : IAsyncDisposable
     /// <summary>Runs the workflows that were started until they end.</summary>
     public Task RunWorkflowsAsync() => _workflows.RunAsync();
 
+    /// <summary>Begins moves of one source, which lets none of them go, and waits until so many unloads were sent.</summary>
+    public async Task<(RebalancePlan Plan, Task Running)> HangAsync(int inFlight, params (string Topic, string To)[] moves)
+    {
+        var plan = PlanOf(moves);
+        Cluster.SetFault(Fault.HangingWatcher, on: true, target: plan.Moves[0].From);
+        await Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
+        var running = RunWorkflowsAsync();
+        await UntilAsync(() => Unloads().Count == inFlight, $"{inFlight} in flight");
+        return (plan, running);
+    }
+
     /// <summary>Runs the workflows that were started, without letting time pass.</summary>
     public Task RunUntilIdleAsync() => _workflows.RunUntilIdleAsync();
 
@@ -160,12 +171,15 @@ internal sealed class MoveBench : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets Danube's own rebalancer work.</summary>
-    public async Task TriggerBuiltInAsync()
+    /// <summary>Lets Danube's own rebalancer work, between two cycles, of which the second sees it.</summary>
+    public async Task SeeBuiltInAsync()
     {
+        await Directory.Control.NudgeAsync();
         using var channel = GrpcChannel.ForAddress(Cluster.Brokers.Single(b => b.Id == Cluster.Truth().LeaderId).Admin);
         var bytes = Marshallers.Create<byte[]>(b => b, b => b);
         await channel.CreateCallInvoker().AsyncUnaryCall(new Method<byte[], byte[]>(MethodType.Unary, "danube_admin.BrokerAdmin", "TriggerRebalance", bytes, bytes), null, default, []);
+        await UntilAsync(() => Cluster.Events().Any(e => e.Event == "built-in-move"), "a built-in move");
+        await Directory.Control.NudgeAsync();
     }
 
     /// <summary>Unloads that really happened, by topic.</summary>
