@@ -98,6 +98,8 @@ internal sealed partial class ControlLoopActor(
         // All that an operator commands waits for this turn.
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(monitor.CurrentValue.MaxCycleSeconds));
         var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()), limit.Token);
+        // After a restart too: an alert must not end because the service began anew.
+        metrics.Circuit(state.Circuit is not null);
         if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
             await launcher.WakeAsync(waiting.PlanId);
         var before = state;
@@ -107,13 +109,15 @@ internal sealed partial class ControlLoopActor(
             result = result with { State = result.State with { Watched = before.Watched, EffectsDue = before.EffectsDue } };
         await TellJudgedAsync(result.Judged ?? []);
         if (before.Circuit is null && result.State.Circuit is { } circuit)
+        {
             CircuitOpened(circuit.Reason, circuit.Detail);
+            metrics.Circuit(true);
+        }
+
         // Before it is stored: what is forgotten here must not stay at the topic's gate.
         foreach (var topic in state.LoadedTwice.Except(result.State.LoadedTwice))
             await actors.Topic(topic).ForgetLoadedTwiceAsync();
         state = result.State;
-        // After a restart too: an alert must not end because the service began anew.
-        metrics.Circuit(state.Circuit is not null);
         if (result.Plan is { } plan)
         {
             DateTimeOffset? deadline = result.Record.Outcome == CycleOutcome.Proposed
