@@ -10,7 +10,7 @@ internal class EventPublisher(DaprClient dapr)
 
     public virtual Task PublishAsync(RebalancePlan plan) => PublishAsync(DaprNames.Topics.Plans, plan.Id, plan);
 
-    public virtual Task PublishAsync(MoveRecord move) => PublishAsync(DaprNames.Topics.Moves, $"{move.MoveId}:{move.State}:{move.Attempt}", move);
+    public virtual Task PublishAsync(MoveRecord move) => PublishAsync(DaprNames.Topics.Moves, $"{move.MoveId}:{move.State}:{move.Attempt}{(move.Effect is { } effect ? $":{effect.Verdict}" : "")}", move);
 
     public virtual Task PublishAsync(BrokerEvent happened) => PublishAsync(DaprNames.Topics.BrokerEvents, happened.Id, happened);
 

@@ -370,6 +370,9 @@ public enum FindingKind
 
     /// <summary>A topic is too heavy for any placement.</summary>
     UnsplittableTopic,
+
+    /// <summary>A topic has no traffic since its move, or a backlog that grows since.</summary>
+    NotBackSinceMove,
 }
 
 /// <summary>Answer to a command: taken, and where to look what becomes of it.</summary>

@@ -64,7 +64,19 @@ public sealed record PlanEffect
     /// <summary>Highest load / mean as measured.</summary>
     public required double MeasuredMaxOverMean { get; init; }
 
-    /// <summary>The moved topics, those with something to look at first; at most 50.</summary>
+    /// <summary>Moves whose topics are as well off as before.</summary>
+    public int CameBack { get; init; }
+
+    /// <summary>Moves whose topics have no traffic since, or a backlog that grows.</summary>
+    public int NotBack { get; init; }
+
+    /// <summary>Moves of which that could not be told.</summary>
+    public int Unknown { get; init; }
+
+    /// <summary>Moves that are still looked at.</summary>
+    public int Pending { get; init; }
+
+    /// <summary>The moved topics, those with something to look at first; at most 50. Each move's own record has its effect.</summary>
     public IReadOnlyList<MoveEffect> Moves { get; init; } = [];
 }
 
@@ -77,7 +89,30 @@ public sealed record PlanEffect
 /// <param name="CameBack">False when there was traffic before and there is none after.</param>
 /// <param name="BacklogMessagesBefore">Messages not acknowledged when the plan was made; null when not known. A backlog that has grown is one that its consumers do not work off.</param>
 public sealed record MoveEffect(
-    string Topic, string? BrokerId, double MessagesPerSecondBefore, double? MessagesPerSecondAfter, long? BacklogMessages, bool CameBack, long? BacklogMessagesBefore = null);
+    string Topic, string? BrokerId, double MessagesPerSecondBefore, double? MessagesPerSecondAfter, long? BacklogMessages, bool CameBack, long? BacklogMessagesBefore = null)
+{
+    /// <summary>What the looks at the topic came to; null while they go on.</summary>
+    public MoveVerdict? Verdict { get; init; }
+
+    /// <summary>When that was decided; null while the looks go on.</summary>
+    public DateTimeOffset? Time { get; init; }
+}
+
+/// <summary>What became of a topic after its move.</summary>
+public enum MoveVerdict
+{
+    /// <summary>Its rates are known again, and its backlog is falling or no larger than before.</summary>
+    CameBack,
+
+    /// <summary>Its producers, or its consumers, are silent since.</summary>
+    Silent,
+
+    /// <summary>Its traffic is back and its backlog grows, which it did not before.</summary>
+    BacklogGrows,
+
+    /// <summary>It could not be told.</summary>
+    Unknown,
+}
 
 /// <summary>What a cycle decided.</summary>
 public enum CycleOutcome
@@ -142,6 +177,9 @@ public sealed record MoveRecord
 
     /// <summary>W3C trace id of the move.</summary>
     public string? TraceId { get; init; }
+
+    /// <summary>What it did to the topic's traffic, beside what was planned; null before that was judged.</summary>
+    public MoveEffect? Effect { get; init; }
 
     /// <summary>The one id that a move has in all records.</summary>
     public static string IdOf(string planId, string topic) => planId + ":" + topic;

@@ -104,6 +104,9 @@ public sealed record PlannedMove
     /// <summary>Messages per second that it takes along.</summary>
     public double MessagesPerSecond { get; init; }
 
+    /// <summary>The messages delivered per second among these; null when not known.</summary>
+    public double? MessagesOutPerSecond { get; init; }
+
     /// <summary>Producers and consumers that will reconnect.</summary>
     public int Clients { get; init; }
 

@@ -78,7 +78,7 @@ public enum ReasonCode
     /// <summary>Delivery mode not known.</summary>
     DeliveryUnknown,
 
-    /// <summary>Its rates are not known yet.</summary>
+    /// <summary>Its rates are not known yet, or have not come back since its move.</summary>
     RatesUnknown,
 
     /// <summary>The storage mode does not keep history when a topic moves.</summary>
@@ -156,7 +156,7 @@ public enum ReasonCode
     /// <summary>An operator cancelled.</summary>
     Cancelled,
 
-    /// <summary>Publish latency or redirects rose too far while moving.</summary>
+    /// <summary>Publish latency or redirects rose too far while moving, or topics did not come back after their moves.</summary>
     ClientImpact,
 
     /// <summary>It is already where it should be.</summary>

@@ -223,6 +223,40 @@ public sealed class DefectTests
         await arena.UntilAsync(() => arena.Topic(topic.Name).Backlog == 0, "the dispatcher runs again");
     }
 
+    [Fact]
+    public async Task D11_ConsumersStallWhereTheTopicLands_UntilItMovesAgain()
+    {
+        await using var arena = await Arena.StartAsync("steady", 3, 9);
+        var topic = arena.Cluster.Truth().Topics[0];
+        var (owner, target) = (topic.AssignedTo[0], arena.Ids.First(id => id != topic.AssignedTo[0]));
+        arena.Cluster.SetFault(Fault.StallOnLanding, on: true, topic.Name);
+        await arena.MoveAsync(topic.Name, target);
+        await arena.UntilAsync(() => arena.Topic(topic.Name).Backlog > 1000, "the backlog grows");
+        Assert.True(await arena.MetricAsync(target, "danube_topic_active_consumers", topic.Name) > 0);
+
+        arena.Cluster.SetFault(Fault.StallOnLanding, on: false, topic.Name);
+        await arena.MoveAsync(topic.Name, owner);
+
+        await arena.UntilAsync(() => arena.Topic(topic.Name).Backlog == 0, "the dispatcher runs again");
+    }
+
+    [Fact]
+    public async Task Clients_ThatStayAwayAfterAMove_SendNothingUntilTheFaultIsOff()
+    {
+        await using var arena = await Arena.StartAsync("steady", 3, 9);
+        var topic = arena.Cluster.Truth().Topics[0];
+        var target = arena.Ids.First(id => id != topic.AssignedTo[0]);
+        arena.Cluster.SetFault(Fault.ClientsStayAway, on: true, topic.Name);
+        await arena.MoveAsync(topic.Name, target);
+
+        Assert.True(arena.Topic(topic.Name).ClientsAway);
+        Assert.Equal(0, arena.Topic(topic.Name).CostPerSecond);
+
+        arena.Cluster.SetFault(Fault.ClientsStayAway, on: false, topic.Name);
+        await arena.UntilAsync(async () => await arena.MetricAsync(target, "danube_topic_messages_in_total", topic.Name) > 0, "messages come in again");
+        Assert.True(await arena.MetricAsync(target, "danube_topic_active_producers", topic.Name) > 0);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -40,6 +40,25 @@ public sealed class HostFaults
         await new Invariants(cluster, new ChaosReport(Seed), Four).HoldAsync();
     }
 
+    [Fact]
+    public async Task Clients_AwayAfterTheirMoves_AreNamedAndStopMoves_AndABacklogThatDrainsDoesNot()
+    {
+        await using var cluster = await ChaosCluster.StartAsync(new ChaosOptions
+        {
+            Name = "clients",
+            Seed = Seed,
+            Store = Store.Sqlite,
+            Environment = new Dictionary<string, string>
+            {
+                ["Rebalancer__EffectAfterSeconds"] = "2",
+                ["Rebalancer__EffectPatienceSeconds"] = "8",
+                ["Rebalancer__Mode"] = "observe",
+            },
+        });
+        await LostClients.RunAsync(cluster);
+        await new Invariants(cluster, new ChaosReport(Seed)).HoldAsync();
+    }
+
     private static async Task UnderUnrestAsync(ChaosOptions options, Func<ChaosCluster, Task> fault)
     {
         await using var cluster = await ChaosCluster.StartAsync(options);

@@ -202,15 +202,36 @@ public sealed class SteerCommandTests : IDisposable
             Effect = new PlanEffect
             {
                 PlanId = "r-1", Time = DateTimeOffset.UnixEpoch, PredictedCoefficientOfVariation = 0.1, MeasuredCoefficientOfVariation = 0.123, PredictedMaxOverMean = 1.1, MeasuredMaxOverMean = 1.2,
-                Moves = [new MoveEffect("/default/silent", "2", 10, 0, 7, false, 3), new MoveEffect("/default/fine", "2", 10, 9, 1, true, 3)],
+                CameBack = 1, NotBack = 2, Unknown = 3, Pending = 4,
+                Moves =
+                [
+                    new MoveEffect("/default/silent", "2", 10, 0, 7, false, 3) { Verdict = MoveVerdict.Silent },
+                    new MoveEffect("/default/behind", "2", 10, 8, 7_000, true, 3) { Verdict = MoveVerdict.BacklogGrows },
+                    new MoveEffect("/default/fine", "2", 10, 9, 1, true, 3) { Verdict = MoveVerdict.CameBack },
+                ],
             },
         };
 
         var text = Render(console => Tables.Story(new PlanStory(run, [failed]), console));
 
-        foreach (var expected in new[] { "Stopped (Refused)", "Asked for by: ada", "/default/a", "Left to do: delete the helper.", "0.123", "/default/silent" })
+        foreach (var expected in new[] { "Stopped (Refused)", "Asked for by: ada", "/default/a", "Left to do: delete the helper.", "0.123", "/default/silent", "/default/behind", "1 came back, 2 did not, 3 not known, 4 still looked at" })
             Assert.Contains(expected, text, StringComparison.Ordinal);
         Assert.DoesNotContain("/default/fine", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Move_ThatIsJudged_ShowsWhatWasExpectedAndMeasured_AlsoInTheHistory()
+    {
+        var move = new MoveRecord
+        {
+            MoveId = "p:/default/a", PlanId = "p", Topic = "/default/a", From = "1", To = "2", State = MoveState.Done, Time = DateTimeOffset.UnixEpoch,
+            Effect = new MoveEffect("/default/a", "2", 10, 9.5, 7, true, 3) { Verdict = MoveVerdict.CameBack },
+        };
+        var entry = new HistoryEntry { Position = 1, Time = DateTimeOffset.UnixEpoch, Kind = "move", Move = move };
+
+        const string Said = "CameBack: 9.5 msg/s (expected 10), backlog 7 (before 3).";
+        Assert.Contains(Said, Render(console => Tables.Move(move, console)), StringComparison.Ordinal);
+        Assert.Contains(Said, Render(console => Tables.History(new Page<HistoryEntry>(1, 0, [entry]), console)), StringComparison.Ordinal);
     }
 
     private async Task<(int Exit, string Request, string Body, string? Key)> RunAsync(int status, object answer, params string[] arguments)

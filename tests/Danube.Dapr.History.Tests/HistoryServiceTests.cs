@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Danube.Dapr.Contracts;
+using Danube.Dapr.History.Record;
 using Danube.Dapr.Testing;
 using static Danube.Dapr.History.Tests.Happenings;
 
@@ -33,6 +34,25 @@ public sealed class HistoryServiceTests : IAsyncLifetime
         Assert.Equal((PlanRunState.Finished, 1, "/default/topic-0"), (plan.State, plan.Done, plan.Plan.Moves.Single().Topic));
         Assert.Equal([MoveState.Planned, MoveState.Done], move.Items.Select(m => m.State));
         Assert.Equal(2, encoded.Total);
+    }
+
+    [Fact]
+    public async Task Move_ThatIsJudged_IsToldAgainWithWhatItDid_AndCountsOnce()
+    {
+        var done = Move("p-1", "/default/topic-0", MoveState.Done, 1, ms: 42).Move!;
+        var judged = done with { Effect = new MoveEffect(done.Topic, "2", 20, 0, 7, false, 3) { Verdict = MoveVerdict.Silent, Time = At(600) } };
+        await DeliverAsync(DaprNames.Topics.Plans, Plan("p-1", 1));
+        foreach (var told in new[] { done, judged, judged })
+            await DeliverAsync(DaprNames.Topics.Moves, told);
+
+        var move = await GetAsync<Page<MoveRecord>>("history/moves/p-1:/default/topic-0");
+        var plan = await GetAsync<PlanRun>("history/plans/p-1");
+
+        Assert.Equal([done, judged], move.Items);
+        Assert.Equal((PlanRunState.Finished, 1, At(1)), (plan.State, plan.Done, plan.FinishedAt!.Value));
+        Assert.Equal(At(600), (await GetAsync<Page<HistoryEntry>>("history")).Items[0].Time);
+        var sums = Statistics.Of([Entries.Of(judged), Entries.Of(done)], At(0), At(1_000));
+        Assert.Equal(("Done", 1), (sums.MovesByState.Single().Key, sums.MovesByState.Single().Value));
     }
 
     [Fact]

@@ -89,7 +89,9 @@ public sealed partial class ConsolePageTests : IAsyncLifetime
         var page = await GetAsync("/plans/plan-7");
 
         Assert.Contains("1.13</b> (predicted 1.08)", page, StringComparison.Ordinal);
-        Assert.Contains("Without traffic since: /default/silent", page, StringComparison.Ordinal);
+        Assert.Contains("3 came back, 2 did not", page, StringComparison.Ordinal);
+        Assert.Contains("Without traffic since: /default/silent.", page, StringComparison.Ordinal);
+        Assert.Contains("With a growing backlog since: /default/behind.", page, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -60,7 +60,12 @@ internal static class Pictures
             Effect = new PlanEffect
             {
                 PlanId = "plan-7", Time = Start, PredictedCoefficientOfVariation = 0.07, MeasuredCoefficientOfVariation = 0.09, PredictedMaxOverMean = 1.08, MeasuredMaxOverMean = 1.13,
-                Moves = [new MoveEffect("/default/silent", "2", 10, 0, 7, false)],
+                CameBack = 3, NotBack = 2,
+                Moves =
+                [
+                    new MoveEffect("/default/silent", "2", 10, 0, 7, false) { Verdict = MoveVerdict.Silent },
+                    new MoveEffect("/default/behind", "2", 10, 9, 7_000, true) { Verdict = MoveVerdict.BacklogGrows },
+                ],
             },
         });
         Answer(sidecar, "GET history/history?kind=cycle&limit=12", History(new HistoryEntry

@@ -58,7 +58,11 @@ public sealed record TopicTruth(
     string? Marker,
     double MessagesPerSecond,
     double CostPerSecond,
-    double Backlog);
+    double Backlog)
+{
+    /// <summary>True when its clients have not looked it up again since it landed (<see cref="Fault.ClientsStayAway"/>).</summary>
+    public bool ClientsAway { get; init; }
+}
 
 /// <summary>Imbalance.</summary>
 /// <param name="CoefficientOfVariation">Population standard deviation over mean.</param>

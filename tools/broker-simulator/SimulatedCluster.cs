@@ -99,7 +99,14 @@ public sealed class SimulatedCluster : IAsyncDisposable
         lock (_cluster.Gate)
         {
             _cluster.Faults.Set(fault, on, target, value);
-            _cluster.Log.Add("fault", fault == Fault.StalledConsumers ? target : null, fault == Fault.StalledConsumers ? null : target, $"{fault} {(on ? "on" : "off")}");
+            var ofTopic = fault is Fault.StalledConsumers or Fault.StallOnLanding or Fault.ClientsStayAway;
+            _cluster.Log.Add("fault", ofTopic ? target : null, ofTopic ? null : target, $"{fault} {(on ? "on" : "off")}");
+            if (fault == Fault.ClientsStayAway && !on)
+            {
+                foreach (var topic in _cluster.Topics.Values.Where(topic => target is null || topic.Name == target))
+                    topic.Find(_cluster.Now);
+            }
+
             if (fault != Fault.StalledConsumers)
                 return;
             foreach (var topic in _cluster.Topics.Values.Where(topic => target is null || topic.Name == target))

@@ -13,7 +13,8 @@ public sealed record MoveSteps(IReadOnlyList<MoveRecord> Steps)
     internal static IReadOnlyList<MoveSteps> Of(IEnumerable<HistoryEntry> entries, int limit) =>
         [.. entries.Select(e => e.Move).OfType<MoveRecord>()
             .GroupBy(m => m.MoveId, StringComparer.Ordinal)
-            .Select(g => new MoveSteps([.. g.OrderBy(m => m.Time).ThenBy(m => m.State)]))
+            // The end of a move is told again with what it did; the newest comes first.
+            .Select(g => new MoveSteps([.. g.DistinctBy(m => (m.State, m.Attempt)).OrderBy(m => m.Time).ThenBy(m => m.State)]))
             .OrderByDescending(m => m.Last.Time)
             .Take(limit)];
 }

@@ -33,7 +33,8 @@ internal static class Entries
 
     internal static HistoryEntry Of(RebalancePlan plan) => new() { Position = 0, Time = plan.CreatedAt, Kind = Plan, Plan = plan };
 
-    internal static HistoryEntry Of(MoveRecord move) => new() { Position = 0, Time = move.Time, Kind = Move, Move = move };
+    /// <summary>The end of a move is told once more when it is known what it did: that is of then.</summary>
+    internal static HistoryEntry Of(MoveRecord move) => new() { Position = 0, Time = move.Effect?.Time ?? move.Time, Kind = Move, Move = move };
 
     internal static HistoryEntry Of(BrokerEvent e) => new() { Position = 0, Time = e.Time, Kind = BrokerEvent, BrokerEvent = e };
 
@@ -42,7 +43,7 @@ internal static class Entries
     {
         { Cycle: { } cycle } => $"{Cycle}|{cycle.Id}",
         { Plan: { } plan } => $"{Plan}|{plan.Id}",
-        { Move: { } move } => $"{Move}|{move.MoveId}|{move.State}|{move.Attempt}",
+        { Move: { } move } => $"{Move}|{move.MoveId}|{move.State}|{move.Attempt}{(move.Effect is { } effect ? $"|{effect.Verdict}" : "")}",
         { BrokerEvent: { } e } => $"{BrokerEvent}|{e.Id}",
         _ => throw new ArgumentException($"A history entry of kind '{entry.Kind}' has no content.", nameof(entry)),
     };

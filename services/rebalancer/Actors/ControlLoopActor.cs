@@ -102,7 +102,18 @@ internal sealed partial class ControlLoopActor(
         metrics.Circuit(state.Circuit is not null);
         if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
             await launcher.WakeAsync(waiting.PlanId);
-        var result = await runner.RunAsync(state, span?.TraceId.ToString(), limit.Token);
+        var before = state;
+        var result = await runner.RunAsync(await WatchAsync(state), span?.TraceId.ToString(), limit.Token);
+        // What it did not look at is taken up anew by the next cycle, and not stored before.
+        if (result.Snapshot is null)
+            result = result with { State = result.State with { Watched = before.Watched, EffectsDue = before.EffectsDue } };
+        await TellJudgedAsync(result.Judged ?? []);
+        if (before.Circuit is null && result.State.Circuit is { } circuit)
+        {
+            CircuitOpened(circuit.Reason, circuit.Detail);
+            metrics.Circuit(true);
+        }
+
         // Before it is stored: what is forgotten here must not stay at the topic's gate.
         foreach (var topic in state.LoadedTwice.Except(result.State.LoadedTwice))
             await actors.Topic(topic).ForgetLoadedTwiceAsync();
@@ -119,7 +130,7 @@ internal sealed partial class ControlLoopActor(
         state = state with { Deleted = await recreation.CreateAsync(state.Deleted, limit.Token) };
         if (result.Snapshot is { } snapshot)
         {
-            (state, var effect) = await MeasureAsync(state, snapshot);
+            (state, var effect) = await MeasureAsync(state, snapshot, undisturbed: before.Active is null or { AwaitsApproval: true });
             record = record with { Effect = effect };
             state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts, limit.Token) };
             state = await AnnounceAsync(state, snapshot, result.Unowned ?? []);
@@ -127,23 +138,6 @@ internal sealed partial class ControlLoopActor(
 
         await StoreAsync(state);
         await PublishAsync(state, record);
-    }
-
-    /// <summary>Measures what the plan did that ended longest ago, once there are reports that can show it.</summary>
-    private async Task<(ControlState State, PlanEffect? Effect)> MeasureAsync(ControlState state, ClusterSnapshot snapshot)
-    {
-        // While another plan runs, a measurement would be of both.
-        if (state.Active is { AwaitsApproval: false } || state.EffectsDue is not [var due, ..] || Effects.WhyNotYet(snapshot, due, monitor.CurrentValue) is not null)
-            return (state, null);
-        var plan = actors.Plan(due.PlanId);
-        var effect = await plan.GetAsync() is { } run ? Effects.Measure(snapshot, run.Plan, await plan.GetMovesAsync(), time.GetUtcNow()) : null;
-        if (effect is not null)
-        {
-            await plan.MeasuredAsync(effect);
-            EffectMeasured(due.PlanId, effect.PredictedMaxOverMean, effect.MeasuredMaxOverMean);
-        }
-
-        return (state with { EffectsDue = [.. state.EffectsDue.Skip(1)] }, effect);
     }
 
     /// <summary>Keeps brokers that are gone, and that Danube's leader ranks all the same, from getting topics.</summary>
@@ -350,9 +344,6 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} could not be closed for new topics: {Why}")]
     private partial void DrainRefused(string broker, string why);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId}: predicted max/mean {Predicted:0.00}, measured {Measured:0.00}")]
-    private partial void EffectMeasured(string planId, double predicted, double measured);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Clients noticed a batch: {Moves} moves a window from now on, with {Rest} s of rest. {Detail}")]
     private partial void Slower(int moves, double rest, string detail);

@@ -21,6 +21,9 @@ public interface IPlanActor : IActor
     /// <summary>Stores what the plan did, as it was measured.</summary>
     Task MeasuredAsync(PlanEffect effect);
 
+    /// <summary>Stores what moves did to their topics, with their records, and announces these again.</summary>
+    Task JudgedAsync(IReadOnlyList<MoveEffect> effects);
+
     /// <summary>Removes all that is stored. Afterwards the plan is not known.</summary>
     Task ForgetAsync();
 

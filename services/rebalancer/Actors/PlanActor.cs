@@ -1,5 +1,6 @@
 using System.Globalization;
 using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Plans;
 using Dapr.Actors.Runtime;
 
@@ -115,6 +116,29 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     {
         await StateManager.SetStateAsync(EffectKey, effect);
         await SaveStateAsync();
+    }
+
+    public async Task JudgedAsync(IReadOnlyList<MoveEffect> effects)
+    {
+        ArgumentNullException.ThrowIfNull(effects);
+        if (await GetAsync() is not { } run)
+            return;
+        foreach (var some in effects.Chunk(MovesAtOnce))
+        {
+            var told = new List<MoveRecord>(some.Length);
+            foreach (var effect in some)
+            {
+                var position = Position(run.Plan, effect.Topic);
+                told.Add(await LoadMoveAsync(run.Plan, position) with { Effect = effect });
+                await StateManager.SetStateAsync(MoveKey(position), told[^1]);
+            }
+
+            await SaveStateAsync();
+            await Task.WhenAll(told.Select(m => events.PublishAsync(m)));
+        }
+
+        if (run.Effect is { } measured)
+            await MeasuredAsync(Effects.Sum(measured, await GetMovesAsync()));
     }
 
     public async Task ForgetAsync()

@@ -52,6 +52,7 @@ internal static class ClockStep
         Drains = [.. state.Drains.Select(d => d with { Since = d.Since + step, NotBefore = d.NotBefore + step })],
         Activated = [.. state.Activated.Select(a => a with { At = a.At + step })],
         EffectsDue = [.. state.EffectsDue.Select(e => e with { At = e.At + step })],
+        Watched = [.. state.Watched.Select(w => w with { At = w.At + step, JudgedAt = w.JudgedAt + step })],
         Stalls = [.. state.Stalls.Select(s => s with { Since = s.Since + step })],
         BuiltIn = state.BuiltIn is { } builtIn ? builtIn with { SeenAt = builtIn.SeenAt + step } : null,
         Addresses = [.. state.Addresses.Select(a => a with { Since = a.Since + step })],

@@ -168,7 +168,8 @@ internal static class ControlRules
         ControlSwitch.Resume => state with { Pause = null },
         ControlSwitch.Kill => state with { KillSwitch = state.KillSwitch ?? new Switched(now, command.Reason) },
         ControlSwitch.Revive => state with { KillSwitch = null },
-        ControlSwitch.CloseCircuit => state with { Circuit = null, StuckBrokers = [], RepairFailed = [] },
+        // What the operator has seen does not open it again together with the next that goes wrong.
+        ControlSwitch.CloseCircuit => state with { Circuit = null, StuckBrokers = [], RepairFailed = [], Watched = [.. state.Watched.Select(w => w with { Excused = w.JudgedAt is not null })] },
         _ => throw new ArgumentOutOfRangeException(nameof(command), command.Switch, "Unknown switch."),
     };
 

@@ -62,6 +62,9 @@ public sealed record ControlState
     /// <summary>Plans that ended and whose effect is to be measured.</summary>
     public IReadOnlyList<EndedPlan> EffectsDue { get; init; } = [];
 
+    /// <summary>Moves that landed and whose topics are not known to be as well off as before; oldest first.</summary>
+    public IReadOnlyList<WatchedMove> Watched { get; init; } = [];
+
     /// <summary>Topics whose consumers get nothing although there is something to get, with the time since when.</summary>
     public IReadOnlyList<Stall> Stalls { get; init; } = [];
 
@@ -144,7 +147,20 @@ public sealed record ActivePlan
 /// <summary>A plan that ended and moved something.</summary>
 /// <param name="PlanId">The plan.</param>
 /// <param name="At">When it ended.</param>
-public sealed record EndedPlan(string PlanId, DateTimeOffset At);
+public sealed record EndedPlan(string PlanId, DateTimeOffset At)
+{
+    /// <summary>True once the balance after it was measured.</summary>
+    public bool Measured { get; init; }
+
+    /// <summary>True once its moves are looked at.</summary>
+    public bool Watched { get; init; }
+
+    /// <summary>Its moves that began, repairs left out; 0 before they are looked at.</summary>
+    public int Begun { get; init; }
+
+    /// <summary>Those of them that failed.</summary>
+    public int Failed { get; init; }
+}
 
 /// <summary>A topic whose consumers get nothing.</summary>
 /// <param name="Topic">The topic.</param>

@@ -11,7 +11,7 @@ internal static class Outcomes
 {
     private const int MinMovesForShare = 3;
     private const int MaxRemembered = 500;
-    private const int MaxEffectsDue = 10;
+    private const int MaxEffectsDue = 50;
 
     /// <summary>Moves of the no-return time that are remembered: the state is one value, and the newest matter most.</summary>
     private const int MaxRecentMoves = 2_000;
@@ -48,7 +48,7 @@ internal static class Outcomes
             ],
             Deleted = [.. state.Deleted.Where(d => result.Deleted.All(n => n.Topic != d.Topic)).Concat(result.Deleted).TakeLast(MaxRemembered)],
             Drains = [.. state.Drains.Select(d => d.PlanId == result.PlanId ? d.Ended(result.Reason, result.Ends.Any(m => m.State == MoveState.Done), now) : d)],
-            EffectsDue = result.Ends.Any(m => m.State == MoveState.Done && m.Cause != MoveCause.Repair)
+            EffectsDue = result.Ends.Any(m => m.State is MoveState.Done or MoveState.LandedElsewhere && m.Cause != MoveCause.Repair)
                 ? [.. state.EffectsDue.TakeLast(MaxEffectsDue - 1), new EndedPlan(result.PlanId, now)]
                 : state.EffectsDue,
             Circuit = state.Circuit ?? WhyOpen(result, failures, options, now),
@@ -60,12 +60,16 @@ internal static class Outcomes
     {
         var ends = PlanResults.Of(planId, null, "", moves).Ends;
         var failed = ends.Count(m => Failed(m) && m.Cause != MoveCause.Repair);
-        return ends.Count >= MinMovesForShare && failed > options.MaxFailureShare * ends.Count
+        return IsTooMuch(failed, ends.Count, options)
             ? new Denial(ReasonCode.Fault, string.Create(CultureInfo.InvariantCulture, $"{failed} of {ends.Count} moves of plan {planId} failed; the limit is {options.MaxFailureShare:P0}."))
             : null;
     }
 
-    private static bool Failed(MoveRecord move) => move.State == MoveState.Stuck || (move.State == MoveState.Failed && move.Reason != ReasonCode.BrokerUnreachable);
+    /// <summary>True when the share of moves that went wrong, of those that began, is one that opens the circuit breaker.</summary>
+    public static bool IsTooMuch(int wrong, int begun, RebalancerOptions options) => begun >= MinMovesForShare && wrong > options.MaxFailureShare * begun;
+
+    /// <summary>True for a move that went wrong by itself, not because its broker died.</summary>
+    public static bool Failed(MoveRecord move) => move.State == MoveState.Stuck || (move.State == MoveState.Failed && move.Reason != ReasonCode.BrokerUnreachable);
 
     /// <summary>Moves whose topics may not go back yet.</summary>
     private static IReadOnlyList<RecentMove> Recent(ControlState state, PlanResult result, RebalancerOptions options, DateTimeOffset now)

@@ -16,7 +16,9 @@ namespace Danube.Dapr.Rebalancer.Cycle;
 /// <param name="Plan">The plan to start or propose; null for none.</param>
 /// <param name="Snapshot">The cluster that it saw; null when it did not look.</param>
 /// <param name="Unowned">Topics that nobody owns, with the time since when; null when it did not look.</param>
-internal sealed record CycleResult(ControlState State, CycleRecord Record, RebalancePlan? Plan, ClusterSnapshot? Snapshot = null, IReadOnlyList<UnownedTopic>? Unowned = null);
+/// <param name="Judged">Moves of earlier plans of which it found out what they did; null when it did not look.</param>
+internal sealed record CycleResult(
+    ControlState State, CycleRecord Record, RebalancePlan? Plan, ClusterSnapshot? Snapshot = null, IReadOnlyList<UnownedTopic>? Unowned = null, IReadOnlyList<JudgedMove>? Judged = null);
 
 /// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
 internal sealed class CycleRunner(
@@ -75,6 +77,7 @@ internal sealed class CycleRunner(
             MaxMoves = request.DryRun ? request.MaxMoves ?? 10_000 : Math.Min(request.MaxMoves ?? options.MaxMovesPerCycle, Math.Min(options.MaxMovesPerCycle, left)),
             UntilTarget = true,
             Trigger = PlanTrigger.Manual,
+            Resting = MoveWatch.Resting(state),
             Ledger = state.Ledger,
             WithoutHourlyLimit = request.DryRun,
             Now = now,
@@ -110,10 +113,11 @@ internal sealed class CycleRunner(
 
         // Findings are looked for whatever else goes on.
         state = ClusterLearning.Learn(state, snapshot);
+        (state, var judged) = MoveWatch.Look(state, snapshot, options, now);
         var result = state.Active is { AwaitsApproval: false }
             ? new CycleResult(state, Busy(state, now)!, null)
             : await DecideAsync(state, snapshot, unowned, options, now, cancellationToken);
-        return result with { Snapshot = snapshot, Unowned = unowned };
+        return result with { Snapshot = snapshot, Unowned = unowned, Judged = judged };
     }
 
     /// <summary>The record of a cycle for which a plan leaves nothing to do; null when no plan has the floor.</summary>
@@ -142,6 +146,7 @@ internal sealed class CycleRunner(
             // Once out of the band, plans go on until the cluster has settled at the target, not only until the trigger is no longer exceeded.
             UntilTarget = state.BreachSince is not null,
             Trigger = PlanTrigger.Imbalance,
+            Resting = MoveWatch.Resting(state),
             Ledger = state.Ledger,
             Now = now,
         });

@@ -9,13 +9,10 @@ internal static class Effects
 {
     private const int MostMoves = 50;
 
-    /// <summary>After this long it is measured on what there is.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
-
-    /// <summary>Why the effect of a plan cannot be measured yet; null when it can.</summary>
+    /// <summary>Why the effect of a plan cannot be measured yet; null when it can, or when the patience has ended: then it is measured on what there is.</summary>
     public static string? WhyNotYet(ClusterSnapshot snapshot, EndedPlan ended, RebalancerOptions options)
     {
-        if (snapshot.Time - ended.At > Patience)
+        if (snapshot.Time - ended.At > options.EffectPatience)
             return null;
         if ((snapshot.Time - ended.At).TotalSeconds < options.EffectAfterSeconds)
             return "It ended a moment ago.";
@@ -27,11 +24,8 @@ internal static class Effects
         var balance = PlanMaker.Measure(snapshot, now);
         var topics = snapshot.Topics.ToDictionary(t => t.Name, StringComparer.Ordinal);
         var planned = plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
-        var effects = moves.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere)
-            .Select(m => Of(planned[m.Topic], topics.GetValueOrDefault(m.Topic)))
-            .OrderBy(e => e.CameBack).ThenByDescending(e => (e.BacklogMessages ?? 0) - (e.BacklogMessagesBefore ?? 0)).ThenBy(e => e.Topic, StringComparer.Ordinal)
-            .Take(MostMoves);
-        return new PlanEffect
+        var pending = moves.Where(m => Landed(m) && m.Effect is null).Select(m => Of(planned[m.Topic], topics.GetValueOrDefault(m.Topic)));
+        return Sum(new PlanEffect
         {
             PlanId = plan.Id,
             Time = now,
@@ -39,9 +33,34 @@ internal static class Effects
             MeasuredCoefficientOfVariation = balance.CoefficientOfVariation,
             PredictedMaxOverMean = plan.PredictedAfter.MaxOverMean,
             MeasuredMaxOverMean = balance.MaxOverMean,
-            Moves = [.. effects],
+            Moves = [.. pending],
+        }, moves);
+    }
+
+    /// <summary>The effect with what is known of each move by now; the figures of a move that is not judged yet stay.</summary>
+    public static PlanEffect Sum(PlanEffect effect, IReadOnlyList<MoveRecord> moves)
+    {
+        var landed = moves.Where(Landed).ToList();
+        var judged = landed.Select(m => m.Effect).OfType<MoveEffect>().ToList();
+        var known = judged.Select(e => e.Topic).ToHashSet(StringComparer.Ordinal);
+        int Count(MoveVerdict verdict) => judged.Count(e => e.Verdict == verdict);
+        return effect with
+        {
+            CameBack = Count(MoveVerdict.CameBack),
+            NotBack = Count(MoveVerdict.Silent) + Count(MoveVerdict.BacklogGrows),
+            Unknown = Count(MoveVerdict.Unknown),
+            Pending = landed.Count - judged.Count,
+            Moves =
+            [
+                .. effect.Moves.Where(e => !known.Contains(e.Topic)).Concat(judged)
+                    .OrderBy(e => e.CameBack).ThenByDescending(e => e.Verdict == MoveVerdict.BacklogGrows)
+                    .ThenByDescending(e => (e.BacklogMessages ?? 0) - (e.BacklogMessagesBefore ?? 0)).ThenBy(e => e.Topic, StringComparer.Ordinal).Take(MostMoves),
+            ],
         };
     }
+
+    /// <summary>True for a move that gave its topic another owner.</summary>
+    private static bool Landed(MoveRecord move) => move.State is MoveState.Done or MoveState.LandedElsewhere && move.Cause != MoveCause.Repair;
 
     private static MoveEffect Of(PlannedMove move, TopicSnapshot? now)
     {

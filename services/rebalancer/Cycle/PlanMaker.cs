@@ -26,7 +26,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         Snapshot planning;
         try
         {
-            planning = ToPlanning(Movable(snapshot, options), request);
+            planning = ToPlanning(Movable(Rested(snapshot, request.Resting), options), request);
         }
         catch (SnapshotException error)
         {
@@ -35,9 +35,9 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
 
         var plan = Planner.Plan(planning, Options(snapshot, request, options, policy));
         var wire = WithTopics(PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation), snapshot);
-        var refusals = wire.Refusals;
+        IReadOnlyList<Refusal> refusals = [.. wire.Refusals.Select(r => Explained(r, request.Resting))];
         // The planner names equal plans alike. Made again, after the first was cancelled or failed, it is another run.
-        wire = wire with { Refusals = [.. wire.Refusals.Take(MostRefusals)], Id = string.Create(CultureInfo.InvariantCulture, $"{wire.Id}-{request.Now.UtcTicks:x}") };
+        wire = wire with { Refusals = [.. refusals.Take(MostRefusals)], Id = string.Create(CultureInfo.InvariantCulture, $"{wire.Id}-{request.Now.UtcTicks:x}") };
         var outOfBand = plan.Moves.Count > 0 || policy.IsTriggeredBy(plan.Before) || (request.UntilTarget && !policy.IsSettled(plan.Before));
         if (plan.Moves.Count > 0)
             return new PlanMade(wire, null, wire.Summary, wire.Before, outOfBand, refusals);
@@ -61,6 +61,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
             Reason = reason,
             BytesPerSecond = topic.BytesInPerSecond + topic.BytesOutPerSecond,
             MessagesPerSecond = topic.MessagesInPerSecond + topic.MessagesOutPerSecond,
+            MessagesOutPerSecond = topic.MessagesOutPerSecond,
             Clients = topic.Producers + topic.Consumers,
             FirstSeen = topic.FirstSeen,
             BacklogMessages = topic.BacklogMessages,
@@ -131,9 +132,21 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         var topics = snapshot.Topics.Where(t => moved.Contains(t.Name)).ToDictionary(t => t.Name, StringComparer.Ordinal);
         return plan with
         {
-            Moves = [.. plan.Moves.Select(m => topics.GetValueOrDefault(m.Topic) is { } topic ? m with { FirstSeen = topic.FirstSeen, BacklogMessages = topic.BacklogMessages } : m)],
+            Moves = [.. plan.Moves.Select(m => topics.GetValueOrDefault(m.Topic) is { } topic ? Of(m, topic) : m)],
         };
     }
+
+    private static Contracts.PlannedMove Of(Contracts.PlannedMove move, TopicSnapshot topic) =>
+        move with { FirstSeen = topic.FirstSeen, BacklogMessages = topic.BacklogMessages, MessagesOutPerSecond = topic.MessagesOutPerSecond };
+
+    /// <summary>Topics that have not come back since their last move are left alone as those whose rates are not known; a drain takes them along all the same.</summary>
+    private static ClusterSnapshot Rested(ClusterSnapshot snapshot, IReadOnlySet<string> resting) => resting.Count == 0
+        ? snapshot
+        : snapshot with { Topics = [.. snapshot.Topics.Select(t => resting.Contains(t.Name) ? t with { RatesKnown = false } : t)] };
+
+    private static Refusal Explained(Refusal refusal, IReadOnlySet<string> resting) => refusal.Reason == ReasonCode.RatesUnknown && resting.Contains(refusal.Subject)
+        ? refusal with { Detail = $"{refusal.Subject} has not come back since its last move." }
+        : refusal;
 
     internal static BalanceReport Measure(ClusterSnapshot snapshot, DateTimeOffset now) =>
         PlanMapping.ToContract(ImbalanceMeasure.Of(SnapshotMapping.ToPlanning(snapshot)), now);

@@ -22,6 +22,9 @@ internal sealed record PlanRequest
     /// <summary>The broker to empty, for a drain.</summary>
     public string? DrainBroker { get; init; }
 
+    /// <summary>Topics that have not come back since their last move: only a drain moves them.</summary>
+    public IReadOnlySet<string> Resting { get; init; } = new HashSet<string>();
+
     /// <summary>Moves already made in the last hour.</summary>
     public required MoveLedger Ledger { get; init; }
 

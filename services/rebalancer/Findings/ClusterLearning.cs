@@ -54,7 +54,7 @@ internal static class ClusterLearning
     }
 
     /// <summary>True when a topic that is not in the snapshot does not exist: every broker has told what it has, and none is on its way between two of them.</summary>
-    private static bool IsWhole(ControlState state, ClusterSnapshot snapshot) =>
+    public static bool IsWhole(ControlState state, ClusterSnapshot snapshot) =>
         state.Active is null or { AwaitsApproval: true } && snapshot.Brokers.Count > 0 && snapshot.Brokers.All(b => b.ReportTime is not null);
 
     private static IReadOnlyList<Stall> Stalls(IReadOnlyList<Stall> known, ClusterSnapshot snapshot)

@@ -30,6 +30,9 @@ internal static class FindingRules
         findings.AddRange(state.StuckBrokers.Select(Stuck));
         findings.AddRange(Collisions(snapshot));
         findings.AddRange(Stalled(snapshot, state, options, now));
+        // Consumers that stall are named with what helps, and a topic without owner has a greater trouble.
+        var named = findings.Where(f => f.Kind is FindingKind.ConsumerStalled or FindingKind.StrandedTopic).Select(f => f.Subject).ToHashSet(StringComparer.Ordinal);
+        findings.AddRange(NotBackFindings.Of(state).Where(f => !named.Contains(f.Subject)));
         findings.AddRange(Brokers(snapshot, state, options));
         findings.AddRange(Replaced(snapshot, state, now));
         findings.AddRange(state.Ghosts.Select(g => Ghost(g, options)));

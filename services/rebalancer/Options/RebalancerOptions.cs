@@ -106,6 +106,12 @@ internal sealed class RebalancerOptions
     /// <summary>Time after a plan's end at which its effect is measured, on load reports that are newer. 0 to 3,600; default 30.</summary>
     public double EffectAfterSeconds { get; set; } = 30;
 
+    /// <summary>
+    /// Time after a plan's end at which a moved topic that is still silent, or whose backlog still grows, counts as not come back; clients that take longer to connect again need more.
+    /// Counts as <see cref="EffectAfterSeconds"/> when it is less. 1 to 86,400; default 600.
+    /// </summary>
+    public double EffectPatienceSeconds { get; set; } = 600;
+
     /// <summary>Time that consumers must get nothing, while their backlog grows, to count as stalled. 0 to 86,400; default 60.</summary>
     public double StalledAfterSeconds { get; set; } = 60;
 
@@ -134,6 +140,8 @@ internal sealed class RebalancerOptions
     public double RepeatedCycleSeconds { get; set; } = 600;
 
     internal double SustainedValue => SustainedSeconds ?? ImbalancePolicy.Get(Policy).SustainedFor.TotalSeconds;
+
+    internal TimeSpan EffectPatience => TimeSpan.FromSeconds(Math.Max(EffectAfterSeconds, EffectPatienceSeconds));
 
     internal RebalancerMode ModeValue => Enum.Parse<RebalancerMode>(Mode, ignoreCase: true);
 

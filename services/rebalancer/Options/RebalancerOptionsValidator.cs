@@ -40,6 +40,7 @@ internal sealed class RebalancerOptionsValidator : IValidateOptions<RebalancerOp
         faults.Range(nameof(options.MaxRedirectsPerClient), options.MaxRedirectsPerClient, 1, 10_000);
         faults.Range(nameof(options.MaxPlanMinutes), options.MaxPlanMinutes, 1, 10_080);
         faults.Range(nameof(options.EffectAfterSeconds), options.EffectAfterSeconds, 0, 3_600);
+        faults.Range(nameof(options.EffectPatienceSeconds), options.EffectPatienceSeconds, 1, 86_400);
         faults.Range(nameof(options.StalledAfterSeconds), options.StalledAfterSeconds, 0, 86_400);
         faults.Range(nameof(options.MaxMaskSeconds), options.MaxMaskSeconds, 10, 3_600);
         faults.Range(nameof(options.ApprovalTimeoutMinutes), options.ApprovalTimeoutMinutes, 1, 10_080);

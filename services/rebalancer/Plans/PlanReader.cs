@@ -5,7 +5,7 @@ using Danube.Dapr.Rebalancer.Control;
 
 namespace Danube.Dapr.Rebalancer.Plans;
 
-/// <summary>Reads plans and moves for the API. Plans that have ended, and whose effect was measured, change no more and are kept in memory, so that polling costs little.</summary>
+/// <summary>Reads plans and moves for the API. Plans that have ended, and whose topics have all come back, change no more and are kept in memory, so that polling costs little.</summary>
 internal sealed class PlanReader(ActorDirectory actors)
 {
     private readonly ConcurrentDictionary<string, (PlanRun Run, IReadOnlyList<MoveRecord> Moves)> _ended = new(StringComparer.Ordinal);
@@ -19,7 +19,7 @@ internal sealed class PlanReader(ActorDirectory actors)
             return null;
         var moves = await actors.Plan(planId).GetMovesAsync();
         // A plan that gave way has stopped a moment before its moves are written down as cancelled.
-        if (run.State is PlanRunState.Finished or PlanRunState.Stopped && (run.Effect is not null || run.Done == 0) && moves.All(m => PlanProgress.IsEnd(m.State)))
+        if (run.State is PlanRunState.Finished or PlanRunState.Stopped && (run.Effect is { Pending: 0, NotBack: 0 } || moves.All(m => m.State is not (MoveState.Done or MoveState.LandedElsewhere) || m.Cause == MoveCause.Repair)) && moves.All(m => PlanProgress.IsEnd(m.State)))
             _ended[planId] = (run, moves);
         return (run, moves);
     }

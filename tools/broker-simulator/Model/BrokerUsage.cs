@@ -20,7 +20,7 @@ public sealed record BrokerUsage(
     internal const double IdleCpuPercent = 3;
 
     /// <summary>Cost of a topic to its broker in units of one small message per second.</summary>
-    internal static double Cost(TopicState topic, double seconds) => Cost(topic.Traffic.RateAt(seconds), topic.Traffic.MessageBytes, topic.Subscriptions.Count);
+    internal static double Cost(TopicState topic, double seconds) => topic.ClientsAway ? 0 : Cost(topic.Traffic.RateAt(seconds), topic.Traffic.MessageBytes, topic.Subscriptions.Count);
 
     internal static double Cost(double messagesPerSecond, int messageBytes, int subscriptions) =>
         messagesPerSecond * (1 + messageBytes / 2048.0) * (1 + 0.3 * subscriptions);
@@ -31,7 +31,7 @@ public sealed record BrokerUsage(
         foreach (var copy in broker.Copies.Values)
         {
             var topic = copy.Topic;
-            if (topic.Serving != copy)
+            if (topic.Serving != copy || topic.ClientsAway)
                 continue;
             var bytes = topic.Traffic.RateAt(seconds) * topic.Traffic.MessageBytes;
             cost += Cost(topic, seconds);

@@ -49,7 +49,10 @@ internal sealed partial class Cluster
             Unassigned.TryGetValue(topic.Name, out var marker) ? $"{marker.Reason}{(marker.Ready ? " ready" : "")}" : null,
             topic.Traffic.RateAt(now),
             cost,
-            topic.Subscriptions.Sum(subscription => subscription.Backlog));
+            topic.Subscriptions.Sum(subscription => subscription.Backlog))
+        {
+            ClientsAway = topic.ClientsAway,
+        };
     }
 
     private static BalanceTruth Balance(List<double> loads)

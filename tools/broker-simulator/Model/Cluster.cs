@@ -171,8 +171,11 @@ internal sealed partial class Cluster : IDisposable
             Log.Add("loaded-twice", topic.Name, broker.Id);
         }
 
-        topic.Attach(copy, Now, Now + 0.05 + 0.4 * NextDouble());
-        broker.CountRpc("producer", "create_producer", ok: true, topic.Traffic.Producers);
+        var clientsAt = Now + 0.05 + 0.4 * NextDouble();
+        topic.Attach(copy, Now, Faults.IsOn(Fault.ClientsStayAway, topic.Name) ? double.PositiveInfinity : clientsAt);
+        if (Faults.IsOn(Fault.StallOnLanding, topic.Name))
+            topic.Subscriptions.ForEach(subscription => subscription.Stalled = true);
+        broker.CountRpc("producer", "create_producer", ok: true, topic.ClientsAway ? 0 : topic.Traffic.Producers);
         Log.Add("load", topic.Name, broker.Id, why);
     }
 

@@ -21,6 +21,12 @@ public enum Fault
     /// <summary>D11: a topic's consumers stall until it moves; takes a topic.</summary>
     StalledConsumers,
 
+    /// <summary>D11 after a move: a topic's consumers stall where it lands; takes a topic.</summary>
+    StallOnLanding,
+
+    /// <summary>The clients of a topic that lands do not look it up again until this is off; takes a topic.</summary>
+    ClientsStayAway,
+
     /// <summary>D12: the leader loses watch events when it falls behind.</summary>
     LossyBursts,
 

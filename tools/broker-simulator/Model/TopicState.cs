@@ -24,7 +24,10 @@ internal sealed class TopicState(string name, bool reliable, TopicTraffic traffi
 
     private double _advancedTo;
 
-    /// <summary>Clients find the topic again a moment after it was loaded.</summary>
+    /// <summary>True while the clients of a topic that is served have not found it again.</summary>
+    public bool ClientsAway => Serving is { ClientsAtSeconds: double.PositiveInfinity };
+
+    /// <summary>Clients find the topic again a moment after it was loaded; at infinity they do not.</summary>
     public void Attach(TopicCopy copy, double nowSeconds, double clientsAtSeconds)
     {
         Advance(nowSeconds);
@@ -32,9 +35,19 @@ internal sealed class TopicState(string name, bool reliable, TopicTraffic traffi
         copy.ClientsAtSeconds = clientsAtSeconds;
         foreach (var subscription in Subscriptions)
             subscription.Stalled = false;
-        if (Traffic.Producers == 0 && Subscriptions.Count == 0)
+        if (ClientsAway || (Traffic.Producers == 0 && Subscriptions.Count == 0))
             return;
         copy.Series.Touch(this);
+    }
+
+    /// <summary>Clients that stayed away find the topic.</summary>
+    public void Find(double nowSeconds)
+    {
+        if (!ClientsAway)
+            return;
+        Advance(nowSeconds);
+        Serving!.ClientsAtSeconds = nowSeconds;
+        Serving.Series.Touch(this);
     }
 
     public void Detach(double nowSeconds)

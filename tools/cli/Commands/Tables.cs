@@ -116,16 +116,16 @@ internal static class Tables
     {
         console.WriteLine($"Measured {Time(effect.Time)}: CV {Text(effect.MeasuredCoefficientOfVariation, "0.000")} (expected {Text(effect.PredictedCoefficientOfVariation, "0.000")}), "
             + $"max/mean {Text(effect.MeasuredMaxOverMean, "0.00")} (expected {Text(effect.PredictedMaxOverMean, "0.00")}).");
-        var odd = effect.Moves.Where(m => !m.CameBack || m.BacklogMessages > (m.BacklogMessagesBefore ?? long.MaxValue)).ToList();
+        // None for an effect that was measured before topics were judged.
+        if (effect.CameBack + effect.NotBack + effect.Unknown + effect.Pending > 0)
+            console.WriteLine($"Its topics: {effect.CameBack} came back, {effect.NotBack} did not, {effect.Unknown} not known, {effect.Pending} still looked at.");
+        var odd = effect.Moves.Where(m => m.Verdict is MoveVerdict.Silent or MoveVerdict.BacklogGrows || (m.Verdict is null && !m.CameBack)).ToList();
         if (odd.Count == 0)
-        {
-            console.WriteLine("The traffic of its topics came back, and no backlog has grown.");
             return;
-        }
 
-        var table = New("Look at", "Broker", "Msg/s", "Before", "Backlog", "Before");
+        var table = New("Look at", "Broker", "Seen", "Msg/s", "Before", "Backlog", "Before");
         foreach (var m in odd)
-            table.AddRow(m.Topic, m.BrokerId ?? "nobody", Text(m.MessagesPerSecondAfter, "#,0.#"), Text(m.MessagesPerSecondBefore, "#,0.#"), Text(m.BacklogMessages, "#,0"), Text(m.BacklogMessagesBefore, "#,0"));
+            table.AddRow(m.Topic, m.BrokerId ?? "nobody", m.Verdict?.ToString() ?? "no traffic yet", Text(m.MessagesPerSecondAfter, "#,0.#"), Text(m.MessagesPerSecondBefore, "#,0.#"), Text(m.BacklogMessages, "#,0"), Text(m.BacklogMessagesBefore, "#,0"));
         table.Write(console);
     }
 
@@ -178,10 +178,15 @@ internal static class Tables
     {
         var table = New("Time", "Topic", "From", "To", "Step", "ms", "Reason", "Detail");
         foreach (var m in page.Items)
-            table.AddRow(Time(m.Time), m.Topic, m.From, m.To, m.State.ToString(), Text(m.DurationMs, "0"), m.Reason?.ToString() ?? "", m.Detail);
+            table.AddRow(Time(m.Time), m.Topic, m.From, m.To, m.State.ToString(), Text(m.DurationMs, "0"), m.Reason?.ToString() ?? "", $"{m.Detail} {Said(m.Effect)}".Trim());
         table.Write(console);
         Shown(page, console);
     }
+
+    /// <summary>What a move was planned to take along, beside what was measured.</summary>
+    private static string Said(MoveEffect? effect) => effect is null
+        ? ""
+        : $"{effect.Verdict}: {Text(effect.MessagesPerSecondAfter, "#,0.#")} msg/s (expected {Text(effect.MessagesPerSecondBefore, "#,0.#")}), backlog {Text(effect.BacklogMessages, "#,0")} (before {Text(effect.BacklogMessagesBefore, "#,0")}).";
 
     public static void Status(RebalancerStatus s, IAnsiConsole console)
     {
@@ -224,7 +229,7 @@ internal static class Tables
             {
                 { Cycle: { } c } => $"{c.Outcome}{(c.Reason is { } r ? $" ({r})" : "")}: {c.Detail}",
                 { Plan: { } p } => $"{p.Id}: {p.Summary}",
-                { Move: { } m } => $"{m.Topic} {m.From} → {m.To}: {m.State}{(m.Reason is { } r ? $" ({r})" : "")} {m.Detail}",
+                { Move: { } m } => $"{m.Topic} {m.From} → {m.To}: {m.State}{(m.Reason is { } r ? $" ({r})" : "")} {m.Detail} {Said(m.Effect)}".TrimEnd(),
                 { BrokerEvent: { } b } => $"{b.Kind} {b.BrokerId} {b.Topic} {b.Detail}",
                 _ => "",
             });
