@@ -49,7 +49,6 @@ internal static class RebalancerServices
             workflows.UseJsonSerializerOptions(ContractsJson.Wire);
             RegisterWorkflows(workflows);
         });
-        services.AddSingleton<Nudger>();
         services.AddHostedService(p => p.GetRequiredService<Nudger>());
         services.AddHostedService<LoopStarter>();
         return builder;
@@ -79,6 +78,7 @@ internal static class RebalancerServices
         services.AddSingleton<PlanSteps>();
         services.AddSingleton<PlanReader>();
         services.AddSingleton<StatusReader>();
+        services.AddSingleton<Nudger>();
         services.AddSingleton<Repairs>();
     }
 

@@ -28,6 +28,7 @@ internal sealed partial class ControlLoopActor(
     Drains drains,
     Ghosts ghosts,
     Recreation recreation,
+    Nudger nudger,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -87,6 +88,8 @@ internal sealed partial class ControlLoopActor(
             return;
         await StoreAsync(state);
         metrics.PlanEnded(result.Reason);
+        if (result.Reason == ReasonCode.Drift)
+            nudger.Nudge();
         metrics.Circuit(state.Circuit is not null);
         if (before.Circuit is null && state.Circuit is { } circuit)
             CircuitOpened(circuit.Reason, circuit.Detail);
@@ -100,7 +103,7 @@ internal sealed partial class ControlLoopActor(
         var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()), limit.Token);
         // After a restart too: an alert must not end because the service began anew.
         metrics.Circuit(state.Circuit is not null);
-        if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
+        if (state.Active is { AwaitsApproval: true } waiting && (waiting.Drifted is not null || waiting.ApprovalDeadline + LateTimer < time.GetUtcNow()))
             await launcher.WakeAsync(waiting.PlanId);
         var result = await runner.RunAsync(state, span?.TraceId.ToString(), limit.Token);
         // Before it is stored: what is forgotten here must not stay at the topic's gate.
