@@ -29,6 +29,7 @@ internal sealed partial class ControlLoopActor(
     Ghosts ghosts,
     Recreation recreation,
     Nudger nudger,
+    SteadyClock clock,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -184,7 +185,7 @@ internal sealed partial class ControlLoopActor(
     {
         state = await WithdrawAsync(state);
         // The clock may have been set since the state was read; what is written down here is of this moment.
-        var reading = ClockReading.Now(time);
+        var reading = clock.Read();
         (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
         var before = state.Plans;
@@ -326,7 +327,7 @@ internal sealed partial class ControlLoopActor(
     private async Task<ControlState> LoadAsync()
     {
         var stored = await StateManager.TryGetStateAsync<ControlState>(StateKey);
-        var (state, step) = ClockStep.Follow(stored.HasValue ? stored.Value : new ControlState(), ClockReading.Now(time), time);
+        var (state, step) = ClockStep.Follow(stored.HasValue ? stored.Value : new ControlState(), clock.Read(), time);
         if (step != TimeSpan.Zero)
         {
             await StoreAsync(state);
