@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace Danube.Dapr.Rebalancer;
 
 /// <summary>
-/// Asks for a cycle soon after something happened that a cycle should look at. A burst of events asks for one cycle. A topic that nobody owns is looked at again when it counts as
+/// Asks for a cycle soon after something happened that a cycle should look at, and after a plan that has drifted. A burst of events asks for one cycle. A topic that nobody owns is looked at again when it counts as
 /// stranded; should the process die before, the next ordinary cycle does it.
 /// </summary>
 internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<RebalancerOptions> options, TimeProvider time, ILogger<Nudger> logger) : BackgroundService
@@ -16,6 +16,9 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
     private static readonly TimeSpan Gather = TimeSpan.FromSeconds(1);
 
     private readonly Channel<BrokerEventKind> _waiting = Channel.CreateBounded<BrokerEventKind>(new BoundedChannelOptions(100) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    /// <summary>Asks for a cycle.</summary>
+    public void Nudge() => _waiting.Writer.TryWrite(BrokerEventKind.OperatorActed);
 
     /// <summary>Takes an event in.</summary>
     public void Take(BrokerEvent happened)

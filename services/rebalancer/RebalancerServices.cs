@@ -2,6 +2,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Apis;
+using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Findings;
@@ -49,7 +50,7 @@ internal static class RebalancerServices
             workflows.UseJsonSerializerOptions(ContractsJson.Wire);
             RegisterWorkflows(workflows);
         });
-        services.AddSingleton<Nudger>();
+        services.AddSingleton(p => new SteadyClock(p.GetRequiredService<TimeProvider>(), SteadyClock.LinuxProc));
         services.AddHostedService(p => p.GetRequiredService<Nudger>());
         services.AddHostedService<LoopStarter>();
         return builder;
@@ -79,6 +80,7 @@ internal static class RebalancerServices
         services.AddSingleton<PlanSteps>();
         services.AddSingleton<PlanReader>();
         services.AddSingleton<StatusReader>();
+        services.AddSingleton<Nudger>();
         services.AddSingleton<Repairs>();
     }
 

@@ -160,7 +160,17 @@ public sealed record RejectedAlternative(string BrokerId, ReasonCode Reason, str
 /// <param name="TopicsAfter">Topics after.</param>
 /// <param name="LoadBefore">Load before.</param>
 /// <param name="LoadAfter">Load expected after.</param>
-public sealed record BrokerPrediction(string BrokerId, int TopicsBefore, int TopicsAfter, IReadOnlyDictionary<string, double> LoadBefore, IReadOnlyDictionary<string, double> LoadAfter);
+public sealed record BrokerPrediction(string BrokerId, int TopicsBefore, int TopicsAfter, IReadOnlyDictionary<string, double> LoadBefore, IReadOnlyDictionary<string, double> LoadAfter)
+{
+    /// <summary>
+    /// Load expected after in the resource that is most uneven (<see cref="BalanceReport.Cause"/> of <see cref="RebalancePlan.Before"/>), over the mean of the active brokers: 1 is as much as the mean, for the broker's capacity or weight.
+    /// Null for a broker that the plan neither takes from nor gives to, and in a plan that was not made by the rebalancer.
+    /// </summary>
+    public double? OverMeanAfter { get; init; }
+
+    /// <summary>Highest share of a known capacity expected in use after, 1 for all of it; null as above and when no capacity is known.</summary>
+    public double? OverCapacityAfter { get; init; }
+}
 
 /// <summary>What a refusal is about.</summary>
 public enum SubjectKind

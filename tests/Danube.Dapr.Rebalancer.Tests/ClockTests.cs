@@ -1,9 +1,11 @@
+using System.Text.Json;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Topics;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Danube.Dapr.Rebalancer.Tests;
 
@@ -31,6 +33,76 @@ public sealed class ClockTests
     [InlineData(60, 0)]
     public void Step_AcrossARestart_IsKnownOnlyWhenItWasBack(double set, double expected) =>
         Assert.Equal(TimeSpan.FromMinutes(expected), ClockStep.Between(new ClockReading(Now, 99, "before"), new ClockReading(Now.AddMinutes(set), 7, "after"), TimeProvider.System));
+
+    [Theory]
+    [InlineData(60, "b", 300.0, 60)]
+    [InlineData(-60, "b", 300.0, -60)]
+    [InlineData(0, "b", 300.0, 0)]
+    [InlineData(60, "other", 300.0, 0)]
+    [InlineData(-60, "other", 300.0, -55)]
+    [InlineData(60, null, null, 0)]
+    [InlineData(60, "b", -900.0, 0)]
+    public void Step_AcrossARestartOnTheSameBoot_IsWhatTheTimeSinceBootDoesNotShow(double set, string? boot, double? passed, double expected)
+    {
+        var before = new ClockReading(Now, 99, "before", "b", 1_000);
+        var now = new ClockReading(Now.AddMinutes(5 + set), 7, "after", boot, 1_000 + passed);
+
+        Assert.Equal(TimeSpan.FromMinutes(expected), ClockStep.Between(before, now, TimeProvider.System));
+    }
+
+    [Fact]
+    public void Step_OfAMachineThatSlept_IsNone() =>
+        Assert.Equal(TimeSpan.Zero, ClockStep.Between(new ClockReading(Now, 0, "p", "b", 1_000), new ClockReading(Now.AddHours(8), 1, "p", "b", 1_000 + (8 * 3_600)), TimeProvider.System));
+
+    [Fact]
+    public void Reading_StoredByAnOlderVersion_KnowsNoBoot()
+    {
+        var old = JsonSerializer.Deserialize<ControlState>("""{"clock":{"wall":"2026-01-02T12:00:00+00:00","steady":99,"process":"p"}}""", ContractsJson.Wire)!.Clock!;
+
+        Assert.Equal(new ClockReading(Now, 99, "p"), old);
+        // The first look of the new version after the restart is as it was before.
+        Assert.Equal(TimeSpan.Zero, ClockStep.Between(old, new ClockReading(Now.AddHours(1), 7, "q", "b", 1_000), TimeProvider.System));
+    }
+
+    [Fact]
+    public void Clock_SetForwardWhileTheProcessIsDown_IsNoticedByTheNextProcess()
+    {
+        var proc = Directory.CreateTempSubdirectory("proc-");
+        try
+        {
+            proc.CreateSubdirectory("sys/kernel/random");
+            File.WriteAllText(Path.Combine(proc.FullName, "sys/kernel/random/boot_id"), "11111111-2222-3333-4444-555555555555\n");
+            ControlState LookAfter(ControlState state, TimeSpan wall, double sinceBoot)
+            {
+                File.WriteAllText(Path.Combine(proc.FullName, "uptime"), FormattableString.Invariant($"{sinceBoot:0.00} 100.00\n"));
+                var clock = new SteadyClock(new FakeTimeProvider(Now + wall), proc.FullName);
+                return ClockStep.Follow(state, clock.Read(), TimeProvider.System).State;
+            }
+
+            var paused = LookAfter(ControlRules.Switch(new ControlState(), new SwitchCommand(ControlSwitch.Pause, 30), Now), TimeSpan.Zero, 1_000);
+            var stored = JsonSerializer.Deserialize<ControlState>(JsonSerializer.Serialize(paused, ContractsJson.Wire), ContractsJson.Wire)!;
+            var after = LookAfter(stored, TimeSpan.FromMinutes(65), 1_300);
+
+            Assert.Equal(ReasonCode.Paused, ControlRules.WhyNotStart(after, Options, Now.AddMinutes(89))?.Reason);
+            Assert.Null(ControlRules.WhyNotStart(after, Options, Now.AddMinutes(91)));
+        }
+        finally
+        {
+            proc.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Clock_OfThisMachine_IsReadWhereItIsLinux_AndMissesNothingElsewhere()
+    {
+        var first = new SteadyClock(TimeProvider.System, SteadyClock.LinuxProc).Read();
+        var second = new SteadyClock(TimeProvider.System, SteadyClock.LinuxProc).Read();
+
+        Assert.Equal(OperatingSystem.IsLinux(), first.Boot is not null);
+        Assert.Equal(first.Boot, second.Boot);
+        Assert.Equal(TimeSpan.Zero, ClockStep.Between(first, second, TimeProvider.System));
+        Assert.Null(new SteadyClock(TimeProvider.System, Path.Combine(AppContext.BaseDirectory, "no-such-folder")).Read().Boot);
+    }
 
     [Fact]
     public void State_ClockSetBackAnHour_EndsItsWaitsWhenTheyWouldHaveEnded()

@@ -62,6 +62,8 @@ internal sealed partial class ControlLoopActor
             return new CommandResult(denial.Reason, denial.Detail, approval.PlanId);
         if (state.Active!.ApprovedBy is null)
         {
+            if (await WhyNotAsShownAsync(state, approval.PlanId) is { } other)
+                return new CommandResult(other.Reason, other.Detail, approval.PlanId);
             // Its moves are made from now on, so they count from now on, not from when it was proposed.
             var moves = await CountedAsync(approval.PlanId);
             var ledger = state.Ledger.Remove(now, state.Active.Since, moves);
@@ -197,6 +199,20 @@ internal sealed partial class ControlLoopActor
         return Find(await LoadAsync(), key.Key, key.Command);
     }
 
+    /// <summary>Why a plan that waits is not what its approver looked at, or why that cannot be told; null when it is. One that has drifted ends, and is planned anew.</summary>
+    private async Task<Denial?> WhyNotAsShownAsync(ControlState state, string planId)
+    {
+        var plan = actors.Plan(planId);
+        if (await plan.GetAsync() is not { } run || await steps.WhyOtherThanPlannedAsync(state, run.Plan, await plan.GetMovesAsync()) is not { } other)
+            return null;
+        if (other.Reason != ReasonCode.Drift)
+            return other;
+        await StoreAsync(state with { Active = state.Active! with { Drifted = other.Detail } });
+        await launcher.WakeAsync(planId);
+        PlanDrifted(planId, other.Detail);
+        return other with { Detail = $"{other.Detail} The plan ends, and a new one is made where one is needed." };
+    }
+
     private async Task<IReadOnlyList<CountedMove>> CountedAsync(string planId) => await actors.Plan(planId).GetAsync() is { } run ? Counted(run.Plan) : [];
 
     private async Task<MoveLedger> LedgerWithoutWaitingAsync(ControlState state) => state.Active is { AwaitsApproval: true } waiting
@@ -238,6 +254,9 @@ internal sealed partial class ControlLoopActor
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId} was approved by {Approver}")]
     private partial void Approved(string planId, string approver);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Plan {PlanId} was not approved: {Detail}")]
+    private partial void PlanDrifted(string planId, string detail);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Switch {Switch} turned by an operator: {Reason}")]
     private partial void SwitchTurned(ControlSwitch @switch, string reason);

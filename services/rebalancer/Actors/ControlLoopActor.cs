@@ -28,6 +28,8 @@ internal sealed partial class ControlLoopActor(
     Drains drains,
     Ghosts ghosts,
     Recreation recreation,
+    Nudger nudger,
+    SteadyClock clock,
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
@@ -87,6 +89,8 @@ internal sealed partial class ControlLoopActor(
             return;
         await StoreAsync(state);
         metrics.PlanEnded(result.Reason);
+        if (result.Reason == ReasonCode.Drift)
+            nudger.Nudge();
         metrics.Circuit(state.Circuit is not null);
         if (before.Circuit is null && state.Circuit is { } circuit)
             CircuitOpened(circuit.Reason, circuit.Detail);
@@ -100,7 +104,7 @@ internal sealed partial class ControlLoopActor(
         var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()), limit.Token);
         // After a restart too: an alert must not end because the service began anew.
         metrics.Circuit(state.Circuit is not null);
-        if (state.Active is { AwaitsApproval: true } waiting && waiting.ApprovalDeadline + LateTimer < time.GetUtcNow())
+        if (state.Active is { AwaitsApproval: true } waiting && (waiting.Drifted is not null || waiting.ApprovalDeadline + LateTimer < time.GetUtcNow()))
             await launcher.WakeAsync(waiting.PlanId);
         var before = state;
         var result = await runner.RunAsync(await WatchAsync(state), span?.TraceId.ToString(), limit.Token);
@@ -175,7 +179,7 @@ internal sealed partial class ControlLoopActor(
     {
         state = await WithdrawAsync(state);
         // The clock may have been set since the state was read; what is written down here is of this moment.
-        var reading = ClockReading.Now(time);
+        var reading = clock.Read();
         (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
         var before = state.Plans;
@@ -317,7 +321,7 @@ internal sealed partial class ControlLoopActor(
     private async Task<ControlState> LoadAsync()
     {
         var stored = await StateManager.TryGetStateAsync<ControlState>(StateKey);
-        var (state, step) = ClockStep.Follow(stored.HasValue ? stored.Value : new ControlState(), ClockReading.Now(time), time);
+        var (state, step) = ClockStep.Follow(stored.HasValue ? stored.Value : new ControlState(), clock.Read(), time);
         if (step != TimeSpan.Zero)
         {
             await StoreAsync(state);

@@ -4,13 +4,9 @@ namespace Danube.Dapr.Rebalancer.Control;
 /// <param name="Wall">The time of day.</param>
 /// <param name="Steady">The stop-watch of the process, in its ticks; nobody sets it.</param>
 /// <param name="Process">The process whose stop-watch it is.</param>
-public sealed record ClockReading(DateTimeOffset Wall, long Steady, string Process)
-{
-    private static readonly string Here = Guid.NewGuid().ToString("n");
-
-    /// <summary>The clocks of this process.</summary>
-    public static ClockReading Now(TimeProvider time) => new(time.GetUtcNow(), time.GetTimestamp(), Here);
-}
+/// <param name="Boot">The boot of the machine, by its kernel; null where that is not known, and in what an older version stored.</param>
+/// <param name="SinceBoot">Seconds since that boot, which nobody sets either.</param>
+public sealed record ClockReading(DateTimeOffset Wall, long Steady, string Process, string? Boot = null, double? SinceBoot = null);
 
 /// <summary>
 /// What a clock that was set does to the memory of the control loop: what is written down moves by as much as the clock did, so that a cool-down, a pause for a time and the hour of the hourly limits
@@ -23,15 +19,23 @@ internal static class ClockStep
 
     /// <summary>How far the clock was set between two looks, in whole minutes, as the ledger counts; zero when it was not.</summary>
     /// <remarks>
-    /// Across a restart only a clock that was set back shows, and only as far as it is behind the last look: one that was set forward looks like a time in which nobody worked.
+    /// Across a restart on another boot or machine, or where the time since boot is not known, only a clock that was set back shows, and only as far as it is behind the last look: one that was set forward looks like a time in which
+    /// nobody worked.
     /// </remarks>
     public static TimeSpan Between(ClockReading before, ClockReading now, TimeProvider time)
     {
-        var step = now.Wall - before.Wall - (now.Process == before.Process ? time.GetElapsedTime(before.Steady, now.Steady) : TimeSpan.Zero);
-        if (now.Process != before.Process && step > TimeSpan.Zero)
+        var passed = Passed(before, now, time);
+        var step = now.Wall - before.Wall - (passed ?? TimeSpan.Zero);
+        if (passed is null && step > TimeSpan.Zero)
             return TimeSpan.Zero;
         return step.Duration() < Tolerance ? TimeSpan.Zero : TimeSpan.FromMinutes(Math.Round(step.TotalMinutes));
     }
+
+    /// <summary>The time between two looks by a clock that nobody sets; null when they have none in common. A time since boot that runs backwards is not that of the machine but of a container that began anew.</summary>
+    private static TimeSpan? Passed(ClockReading before, ClockReading now, TimeProvider time) =>
+        before.Boot is { } boot && boot == now.Boot && now.SinceBoot >= before.SinceBoot ? TimeSpan.FromSeconds(now.SinceBoot.Value - before.SinceBoot!.Value)
+        : now.Process == before.Process ? time.GetElapsedTime(before.Steady, now.Steady)
+        : null;
 
     /// <summary>The state with its waits moved to the clock of now, and how far that was.</summary>
     public static (ControlState State, TimeSpan Step) Follow(ControlState state, ClockReading now, TimeProvider time)

@@ -97,6 +97,8 @@ internal static class ControlRules
             return Continuation.Stop(ReasonCode.Cancelled, $"Plan {planId} no longer has the floor.");
         if (active.Cancelled)
             return Continuation.Stop(ReasonCode.Cancelled, "An operator cancelled the plan.");
+        if (active.Drifted is { } drift)
+            return Continuation.Stop(ReasonCode.Drift, drift);
         // Its workflow has a timer for this, which a clock that was set back makes late.
         if (active.AwaitsApproval && now > active.ApprovalDeadline)
             return Continuation.Stop(ReasonCode.ApprovalExpired, NotApproved);

@@ -129,6 +129,9 @@ public sealed record ActivePlan
     /// <summary>True once an operator cancelled it.</summary>
     public bool Cancelled { get; init; }
 
+    /// <summary>How the cluster differs from the one that it was made for, as seen when somebody approved it; null while it does not.</summary>
+    public string? Drifted { get; init; }
+
     /// <summary>True when an operator asked for it by hand: pause, quiet hours and mode do not hold it back.</summary>
     public bool Manual { get; init; }
 

@@ -34,7 +34,7 @@ internal sealed class PlanMaker(IOptionsMonitor<RebalancerOptions> monitor)
         }
 
         var plan = Planner.Plan(planning, Options(snapshot, request, options, policy));
-        var wire = WithTopics(PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation), snapshot);
+        var wire = Drift.Expect(WithTopics(PlanMapping.ToContract(plan, request.Now, request.Trigger, snapshot.Generation), snapshot), planning);
         IReadOnlyList<Refusal> refusals = [.. wire.Refusals.Select(r => Explained(r, request.Resting))];
         // The planner names equal plans alike. Made again, after the first was cancelled or failed, it is another run.
         wire = wire with { Refusals = [.. refusals.Take(MostRefusals)], Id = string.Create(CultureInfo.InvariantCulture, $"{wire.Id}-{request.Now.UtcTicks:x}") };

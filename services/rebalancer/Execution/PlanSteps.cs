@@ -1,8 +1,7 @@
-using System.Globalization;
-using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.Rebalancer.Telemetry;
@@ -13,9 +12,9 @@ namespace Danube.Dapr.Rebalancer.Execution;
 
 /// <summary>Begin, continuation and end of a plan.</summary>
 internal sealed class PlanSteps(
-    DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, DeadCopies deadCopies, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
+    CycleRunner runner, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, DeadCopies deadCopies, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
-    /// <summary>What was shown is what runs: same hash, and not too many topics elsewhere than the plan assumes.</summary>
+    /// <summary>What was shown is what runs: the same hash. Whether it still fits is looked at before each batch, the first one too.</summary>
     public async Task<BatchResult> BeginAsync(PlanStep step)
     {
         using var span = RebalancerTracing.Start("begin plan", step.TraceParent);
@@ -23,8 +22,6 @@ internal sealed class PlanSteps(
         var run = await plan.GetAsync() ?? throw new InvalidOperationException($"Plan {step.PlanId} is not known.");
         if (run.Plan.Hash != step.Hash)
             return new BatchResult(ContinuationKind.Stop, ReasonCode.Drift, $"The plan's hash is {run.Plan.Hash}, but {step.Hash} was to run.");
-        if (step.Approved && await DriftAsync(run.Plan) is { } drift)
-            return drift;
         await plan.ChangeAsync(new PlanChange(PlanRunState.Running));
         return new BatchResult(ContinuationKind.Go);
     }
@@ -36,14 +33,18 @@ internal sealed class PlanSteps(
             return new NextBatch(go.Kind, go.Reason, go.Detail, []);
         var plan = actors.Plan(step.PlanId);
         var options = monitor.CurrentValue;
-        var pace = (await actors.Control.GetStateAsync()).Pace ?? Pace.Start(options);
+        var state = await actors.Control.GetStateAsync();
+        var pace = state.Pace ?? Pace.Start(options);
         var moves = await plan.GetMovesAsync();
         if (Outcomes.WhyTooManyFailed(step.PlanId, moves, options) is { } failed)
             return new NextBatch(ContinuationKind.Stop, failed.Reason, failed.Detail, []);
         var batch = PlanProgress.NextBatch(moves, Math.Min(pace.MovesPerWindow, options.MaxMovesPerMask));
         if (batch.Count == 0)
             return new NextBatch(ContinuationKind.Go, null, "", []);
-        var planned = (await plan.GetAsync())!.Plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
+        var run = (await plan.GetAsync())!;
+        if (await WhyNotNowAsync(state, run.Plan, moves) is { } other)
+            return new NextBatch(other.Reason == ReasonCode.Drift ? ContinuationKind.Stop : ContinuationKind.Wait, other.Reason, other.Detail, []);
+        var planned = run.Plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
         var repair = batch[0].Cause == MoveCause.Repair;
         return new NextBatch(ContinuationKind.Go, null, "",
             [.. batch.Select(m => planned[m.Topic]).Select(m => new MoveTask(m.Topic, m.From, m.To, m.Cause, m.Force, m.Clients, FirstSeen: m.FirstSeen))],
@@ -92,13 +93,34 @@ internal sealed class PlanSteps(
         await plan.ChangeAsync(new PlanChange(input.Reason is null ? PlanRunState.Finished : PlanRunState.Stopped, input.Reason));
     }
 
-    private async Task<BatchResult?> DriftAsync(RebalancePlan plan)
+    /// <summary>
+    /// Why the moves that are left of a plan would not do what it said (<see cref="ReasonCode.Drift"/>), or why that cannot be told (any other reason); null when they would, and for a plan that an operator commanded: that is
+    /// done as commanded.
+    /// </summary>
+    public async Task<Denial?> WhyOtherThanPlannedAsync(ControlState state, RebalancePlan plan, IReadOnlyList<MoveRecord> moves)
     {
-        var owners = (await danube.GetOwnershipAsync()).OwnersByTopic;
-        var drifted = plan.Moves.Count(m => !owners.TryGetValue(m.Topic, out var now) || now.Count != 1 || now[0] != m.From);
-        return drifted > monitor.CurrentValue.MaxDrift * plan.Moves.Count
-            ? new BatchResult(ContinuationKind.Stop, ReasonCode.Drift, string.Create(CultureInfo.InvariantCulture,
-                $"{drifted} of {plan.Moves.Count} topics are no longer where the plan takes them from; the limit is {monitor.CurrentValue.MaxDrift:P0}. Make a new plan."))
-            : null;
+        if (plan.Trigger != PlanTrigger.Imbalance)
+            return null;
+        try
+        {
+            return Drift.Why(plan, moves, await runner.EnrichedSnapshotAsync(state), monitor.CurrentValue);
+        }
+        catch (SnapshotUnavailableException error)
+        {
+            return new Denial(ReasonCode.StaleReports, error.Message);
+        }
+        catch (Planning.SnapshotException error)
+        {
+            return new Denial(ReasonCode.InvalidSnapshot, error.Message);
+        }
+    }
+
+    /// <summary>What was approved waits until it can be compared. What runs by itself was made a moment ago, and goes on when it cannot.</summary>
+    private async Task<Denial?> WhyNotNowAsync(ControlState state, RebalancePlan plan, IReadOnlyList<MoveRecord> moves)
+    {
+        var approved = state.Active is { ApprovalDeadline: not null, ApprovedBy: not null };
+        if (!approved && !moves.Any(m => PlanProgress.IsEnd(m.State)))
+            return null;
+        return await WhyOtherThanPlannedAsync(state, plan, moves) is { } other && (approved || other.Reason == ReasonCode.Drift) ? other : null;
     }
 }

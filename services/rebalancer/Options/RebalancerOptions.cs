@@ -121,7 +121,10 @@ internal sealed class RebalancerOptions
     /// <summary>Time that a plan waits for approval. 1 to 10,080; default 60.</summary>
     public double ApprovalTimeoutMinutes { get; set; } = 60;
 
-    /// <summary>Share of a plan's moves whose topics may have changed owner between plan and approval. 0 to 1; default 0.2.</summary>
+    /// <summary>
+    /// How far a plan that was made for balance may be from what it said, when it is approved and before each of its mask windows: the share of the moves left that can no longer be made, and the share by which a broker that they take from
+    /// or give to would end with more or less load, over the mean, than was said (or than the mean, where that was less). 0 to 1; default 0.2.
+    /// </summary>
     public double MaxDrift { get; set; } = 0.2;
 
     /// <summary>Share of failed moves of a plan (of at least 3) that opens the circuit breaker. Above 0 to 1; default 0.3.</summary>

@@ -7,13 +7,13 @@ using Danube.Dapr.Workflow;
 
 namespace Danube.Dapr.Rebalancer.Workflows;
 
-/// <summary>Checks that the plan is the one that was shown and still fits the cluster, and begins it.</summary>
+/// <summary>Checks that the plan is the one that was shown, and begins it.</summary>
 internal sealed class BeginPlanActivity(PlanSteps steps) : WorkflowActivity<PlanStep, BatchResult>
 {
     public override Task<BatchResult> RunAsync(WorkflowActivityContext context, PlanStep input) => steps.BeginAsync(input);
 }
 
-/// <summary>Reads what comes next.</summary>
+/// <summary>Reads what comes next, and whether the plan still fits the cluster.</summary>
 internal sealed class NextBatchActivity(PlanSteps steps) : WorkflowActivity<PlanStep, NextBatch>
 {
     public override Task<NextBatch> RunAsync(WorkflowActivityContext context, PlanStep input) => steps.NextAsync(input);

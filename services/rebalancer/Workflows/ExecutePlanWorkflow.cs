@@ -38,7 +38,7 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
             if (input.ApprovalDeadline is { } deadline && await WhyNotApprovedAsync(context, input, deadline) is { } denied)
                 return await FinishAsync(context, input, denied);
             var begun = await context.CallActivityAsync<BatchResult>(
-                nameof(BeginPlanActivity), new PlanStep(input.PlanId, input.Hash, input.TraceParent, input.ApprovalDeadline is not null), Retries.Step);
+                nameof(BeginPlanActivity), new PlanStep(input.PlanId, input.Hash, input.TraceParent), Retries.Step);
             if (begun.Kind == ContinuationKind.Stop)
                 return await FinishAsync(context, input, begun);
         }
@@ -108,9 +108,9 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
                 return null;
             if (first == expired)
                 return new BatchResult(ContinuationKind.Stop, ReasonCode.ApprovalExpired, ControlRules.NotApproved);
-            // Somebody turned a switch: only a plan that was cancelled, has no floor or waited too long ends here; a pause has no meaning for a plan that waits.
+            // Somebody turned a switch: only a plan that was cancelled, drifted, has no floor or waited too long ends here; a pause has no meaning for a plan that waits.
             var next = await context.CallActivityAsync<NextBatch>(nameof(NextBatchActivity), new PlanStep(input.PlanId, input.Hash, input.TraceParent), Retries.Step);
-            if (next is { Kind: ContinuationKind.Stop, Reason: ReasonCode.Cancelled or ReasonCode.ApprovalExpired })
+            if (next is { Kind: ContinuationKind.Stop, Reason: ReasonCode.Cancelled or ReasonCode.Drift or ReasonCode.ApprovalExpired })
                 return new BatchResult(ContinuationKind.Stop, next.Reason, next.Detail);
         }
     }

@@ -21,7 +21,7 @@ internal sealed record ExecutePlanInput(string PlanId, string Hash, DateTime? Ap
 internal sealed record PlanStatus(string Phase, int Batch, string? Target = null, ReasonCode? Reason = null);
 
 /// <summary>Names a plan to an activity.</summary>
-internal sealed record PlanStep(string PlanId, string Hash, string? TraceParent, bool Approved = false);
+internal sealed record PlanStep(string PlanId, string Hash, string? TraceParent);
 
 /// <summary>What comes next in a plan.</summary>
 /// <param name="Kind">Go, wait or stop; go without moves means that all have ended.</param>

@@ -37,9 +37,9 @@ internal sealed class ServiceApi(Uri address) : IDisposable
     }
 
     /// <summary>A call whose answer is looked at, whatever it is.</summary>
-    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path)
+    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body = null)
     {
-        using var request = new HttpRequestMessage(method, path) { Content = method == HttpMethod.Get ? null : JsonContent.Create(new { }) };
+        using var request = new HttpRequestMessage(method, path) { Content = method == HttpMethod.Get ? null : JsonContent.Create(body ?? new { }) };
         return await _http.SendAsync(request);
     }
 

@@ -5,6 +5,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Workflow;
@@ -205,6 +206,7 @@ internal sealed class MoveBench : IAsyncDisposable
     {
         services.AddMetrics();
         services.AddSingleton<TimeProvider>(Time);
+        services.AddSingleton(new SteadyClock(Time, proc: null));
         services.AddSingleton<IOptionsMonitor<RebalancerOptions>>(new FixedOptions(Options));
         services.AddSingleton(Danube);
         services.AddSingleton<IActorProxyFactory>(Actors);
