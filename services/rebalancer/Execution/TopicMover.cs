@@ -116,7 +116,7 @@ internal sealed class TopicMover(
 
         if (MaskRules.InForce(topology, input.Move.To))
             return null;
-        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, input.BatchMoves));
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, input.BatchMoves, input.BatchMovesFrom));
         return masked.Reason is { } reason ? new BatchResult(ContinuationKind.Wait, reason, masked.Detail) : null;
     }
 

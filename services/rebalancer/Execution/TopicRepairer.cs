@@ -145,7 +145,7 @@ internal sealed class TopicRepairer(
 
         // Danube would give the topic to any active broker but the carrier, also to one with a dead copy.
         if (target is not null)
-            await MaskAsync(input, held, target);
+            await MaskAsync(input, held, target, new Dictionary<string, int> { [carrier] = 1 });
         await BeginUnloadAsync(input, held);
         var unload = await danube.UnloadTopicAsync(topic, cancellationToken);
         if (unload.Outcome != UnloadOutcome.Accepted)
@@ -273,7 +273,7 @@ internal sealed class TopicRepairer(
         var carrier = loadedOn ?? await LeastLoadedAsync(ownership, unclean, null, cancellationToken)
             ?? throw new RepairException(ReasonCode.BrokerNotActive, "No active broker without a bad record for this topic answers.");
         var helper = input.Move.Topic + HelperSuffix;
-        await MaskAsync(input, held, carrier);
+        await MaskAsync(input, held, carrier, []);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Masked, null, $"Helper topic on {carrier}.")]);
         await GoesOnAsync(input.Move.Topic, held);
         var created = await danube.CreateTopicAsync(helper, delivery, cancellationToken);
@@ -309,10 +309,14 @@ internal sealed class TopicRepairer(
     /// <summary>One window for each topic, so that it can be ended for good with the topic's repair.</summary>
     private static string MaskId(MoveInput input) => $"{input.BatchId}-{input.Move.Topic}";
 
-    private async Task MaskAsync(MoveInput input, Lease held, string target)
+    /// <param name="input">The step.</param>
+    /// <param name="held">The lease.</param>
+    /// <param name="target">The only broker that is to take topics.</param>
+    /// <param name="takenFrom">Topics that this repair may take from brokers meanwhile: its helper. A broker that loses more was emptied by an operator.</param>
+    private async Task MaskAsync(MoveInput input, Lease held, string target, Dictionary<string, int> takenFrom)
     {
         await GoesOnAsync(input.Move.Topic, held);
-        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, MaskId(input), target, 1));
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, MaskId(input), target, 1, takenFrom));
         await GoesOnAsync(input.Move.Topic, held);
         if (masked.Reason is { } reason)
             throw new RepairException(reason, masked.Detail);
