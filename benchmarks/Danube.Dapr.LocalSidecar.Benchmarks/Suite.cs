@@ -7,11 +7,11 @@ using Grpc.Net.Client;
 
 namespace Danube.Dapr.LocalSidecar.Benchmarks;
 
-/// <summary>One row of the result: <c>local</c> or <c>daprd</c> under one load; processor time (which hardly depends on what else the machine does) and memory are those of all sidecars together, memory after this load and the most so far. All processor time is that of sidecars, clients, apps and etcd.</summary>
-internal sealed record Row(string Sidecar, string Store, int Apps, string Measure, int Clients, double PerSecond, double MedianMs, double P99Ms, double CpuMicrosecondsPerCall, double AllCpuMicrosecondsPerCall, double ResidentMb, double PeakMb);
+/// <summary>One row of the result: <c>local</c> or <c>daprd</c> under one load; processor time (which hardly depends on what else the machine does) and memory are those of all sidecars together, memory after this load and the most so far. All processor time is that of sidecars, clients, apps and etcd. The last is the share of the cores that others had meanwhile (see <see cref="StolenTime"/>).</summary>
+internal sealed record Row(string Sidecar, string Store, int Apps, string Measure, int Clients, double PerSecond, double MedianMs, double P99Ms, double CpuMicrosecondsPerCall, double AllCpuMicrosecondsPerCall, double ResidentMb, double PeakMb, double StolenPercent);
 
-/// <summary>One row of the calls at a set pace; the last is the share of calls within <see cref="Paced.TargetMs"/> in percent.</summary>
-internal sealed record PacedRow(string Sidecar, string Store, int Apps, string Measure, double AskedPerSecond, double PerSecond, double MedianMs, double P99Ms, double BegunLateP99Ms, double WithinTargetPercent);
+/// <summary>One row of the calls at a set pace; the last are the share of calls within <see cref="Paced.TargetMs"/> and of the cores' time that others had, in percent.</summary>
+internal sealed record PacedRow(string Sidecar, string Store, int Apps, string Measure, double AskedPerSecond, double PerSecond, double MedianMs, double P99Ms, double BegunLateP99Ms, double WithinTargetPercent, double StolenPercent);
 
 /// <summary>Runs clients, each made by its number, one way or the other.</summary>
 internal delegate Task Runner(Func<int, Task<Func<int, Task>>> makeClient);
@@ -68,21 +68,29 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration, IRead
             async Task AddAsync(string measure, int count, Func<Runner, Task> run)
             {
                 Console.Error.Write($"{sidecarName}, {store}, {appCount} app{(appCount == 1 ? "" : "s")}, {count} client{(count == 1 ? "" : "s")}: {measure} ... ");
-                Measurement found = null!;
-                await run(Closed(count, () => new CpuTime(
-                    sidecar.CpuSeconds, sidecar.CpuSeconds + Environment.CpuUsage.TotalTime.TotalSeconds + (etcd?.Process.CpuSeconds ?? 0)), m => found = m));
-                Rows.Add(new Row(sidecarName, store, appCount, measure, count, found.PerSecond, found.MedianMs, found.P99Ms, found.Cpu.Sidecars * 1e6, found.Cpu.All * 1e6, sidecar.ResidentMb, sidecar.PeakMb));
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.PerSecond:0}/s, p99 {found.P99Ms:0.0} ms, {sidecar.ResidentMb:0} MB"));
+                var (found, stolen) = await StolenTime.LeastAsync(async () =>
+                {
+                    Measurement found = null!;
+                    await run(Closed(count, () => new CpuTime(
+                        sidecar.CpuSeconds, sidecar.CpuSeconds + Environment.CpuUsage.TotalTime.TotalSeconds + (etcd?.Process.CpuSeconds ?? 0)), m => found = m));
+                    return found;
+                });
+                Rows.Add(new Row(sidecarName, store, appCount, measure, count, found.PerSecond, found.MedianMs, found.P99Ms, found.Cpu.Sidecars * 1e6, found.Cpu.All * 1e6, sidecar.ResidentMb, sidecar.PeakMb, stolen));
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.PerSecond:0}/s, p99 {found.P99Ms:0.0} ms, {sidecar.ResidentMb:0} MB, {stolen:0.0} % stolen"));
             }
 
             async Task AddPacedAsync(string measure, Func<Runner, Task> run)
             {
                 var perSecond = paceShare * Recorded.Rate(store, measure);
                 Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"{sidecarName}, {store}, {appCount} app{(appCount == 1 ? "" : "s")}, {perSecond:0}/s: {measure} ... "));
-                PacedMeasurement found = null!;
-                await run(async makeClient => found = await Paced.RunAsync(perSecond, ClientsOfPace, duration, duration, makeClient));
-                PacedRows.Add(new PacedRow(sidecarName, store, appCount, measure, perSecond, found.PerSecond, found.MedianMs, found.P99Ms, found.BegunLateP99Ms, found.WithinTarget * 100));
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.PerSecond:0}/s, p99 {found.P99Ms:0.0} ms, {found.WithinTarget:0.0%} within {Paced.TargetMs} ms"));
+                var (found, stolen) = await StolenTime.LeastAsync(async () =>
+                {
+                    PacedMeasurement found = null!;
+                    await run(async makeClient => found = await Paced.RunAsync(perSecond, ClientsOfPace, duration, duration, makeClient));
+                    return found;
+                });
+                PacedRows.Add(new PacedRow(sidecarName, store, appCount, measure, perSecond, found.PerSecond, found.MedianMs, found.P99Ms, found.BegunLateP99Ms, found.WithinTarget * 100, stolen));
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{found.PerSecond:0}/s, p99 {found.P99Ms:0.0} ms, {found.WithinTarget:0.0%} within {Paced.TargetMs} ms, {stolen:0.0} % stolen"));
             }
         }
         finally

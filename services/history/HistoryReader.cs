@@ -70,11 +70,8 @@ internal sealed class HistoryReader(IHistoryStore store)
     }
 
     /// <summary>The steps of a move, oldest first; none when there is no such move.</summary>
-    internal async Task<IReadOnlyList<MoveRecord>> MoveAsync(string moveId, CancellationToken cancel)
-    {
-        var colon = moveId.IndexOf(':', StringComparison.Ordinal);
-        return colon < 0 ? [] : [.. (await StepsAsync(moveId[..colon], cancel)).Where(m => m.MoveId == moveId)];
-    }
+    internal async Task<IReadOnlyList<MoveRecord>> MoveAsync(string planId, string topic, CancellationToken cancel) =>
+        [.. (await StepsAsync(planId, cancel)).Where(m => m.Topic == topic)];
 
     /// <summary>Sums over the entries between two times.</summary>
     internal async Task<HistoryStatistics> StatisticsAsync(DateTimeOffset from, DateTimeOffset to, CancellationToken cancel)

@@ -12,6 +12,7 @@ builder.AddServiceDefaults(DaprNames.Apps.History);
 builder.AddStateStore(nameof(ReasonCode.StoreUnavailable), (services, cancel) => services.GetRequiredService<DaprClient>().GetByteStateAsync(DaprNames.StateStore, DaprNames.StoreProbeKey, cancellationToken: cancel));
 builder.Services.AddSingleton<IValidateOptions<HistoryOptions>, HistoryOptionsValidator>();
 builder.Services.AddOptionsWithValidateOnStart<HistoryOptions>().BindConfiguration(HistoryOptions.SectionName);
+builder.Services.AddRequestValidators(typeof(Program).Assembly);
 builder.Services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
 builder.Services.AddDaprClient(dapr => dapr.UseJsonSerializationOptions(ContractsJson.Wire));
 builder.Services.AddActors(actors =>

@@ -5,6 +5,7 @@ using Danube.Dapr.MetricsCollector.Cluster;
 using Danube.Dapr.MetricsCollector.Publishing;
 using Danube.Dapr.MetricsCollector.Resources;
 using Danube.Dapr.MetricsCollector.Rounds;
+using Danube.Dapr.ServiceDefaults;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.MetricsCollector;
@@ -18,6 +19,7 @@ internal static class CollectorServices
         services.AddOptionsWithValidateOnStart<CollectorOptions, CollectorOptionsValidator>()
             .BindConfiguration(CollectorOptions.SectionName)
             .PostConfigure<IConfiguration>(TakeSeedsFromOneText);
+        services.AddRequestValidators(typeof(CollectorServices).Assembly);
         services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
         services.AddDaprClient(dapr => dapr.UseJsonSerializationOptions(ContractsJson.Wire));
         services.AddSingleton(p => new DanubeCluster(ClientOptions(p.GetRequiredService<IOptions<CollectorOptions>>().Value), p.GetRequiredService<TimeProvider>()));

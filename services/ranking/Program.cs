@@ -11,6 +11,7 @@ builder.AddServiceDefaults(DaprNames.Apps.Ranking);
 builder.AddStateStore(nameof(ReasonCode.StoreUnavailable), (services, cancel) => services.GetRequiredService<DaprClient>().GetByteStateAsync(DaprNames.StateStore, DaprNames.StoreProbeKey, cancellationToken: cancel));
 builder.Services.AddSingleton<IValidateOptions<RankingOptions>, RankingOptionsValidator>();
 builder.Services.AddOptionsWithValidateOnStart<RankingOptions>().BindConfiguration(RankingOptions.SectionName);
+builder.Services.AddRequestValidators(typeof(Program).Assembly);
 builder.Services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
 builder.Services.AddDaprClient(dapr => dapr.UseJsonSerializationOptions(ContractsJson.Wire));
 builder.Services.AddActors(actors =>

@@ -9,9 +9,9 @@ using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.Rebalancer.Telemetry;
 using Danube.Dapr.Rebalancer.Workflows;
+using Danube.Dapr.ServiceDefaults;
 using Danube.Dapr.Workflow;
 using Dapr.Client;
-using FluentValidation;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer;
@@ -28,7 +28,7 @@ internal static class RebalancerServices
             .PostConfigure<IConfiguration>(TakeSeedsFromOneText);
         services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
         services.AddDaprClient(dapr => dapr.UseJsonSerializationOptions(ContractsJson.Wire));
-        services.AddRebalancerValidators();
+        services.AddRequestValidators(typeof(RebalancerApi).Assembly);
         services.AddSingleton(p => new DanubeCluster(
             p.GetRequiredService<IOptions<DanubeOptions>>().Value.ToClient(), p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton(p => new RankingClient(DaprClient.CreateInvokeHttpClient(
@@ -84,9 +84,6 @@ internal static class RebalancerServices
         services.AddSingleton<StatusReader>();
         services.AddSingleton<Repairs>();
     }
-
-    internal static void AddRebalancerValidators(this IServiceCollection services) =>
-        services.AddValidatorsFromAssemblyContaining<RebalancerOptions>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
     internal static void RegisterWorkflows(WorkflowRuntimeOptions workflows)
     {

@@ -145,6 +145,18 @@ public sealed record MoveRecord
 
     /// <summary>The one id that a move has in all records.</summary>
     public static string IdOf(string planId, string topic) => planId + ":" + topic;
+
+    /// <summary>Takes the id at the end of a path apart; false when it can be no move's.</summary>
+    /// <param name="text">The id; the slashes of the topic's name may come as <see cref="Identifiers.TopicOfPath"/> takes them.</param>
+    /// <param name="planId">The plan's id.</param>
+    /// <param name="topic">The topic's name.</param>
+    public static bool TryParseId(string? text, out string planId, out string topic)
+    {
+        var colon = (text ?? "").IndexOf(':', StringComparison.Ordinal);
+        planId = colon < 0 ? "" : text![..colon];
+        topic = Identifiers.TopicOfPath(colon < 0 ? null : text![(colon + 1)..]);
+        return Identifiers.IsPlan(planId) && Identifiers.IsTopic(topic);
+    }
 }
 
 /// <summary>Steps of a move, in order; the last six are ends.</summary>

@@ -28,7 +28,15 @@ public static class ApiProblem
     public static ProblemHttpResult NotFound(string what, string id) => Of(StatusCodes.Status404NotFound, "not-found", $"There is no {what} '{id}'.");
 
     /// <summary>400: fields are wrong, each with its faults.</summary>
-    /// <param name="errors">For each field what is wrong: the value and what is allowed.</param>
-    public static ProblemHttpResult Invalid(IDictionary<string, string[]> errors) =>
-        TypedResults.Problem(new HttpValidationProblemDetails(errors) { Status = StatusCodes.Status400BadRequest, Extensions = { ["code"] = "invalid" } });
+    /// <param name="errors">For each field what is wrong: the value and what is allowed. The detail joins them for callers that read no more.</param>
+    public static ProblemHttpResult Invalid(IDictionary<string, string[]> errors)
+    {
+        ArgumentNullException.ThrowIfNull(errors);
+        return TypedResults.Problem(new HttpValidationProblemDetails(errors)
+        {
+            Status = StatusCodes.Status400BadRequest,
+            Detail = string.Join(' ', errors.Values.SelectMany(e => e)),
+            Extensions = { ["code"] = "invalid" },
+        });
+    }
 }

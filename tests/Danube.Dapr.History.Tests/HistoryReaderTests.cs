@@ -1,4 +1,5 @@
 using Danube.Dapr.Contracts;
+using Danube.Dapr.History.Api;
 using Danube.Dapr.History.Record;
 using Microsoft.Extensions.Time.Testing;
 using static Danube.Dapr.History.Tests.Happenings;
@@ -114,9 +115,9 @@ public sealed class HistoryReaderTests
         await _recorder.AppendAsync(
             [Entries.Of(Plan("p", 2)), Move("p", "/default/a", MoveState.Planned), Move("p", "/default/b", MoveState.Planned), Move("p", "/default/a", MoveState.Done, 2)], default);
 
-        Assert.Equal([MoveState.Planned, MoveState.Done], (await _reader.MoveAsync("p:/default/a", default)).Select(m => m.State));
-        Assert.Empty(await _reader.MoveAsync("p:/default/none", default));
-        Assert.Empty(await _reader.MoveAsync("nonsense", default));
+        Assert.Equal([MoveState.Planned, MoveState.Done], (await _reader.MoveAsync("p", "/default/a", default)).Select(m => m.State));
+        Assert.Empty(await _reader.MoveAsync("p", "/default/none", default));
+        Assert.Empty(await _reader.MoveAsync("none", "/default/a", default));
     }
 
     [Fact]
@@ -146,16 +147,6 @@ public sealed class HistoryReaderTests
         Assert.DoesNotContain("history-segment-1", _store.Reads);
     }
 
-    [Fact]
-    public void Filter_BadValues_NamesAllWithWhatIsAllowed()
-    {
-        var (filter, faults) = HistoryFilter.Parse("moves", null, null, null, "yesterday", 0);
-
-        Assert.Null(filter);
-        Assert.Equal(["before", "kind", "limit"], faults.Keys.Order());
-        Assert.Contains("cycle, plan, move, broker-event", faults["kind"][0], StringComparison.Ordinal);
-    }
-
     [Theory]
     [InlineData(0, false)]
     [InlineData(1, true)]
@@ -166,8 +157,8 @@ public sealed class HistoryReaderTests
 
     private async Task<IEnumerable<long>> PositionsAsync(
         string? kind = null, string? topic = null, string? broker = null, string? plan = null, string? before = null) =>
-        (await _reader.PageAsync(HistoryFilter.Parse(kind, topic, broker, plan, before, null).Filter!, default)).Items.Select(e => e.Position);
+        (await _reader.PageAsync(new HistoryQuery(kind, topic, broker, plan, before).ToFilter(), default)).Items.Select(e => e.Position);
 
     private Task<Page<HistoryEntry>> PageAsync(string? before = null, int? limit = null) =>
-        _reader.PageAsync(HistoryFilter.Parse(null, null, null, null, before, limit).Filter!, default);
+        _reader.PageAsync(new HistoryQuery(Before: before, Limit: limit).ToFilter(), default);
 }

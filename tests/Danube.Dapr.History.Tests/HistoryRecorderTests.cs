@@ -1,4 +1,5 @@
 using Danube.Dapr.Contracts;
+using Danube.Dapr.History.Api;
 using Danube.Dapr.History.Record;
 using Microsoft.Extensions.Time.Testing;
 using static Danube.Dapr.History.Tests.Happenings;
@@ -140,5 +141,5 @@ public sealed class HistoryRecorderTests
     private HistoryRecorder Recorder(int retentionDays = 30) => new(_store, _clock, retentionDays);
 
     private async Task<IReadOnlyList<HistoryEntry>> AllAsync() =>
-        (await new HistoryReader(_store).PageAsync(HistoryFilter.Parse(null, null, null, null, null, 1_000).Filter!, default)).Items;
+        (await new HistoryReader(_store).PageAsync(new HistoryQuery(Limit: 1_000).ToFilter(), default)).Items;
 }

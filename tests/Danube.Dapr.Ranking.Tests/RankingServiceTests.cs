@@ -195,18 +195,14 @@ public sealed class RankingServiceTests : IAsyncLifetime
             subscriptions.EnumerateArray().Select(s => (s.GetProperty("topic").GetString(), s.GetProperty("deadLetterTopic").GetString())).Order());
     }
 
-    [Theory]
-    [InlineData("topics?limit=0", 400, "limit is 0")]
-    [InlineData("topics?limit=5&sort=weight", 400, "sort is 'weight'")]
-    [InlineData("topics?limit=many", 400, "limit")]
-    [InlineData("topics/default/none", 404, "/default/none")]
-    public async Task Question_BadOrUnknown_IsAProblemThatNamesIt(string path, int status, string text)
+    [Fact]
+    public async Task Topic_ThatIsNotThere_IsAProblemThatNamesIt()
     {
-        var answer = await _service.Http.GetAsync(path);
+        var answer = await _service.Http.GetAsync("topics/default/none");
 
-        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
-        Assert.Contains(text, JsonSerializer.Serialize(await answer.Content.ReadFromJsonAsync<JsonElement>(), PlainJson), StringComparison.Ordinal);
+        Assert.Contains("/default/none", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -225,8 +221,6 @@ public sealed class RankingServiceTests : IAsyncLifetime
     }
 
     private void Masked(params MaskSpan[] spans) => _service.Sidecar.Answers["GET rebalancer/masks"] = (200, JsonSerializer.Serialize(spans, ContractsJson.Wire));
-
-    private static readonly JsonSerializerOptions PlainJson = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private BrokerEvent[] Events() =>
         [.. _service.Sidecar.Published.Where(p => p.Topic == DaprNames.Topics.BrokerEvents).Select(p => JsonSerializer.Deserialize(p.Json, ContractsJson.Default.BrokerEvent)!)];

@@ -23,43 +23,6 @@ public sealed class ApiTests : IAsyncLifetime
         await _bench.DisposeAsync();
     }
 
-    [Theory]
-    [InlineData("/moves", """{"topic":"nonsense","to":"x"}""", "topic", "to")]
-    [InlineData("/moves", """{"topic":"/default/a","to":"1","force":true}""", "reason", null)]
-    [InlineData("/rebalance", """{"policy":"wild","maxMoves":0}""", "policy", "maxMoves")]
-    [InlineData("/pause", """{"minutes":0}""", "minutes", null)]
-    [InlineData("/plans/p/approve", """{"approver":""}""", "approver", null)]
-    [InlineData("/topics/default/a/pin", """{"brokerId":"one"}""", "brokerId", null)]
-    public async Task Command_WithWrongFields_NamesEachAndChangesNothing(string path, string body, string field, string? other)
-    {
-        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
-        using var answer = await _api.Http.PostAsync(new Uri(path, UriKind.Relative), content);
-
-        var text = await answer.Content.ReadAsStringAsync();
-        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Equal("invalid", await ApiBench.CodeAsync(answer));
-        Assert.Contains($"\"{field}\":[", text, StringComparison.Ordinal);
-        if (other is not null)
-            Assert.Contains($"\"{other}\":[", text, StringComparison.Ordinal);
-        Assert.Null((await _bench.Directory.Control.GetStateAsync()).Active);
-    }
-
-    [Theory]
-    [InlineData("/topics/repair")]
-    [InlineData("/topics/default/a/repair")]
-    [InlineData("/brokers/1/drain")]
-    [InlineData("/kill-switch")]
-    [InlineData("/circuit/close")]
-    [InlineData("/pause")]
-    [InlineData("/rebalance")]
-    public async Task Command_WithAReasonThatIsTooLong_IsRefused(string path)
-    {
-        using var answer = await _api.PostAsync(path, new { reason = new string('x', 501) });
-
-        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Equal("invalid", await ApiBench.CodeAsync(answer));
-    }
-
     [Fact]
     public async Task Move_Asked_IsAcceptedWithItsPlaceAndMade()
     {
@@ -107,15 +70,6 @@ public sealed class ApiTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Conflict, other.StatusCode);
         Assert.Equal(nameof(ReasonCode.KeyReused), await ApiBench.CodeAsync(other));
         Assert.Equal(1, _bench.Unloads()[topic]);
-    }
-
-    [Fact]
-    public async Task Command_WithAnEmptyKey_IsRefused()
-    {
-        using var answer = await _api.PostAsync("/moves", new MoveRequest { Topic = "/default/a", To = "1" }, new string('k', 101));
-
-        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Contains("Idempotency-Key", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -11,14 +11,15 @@ internal static class RankingApi
 {
     internal static void MapRankingApi(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/rankings", Rankings);
-        app.MapGet("/balance", Balance);
-        app.MapGet("/balance/history", Curve);
-        app.MapGet("/brokers", Brokers);
-        app.MapGet("/topics", Topics);
-        app.MapGet("/topics/{**name}", Topic);
-        app.MapGet("/unowned", Unowned);
-        app.MapGet("/snapshot", Snapshot);
+        var api = app.MapValidated();
+        api.MapGet("/rankings", Rankings);
+        api.MapGet("/balance", Balance);
+        api.MapGet("/balance/history", Curve);
+        api.MapGet("/brokers", Brokers);
+        api.MapGet("/topics", Topics);
+        api.MapGet("/topics/{**name}", Topic);
+        api.MapGet("/unowned", Unowned);
+        api.MapGet("/snapshot", Snapshot);
     }
 
     internal static async Task<Ok<RankingReport>> Rankings(ClusterReader reader, CancellationToken cancel) =>
@@ -33,21 +34,13 @@ internal static class RankingApi
     internal static async Task<Ok<IReadOnlyList<BrokerView>>> Brokers(ClusterReader reader, TimeProvider clock, CancellationToken cancel) =>
         TypedResults.Ok(BrokerViews.Of((await reader.GetAsync(cancel)).Ranked, clock.GetUtcNow()));
 
-    internal static async Task<Results<Ok<Page<TopicSnapshot>>, ProblemHttpResult>> Topics(
-        ClusterReader reader, CancellationToken cancel, int? offset = null, int? limit = null, string? broker = null, string? @namespace = null, string? sort = null)
-    {
-        var (query, faults) = TopicQuery.Parse(offset, limit, broker, @namespace, sort);
-        return query is null
-            ? ApiProblem.Invalid(faults)
-            : TypedResults.Ok(query.Apply((await reader.GetAsync(cancel)).Ranked.Snapshot.Topics));
-    }
+    internal static async Task<Ok<Page<TopicSnapshot>>> Topics([AsParameters] TopicQuery query, ClusterReader reader, CancellationToken cancel) =>
+        TypedResults.Ok(query.Apply((await reader.GetAsync(cancel)).Ranked.Snapshot.Topics));
 
-    internal static async Task<Results<Ok<TopicSnapshot>, ProblemHttpResult>> Topic(string name, ClusterReader reader, CancellationToken cancel)
+    internal static async Task<Results<Ok<TopicSnapshot>, ProblemHttpResult>> Topic([AsParameters] TopicPath path, ClusterReader reader, CancellationToken cancel)
     {
-        // The slashes of a topic's name may come as they are, encoded, or cleaned away by the sidecar.
-        var full = "/" + name.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase).TrimStart('/');
-        var topic = (await reader.GetAsync(cancel)).Ranked.Snapshot.Topics.FirstOrDefault(t => t.Name == full);
-        return topic is null ? ApiProblem.NotFound("topic", full) : TypedResults.Ok(topic);
+        var topic = (await reader.GetAsync(cancel)).Ranked.Snapshot.Topics.FirstOrDefault(t => t.Name == path.Topic);
+        return topic is null ? ApiProblem.NotFound("topic", path.Topic) : TypedResults.Ok(topic);
     }
 
     internal static async Task<Ok<IReadOnlyList<UnownedTopic>>> Unowned(ClusterReader reader, CancellationToken cancel) =>

@@ -6,7 +6,6 @@ using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.ServiceDefaults;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 
 namespace Danube.Dapr.Rebalancer.Apis;
 
@@ -15,15 +14,16 @@ internal static class BrokersApi
 {
     public static void MapBrokersApi(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/brokers/{id}/drain", Get).AddEndpointFilter<BrokerIdCheck>();
-        app.MapPost("/brokers/{id}/drain", Drain).AddEndpointFilter<BrokerIdCheck>().AddEndpointFilter<Validation<DrainRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
-        app.MapPost("/brokers/{id}/activate", Activate).AddEndpointFilter<BrokerIdCheck>();
+        app.MapGet("/brokers/{id}/drain", Get);
+        app.MapPost("/brokers/{id}/drain", Drain);
+        app.MapPost("/brokers/{id}/activate", Activate);
         app.MapGet("/masks", Masks);
     }
 
     /// <summary>How far the drain of a broker is.</summary>
-    internal static async Task<Results<Ok<DrainStatus>, ProblemHttpResult>> Get(string id, CycleRunner runner, ActorDirectory actors, CancellationToken cancellationToken)
+    internal static async Task<Results<Ok<DrainStatus>, ProblemHttpResult>> Get([AsParameters] BrokerPath path, CycleRunner runner, ActorDirectory actors, CancellationToken cancellationToken)
     {
+        var id = path.Id;
         var state = await actors.Control.GetStateAsync();
         var intent = state.Drains.FirstOrDefault(d => d.BrokerId == id);
         ClusterSnapshot snapshot;
@@ -55,9 +55,10 @@ internal static class BrokersApi
 
     /// <summary>Takes a broker out: it gets no more topics, and those that can be moved safely are. The rest is listed.</summary>
     internal static async Task<Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult>> Drain(
-        string id, DrainRequest? request, CycleRunner runner, Drains drains, ActorDirectory actors,
-        TimeProvider time, CancellationToken cancellationToken, [FromHeader(Name = Answers.IdempotencyKey)] string? key = null)
+        [AsParameters] BrokerPath path, DrainRequest? request, IdempotencyHeader header, CycleRunner runner, Drains drains, ActorDirectory actors,
+        TimeProvider time, CancellationToken cancellationToken)
     {
+        var id = path.Id;
         var state = await actors.Control.GetStateAsync();
         ClusterSnapshot snapshot;
         try
@@ -79,15 +80,16 @@ internal static class BrokersApi
                 : Answers.Refused(look.Made.Reason ?? ReasonCode.InvalidSnapshot, look.Made.Detail);
         }
 
-        var answer = await actors.Control.DrainAsync(new DrainCommand(id, request?.Reason, key, Activity.Current?.Id));
+        var answer = await actors.Control.DrainAsync(new DrainCommand(id, request?.Reason, header.Key, Activity.Current?.Id));
         if (answer.Result.Reason is { } reason)
             return Answers.Refused(reason, answer.Result.Detail);
         return TypedResults.Accepted($"/brokers/{id}/drain", new CommandResponse(true, answer.Result.Detail, answer.Result.PlanId, null, answer.Refusals));
     }
 
     /// <summary>Lets a broker take topics again. It is done when this is answered, and doing it again changes nothing: no place to look, no idempotency key.</summary>
-    internal static async Task<Results<Ok<CommandResponse>, ProblemHttpResult>> Activate(string id, ActorDirectory actors, DanubeCluster danube, CancellationToken cancellationToken)
+    internal static async Task<Results<Ok<CommandResponse>, ProblemHttpResult>> Activate([AsParameters] BrokerPath path, ActorDirectory actors, DanubeCluster danube, CancellationToken cancellationToken)
     {
+        var id = path.Id;
         // Danube takes any id and remembers it, so it is looked up first.
         try
         {

@@ -5,7 +5,6 @@ using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Options;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer.Apis;
@@ -17,11 +16,11 @@ internal static class ControlApi
     {
         app.MapGet("/status", Status);
         app.MapGet("/snapshot", Snapshot);
-        app.MapPost("/rebalance", Rebalance).AddEndpointFilter<Validation<RebalanceRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
-        app.MapPost("/pause", Pause).AddEndpointFilter<Validation<PauseRequest>>();
+        app.MapPost("/rebalance", Rebalance);
+        app.MapPost("/pause", Pause);
         app.MapPost("/resume", Resume);
-        app.MapPost("/kill-switch", KillSwitch).AddEndpointFilter<Validation<SwitchRequest>>();
-        app.MapPost("/circuit/close", CloseCircuit).AddEndpointFilter<Validation<SwitchRequest>>();
+        app.MapPost("/kill-switch", KillSwitch);
+        app.MapPost("/circuit/close", CloseCircuit);
     }
 
     internal static async Task<Ok<RebalancerStatus>> Status(StatusReader reader) => TypedResults.Ok(await reader.ReadAsync());
@@ -39,9 +38,9 @@ internal static class ControlApi
     }
 
     internal static async Task<Results<Ok<RebalanceResponse>, Accepted<RebalanceResponse>, ProblemHttpResult>> Rebalance(
-        RebalanceRequest? request, ActorDirectory actors, [FromHeader(Name = Answers.IdempotencyKey)] string? key = null)
+        RebalanceRequest? request, IdempotencyHeader header, ActorDirectory actors)
     {
-        var answer = await actors.Control.RebalanceAsync(new ManualRebalance(request ?? new RebalanceRequest(), key, Activity.Current?.Id));
+        var answer = await actors.Control.RebalanceAsync(new ManualRebalance(request ?? new RebalanceRequest(), header.Key, Activity.Current?.Id));
         if (answer.Started)
             return TypedResults.Accepted($"/plans/{answer.Plan!.Id}", answer);
         // "Nothing to do" is an answer; "may not" is a refusal.

@@ -8,7 +8,6 @@ using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Plans;
 using Danube.Dapr.ServiceDefaults;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.Rebalancer.Apis;
@@ -20,16 +19,15 @@ internal static class MovesApi
     {
         app.MapGet("/moves", List);
         app.MapGet("/moves/{**id}", Get);
-        app.MapPost("/moves", Start).AddEndpointFilter<Validation<MoveRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
+        app.MapPost("/moves", Start);
         app.MapDelete("/moves/{**id}", Cancel);
     }
 
-    /// <summary>Moves, those of the newest plan first; with <paramref name="plan"/> those of one plan, in its order.</summary>
-    internal static async Task<Results<Ok<Page<MoveRecord>>, ProblemHttpResult>> List(PlanReader plans, ActorDirectory actors, string? plan = null, int offset = 0, int limit = 100)
+    /// <summary>Moves, those of the newest plan first; with a plan those of it, in its order.</summary>
+    internal static async Task<Results<Ok<Page<MoveRecord>>, ProblemHttpResult>> List([AsParameters] PlanFilter filter, [AsParameters] PageQuery page, PlanReader plans, ActorDirectory actors)
     {
-        if (Answers.WrongPage(offset, limit) is { } wrong)
-            return wrong;
-        if (plan is not null)
+        var (offset, limit) = (page.Skip, page.Take(100));
+        if (filter.Plan is { } plan)
         {
             return await plans.ReadAsync(plan) is { } run
                 ? TypedResults.Ok(new Page<MoveRecord>(run.Moves.Count, offset, [.. run.Moves.Skip(offset).Take(limit)]))
@@ -39,15 +37,15 @@ internal static class MovesApi
         return TypedResults.Ok(await plans.MovesAsync(await actors.Control.GetStateAsync(), offset, limit));
     }
 
-    internal static async Task<Results<Ok<MoveRecord>, ProblemHttpResult>> Get(string id, PlanReader plans) =>
-        await FindAsync(id, plans) is { } move ? TypedResults.Ok(move) : ApiProblem.NotFound("move", id);
+    internal static async Task<Results<Ok<MoveRecord>, ProblemHttpResult>> Get([AsParameters] MovePath path, PlanReader plans) =>
+        await FindAsync(path, plans) is { } move ? TypedResults.Ok(move) : ApiProblem.NotFound("move", path.Id);
 
     internal static async Task<Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult>> Start(
-        MoveRequest request, CycleRunner runner, ActorDirectory actors, IOptionsMonitor<RebalancerOptions> options, TimeProvider time,
-        CancellationToken cancellationToken, [FromHeader(Name = Answers.IdempotencyKey)] string? key = null)
+        MoveRequest request, IdempotencyHeader header, CycleRunner runner, ActorDirectory actors, IOptionsMonitor<RebalancerOptions> options, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var command = $"move {request.Topic} to {request.To}{(request.Force ? " by force" : "")}";
-        if (!request.DryRun && key is not null && await actors.Control.FindCommandAsync(new CommandKey(key, command)) is { } known)
+        if (!request.DryRun && header.Key is { } key && await actors.Control.FindCommandAsync(new CommandKey(key, command)) is { } known)
             return Answer(known, request.Topic);
         var state = await actors.Control.GetStateAsync();
         ClusterSnapshot snapshot;
@@ -79,7 +77,7 @@ internal static class MovesApi
 
         if (request.DryRun)
             return TypedResults.Ok(new CommandResponse(false, plan.Summary, null, plan));
-        return Answer(await actors.Control.SubmitAsync(new PlanSubmission(plan, request.Reason ?? "operator", key, Activity.Current?.Id, command)), topic.Name);
+        return Answer(await actors.Control.SubmitAsync(new PlanSubmission(plan, request.Reason ?? "operator", header.Key, Activity.Current?.Id, command)), topic.Name);
     }
 
     private static Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult> Answer(CommandResult answer, string topic) => answer.Reason is { } reason
@@ -87,10 +85,10 @@ internal static class MovesApi
         : TypedResults.Accepted($"/moves/{MoveRecord.IdOf(answer.PlanId!, topic)}", new CommandResponse(true, answer.Detail, answer.PlanId));
 
     /// <summary>Cancels the plan of the move: moves that have not begun are not made, one in flight ends well first.</summary>
-    internal static async Task<Results<Accepted<CommandResponse>, ProblemHttpResult>> Cancel(string id, PlanReader plans, ActorDirectory actors)
+    internal static async Task<Results<Accepted<CommandResponse>, ProblemHttpResult>> Cancel([AsParameters] MovePath path, PlanReader plans, ActorDirectory actors)
     {
-        if (await FindAsync(id, plans) is not { } move)
-            return ApiProblem.NotFound("move", id);
+        if (await FindAsync(path, plans) is not { } move)
+            return ApiProblem.NotFound("move", path.Id);
         if (PlanProgress.IsEnd(move.State))
             return Answers.Refused(HowItEnded(move), $"The move has ended already: {move.State}.");
         var answer = await actors.Control.CancelAsync(move.PlanId);
@@ -106,14 +104,6 @@ internal static class MovesApi
         _ => move.Reason ?? ReasonCode.Fault,
     };
 
-    /// <summary>The slashes of a topic's name may come as they are, encoded, or cleaned away by the sidecar.</summary>
-    private static async Task<MoveRecord?> FindAsync(string id, PlanReader plans)
-    {
-        var text = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
-        var colon = text.IndexOf(':', StringComparison.Ordinal);
-        if (colon < 0 || await plans.ReadAsync(text[..colon]) is not { } plan)
-            return null;
-        var topic = "/" + text[(colon + 1)..].TrimStart('/');
-        return plan.Moves.FirstOrDefault(m => m.Topic == topic);
-    }
+    private static async Task<MoveRecord?> FindAsync(MovePath path, PlanReader plans) =>
+        MoveRecord.TryParseId(path.Id, out var planId, out var topic) && await plans.ReadAsync(planId) is { } plan ? plan.Moves.FirstOrDefault(m => m.Topic == topic) : null;
 }

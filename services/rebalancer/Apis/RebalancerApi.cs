@@ -1,3 +1,5 @@
+using Danube.Dapr.ServiceDefaults;
+
 namespace Danube.Dapr.Rebalancer.Apis;
 
 /// <summary>All endpoints of the rebalancer.</summary>
@@ -5,10 +7,11 @@ internal static class RebalancerApi
 {
     public static void MapRebalancerApi(this IEndpointRouteBuilder app)
     {
-        app.MapControlApi();
-        app.MapPlansApi();
-        app.MapMovesApi();
-        app.MapTopicsApi();
-        app.MapBrokersApi();
+        var api = app.MapValidated();
+        api.MapControlApi();
+        api.MapPlansApi();
+        api.MapMovesApi();
+        api.MapTopicsApi();
+        api.MapBrokersApi();
     }
 }

@@ -8,7 +8,6 @@ using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.ServiceDefaults;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Refusal = Danube.Dapr.Contracts.Refusal;
 
@@ -20,9 +19,9 @@ internal static class TopicsApi
     public static void MapTopicsApi(this IEndpointRouteBuilder app)
     {
         app.MapGet("/findings", Findings);
-        app.MapPost("/topics/repair", RepairAll).AddEndpointFilter<Validation<RepairRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
-        app.MapPost("/topics/{ns}/{name}/repair", Repair).AddEndpointFilter<Validation<RepairRequest>>().AddEndpointFilter<IdempotencyKeyCheck>();
-        app.MapPost("/topics/{ns}/{name}/pin", Pin).AddEndpointFilter<Validation<PinRequest>>();
+        app.MapPost("/topics/repair", RepairAll);
+        app.MapPost("/topics/{ns}/{name}/repair", Repair);
+        app.MapPost("/topics/{ns}/{name}/pin", Pin);
     }
 
     internal static async Task<Results<Ok<IReadOnlyList<Finding>>, ProblemHttpResult>> Findings(FindingsReader reader, CancellationToken cancellationToken)
@@ -38,19 +37,17 @@ internal static class TopicsApi
     }
 
     internal static Task<Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult>> RepairAll(
-        RepairRequest? request, Repairs repairs, CancellationToken cancellationToken, [FromHeader(Name = Answers.IdempotencyKey)] string? key = null) =>
-        repairs.StartAsync(null, request ?? new RepairRequest(), key, cancellationToken);
+        RepairRequest? request, IdempotencyHeader header, Repairs repairs, CancellationToken cancellationToken) =>
+        repairs.StartAsync(null, request ?? new RepairRequest(), header.Key, cancellationToken);
 
     internal static Task<Results<Ok<CommandResponse>, Accepted<CommandResponse>, ProblemHttpResult>> Repair(
-        string ns, string name, RepairRequest? request, Repairs repairs, CancellationToken cancellationToken, [FromHeader(Name = Answers.IdempotencyKey)] string? key = null) =>
-        repairs.StartAsync($"/{ns}/{name}", request ?? new RepairRequest(), key, cancellationToken);
+        [AsParameters] TopicPath path, RepairRequest? request, IdempotencyHeader header, Repairs repairs, CancellationToken cancellationToken) =>
+        repairs.StartAsync(path.Topic, request ?? new RepairRequest(), header.Key, cancellationToken);
 
     internal static async Task<Results<Ok<CommandResponse>, ProblemHttpResult>> Pin(
-        string ns, string name, PinRequest request, CycleRunner runner, ActorDirectory actors, CancellationToken cancellationToken)
+        [AsParameters] TopicPath path, PinRequest request, CycleRunner runner, ActorDirectory actors, CancellationToken cancellationToken)
     {
-        var topic = $"/{ns}/{name}";
-        if (!TopicNames.IsValid(topic))
-            return ApiProblem.NotFound("topic", topic);
+        var topic = path.Topic;
         // A pin may be taken away when topic and broker are long gone; a new one with a slip in it would never do anything.
         if (request.BrokerId is { } wanted)
         {

@@ -358,9 +358,9 @@ public sealed class CollectorTests : IDisposable
         _danube.Text(B, Of(B));
         await _bench.RoundAsync();
 
-        var all = Assert.IsType<Ok<IReadOnlyList<LoadReport>>>(CollectorApi.GetLoadReports(_bench.Collector).Result);
-        var one = Assert.IsType<Ok<IReadOnlyList<LoadReport>>>(CollectorApi.GetLoadReports(_bench.Collector, B).Result);
-        var unknown = Assert.IsType<ProblemHttpResult>(CollectorApi.GetLoadReports(_bench.Collector, "7").Result);
+        var all = Assert.IsType<Ok<IReadOnlyList<LoadReport>>>(CollectorApi.GetLoadReports(new(), _bench.Collector).Result);
+        var one = Assert.IsType<Ok<IReadOnlyList<LoadReport>>>(CollectorApi.GetLoadReports(new(B), _bench.Collector).Result);
+        var unknown = Assert.IsType<ProblemHttpResult>(CollectorApi.GetLoadReports(new("7"), _bench.Collector).Result);
 
         Assert.Equal([A, B], all.Value!.Select(r => r.BrokerId));
         Assert.Equal([B], one.Value!.Select(r => r.BrokerId));

@@ -29,6 +29,8 @@ internal sealed class ApiBench : IAsyncDisposable
 
     public HttpClient Http { get; }
 
+    public IServiceProvider Services => _app.Services;
+
     public static async Task<ApiBench> StartAsync(MoveBench moves)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -37,7 +39,7 @@ internal sealed class ApiBench : IAsyncDisposable
         builder.Logging.ClearProviders();
         moves.Configure(builder.Services);
         builder.Services.ConfigureHttpJsonOptions(json => ContractsJson.Configure(json.SerializerOptions));
-        builder.Services.AddRebalancerValidators();
+        builder.Services.AddRequestValidators(typeof(RebalancerApi).Assembly);
         var app = builder.Build();
         app.MapServiceDefaults();
         app.MapRebalancerApi();
