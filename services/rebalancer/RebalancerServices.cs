@@ -75,6 +75,9 @@ internal static class RebalancerServices
         services.AddSingleton<DoubleLoads>();
         services.AddSingleton<TopicMover>();
         services.AddSingleton<BatchSettler>();
+        services.AddSingleton<RepairHold>();
+        services.AddSingleton<RepairWatch>();
+        services.AddSingleton<RepairPlaces>();
         services.AddSingleton<TopicRepairer>();
         services.AddSingleton<FindingsReader>();
         services.AddSingleton<PlanSteps>();

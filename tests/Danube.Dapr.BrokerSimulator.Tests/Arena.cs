@@ -26,7 +26,10 @@ internal sealed class Arena : IAsyncDisposable
     public static Task<Arena> StartAsync(string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
         StartAsync(TimeSpan.FromSeconds(1.5), simulated, brokers, topics, faults);
 
-    public static async Task<Arena> StartAsync(TimeSpan electionTime, string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
+    public static Task<Arena> StartAsync(TimeSpan electionTime, string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
+        StartAsync(TimeProvider.System, electionTime, simulated, brokers, topics, faults);
+
+    public static async Task<Arena> StartAsync(TimeProvider time, TimeSpan electionTime, string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
         new(await SimulatedCluster.StartAsync(new SimulatorOptions
         {
             Case = simulated,
@@ -36,6 +39,7 @@ internal sealed class Arena : IAsyncDisposable
             BrokerTtl = TimeSpan.FromSeconds(1.5),
             ElectionTime = electionTime,
             LoadReportInterval = TimeSpan.FromMilliseconds(200),
+            Time = time,
         }));
 
     public GrpcChannel Channel(Uri address)

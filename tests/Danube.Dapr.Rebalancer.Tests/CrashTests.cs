@@ -135,6 +135,70 @@ public sealed class CrashTests
         Assert.Null(await bench.Directory.Mask.GetAsync());
     }
 
+    [Fact]
+    public async Task MaskedBroker_ThatAnOperatorEmptiesInAWindowThatWasTakenAgain_StaysDrained()
+    {
+        // A window runs out at once, and its reminder is the test's.
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 12, configure: o => o.MaxMaskSeconds = 0.001);
+        var brokers = bench.Brokers.OrderByDescending(x => bench.TopicsOf(x).Count).ToList();
+        var (a, b, c) = (brokers[0], brokers[1], brokers[2]);
+        var (moved, drained) = (bench.TopicsOf(a), bench.TopicsOf(c));
+        Assert.True(drained.Count <= moved.Count, "as many moves as the operator's broker has topics");
+        var (ranOut, emptied) = (false, false);
+        bench.Actors.Before = async _ =>
+        {
+            if (!ranOut && bench.Topic(moved[0]).ServedBy == b)
+            {
+                var before = bench.Actors.Before;
+                bench.Actors.Before = null;
+                await bench.Actors.FireAsync(DaprNames.Actors.Mask, DaprNames.ClusterActorId, "expiry");
+                bench.Actors.Before = before;
+                Assert.All(bench.States().Values, state => Assert.Equal("active", state));
+                ranOut = true;
+            }
+            else if (ranOut && !emptied && bench.States()[c] == "drained")
+            {
+                emptied = true;
+                foreach (var topic in drained)
+                    await bench.Danube.UnloadTopicAsync(topic);
+                await MoveBench.UntilAsync(() => bench.TopicsOf(c).Count == 0, "the operator's broker is empty");
+            }
+        };
+
+        var run = await bench.RunPlanAsync([.. moved.Select(t => (t, b))]);
+
+        Assert.True(emptied);
+        Assert.Equal(moved.Count, run.Done);
+        Assert.Equal(("active", "active", "drained"), (bench.States()[a], bench.States()[b], bench.States()[c]));
+        Assert.Null(await bench.Directory.Mask.GetAsync());
+    }
+
+    [Fact]
+    public async Task MaskedBroker_WithOneTopic_ThatAnOperatorEmptiesInARepair_StaysDrained()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 3, topics: 3, configure: o => (o.Repair, o.StrandedAfterSeconds) = ("auto", 2));
+        var (lost, c) = (bench.TopicsOf(bench.Brokers[0])[0], bench.Brokers[2]);
+        var drained = bench.TopicsOf(c).Single();
+        await bench.StrandAsync(lost);
+        var emptied = false;
+        bench.Actors.Before = async _ =>
+        {
+            if (emptied || bench.States()[c] != "drained")
+                return;
+            emptied = true;
+            await bench.Danube.UnloadTopicAsync(drained);
+            await MoveBench.UntilAsync(() => bench.TopicsOf(c).Count == 0, "the operator's broker is empty");
+        };
+
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunWorkflowsAsync();
+
+        Assert.True(emptied);
+        Assert.NotNull(bench.Topic(lost).ServedBy);
+        Assert.Equal(["active", "active", "drained"], bench.Brokers.Select(x => bench.States()[x]));
+        Assert.Null(await bench.Directory.Mask.GetAsync());
+    }
+
     [Theory]
     [InlineData("""{"1":5}""", false)]
     [InlineData("""{"1":2,"2":3}""", true)]

@@ -1,3 +1,4 @@
+using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Tests.Bench;
@@ -63,6 +64,84 @@ public sealed class HangingTests
         Assert.NotNull(state.KillSwitch);
         // The cycle ended before ranking's own time was over.
         Assert.Equal((CycleOutcome.Failed, ReasonCode.Timeout), (bench.Events.Cycles.Single().Outcome, bench.Events.Cycles.Single().Reason));
+    }
+
+    [Fact]
+    public async Task KillSwitch_WhileACycleWaitsForThePlansActor_TakesEffectWhenThatIsGivenUp()
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => (o.Mode, o.MaxCycleSeconds, o.EffectAfterSeconds) = ("observe", 2, 0));
+        var run = await bench.RunPlanAsync((bench.TopicsOf(bench.Brokers[0])[0], bench.Brokers[1]));
+        bench.Actors.Hanging = DaprNames.Actors.Plan;
+        var cycle = bench.Directory.Control.NudgeAsync();
+        await MoveBench.UntilAsync(() => bench.Actors.Hung > 0, "the cycle measures the plan's effect");
+
+        var state = await bench.Directory.Control.SwitchAsync(new SwitchCommand(ControlSwitch.Kill));
+
+        await cycle;
+        Assert.NotNull(state.KillSwitch);
+        var record = bench.Events.Cycles.Single();
+        Assert.Equal((CycleOutcome.Failed, ReasonCode.Timeout, $"Given up after 2 s: the actor of plan {run.Plan.Id} does not answer."), (record.Outcome, record.Reason, record.Detail));
+        Assert.Equal(record.Id, state.LastCycle!.Id);
+        bench.Actors.Hanging = null;
+        bench.Options.MaxCycleSeconds = 60;
+        await bench.Directory.Control.NudgeAsync();
+        Assert.NotNull((await bench.Directory.Plan(run.Plan.Id).GetAsync())!.Effect);
+    }
+
+    [Fact]
+    public async Task KillSwitch_WhenTheWorkflowCannotBeWoken_IsStoredAndAnswered()
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => o.MaxCycleSeconds = 2);
+        await bench.Directory.Control.SubmitAsync(new PlanSubmission(bench.PlanOf((bench.TopicsOf(bench.Brokers[0])[0], bench.Brokers[1])), "test"));
+        bench.WorkflowsHang = true;
+
+        var state = await bench.Directory.Control.SwitchAsync(new SwitchCommand(ControlSwitch.Kill)).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.NotNull(state.KillSwitch);
+        await bench.RunWorkflowsAsync();
+        Assert.Empty(bench.Unloads());
+    }
+
+    [Fact]
+    public async Task Command_WhosePlansActorDoesNotAnswer_EndsNamingIt_AndBeginsNothing()
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => o.MaxCycleSeconds = 2);
+        var plan = bench.PlanOf((bench.TopicsOf(bench.Brokers[0])[0], bench.Brokers[1]));
+        bench.Actors.Hanging = DaprNames.Actors.Plan;
+
+        var error = await Assert.ThrowsAsync<NoAnswerException>(() => bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test")));
+
+        Assert.Equal($"Given up after 2 s: the actor of plan {plan.Id} does not answer.", error.Message);
+        bench.Actors.Hanging = null;
+        bench.Options.MaxCycleSeconds = 60;
+        var state = await bench.Directory.Control.GetStateAsync();
+        Assert.Null(state.Active);
+        Assert.Equal(0, state.Ledger.Total(bench.Time.GetUtcNow()));
+        Assert.Null((await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"))).Reason);
+    }
+
+    [Fact]
+    public async Task PlanThatIsLost_WhoseTopicsActorDoesNotAnswer_KeepsTheFloorUntilItDoes()
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => o.MaxCycleSeconds = 2);
+        var plan = bench.PlanOf((bench.TopicsOf(bench.Brokers[0])[0], bench.Brokers[1]));
+        bench.Cluster.SetFault(Fault.HangingWatcher, on: true, target: plan.Moves[0].From);
+        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
+        await bench.RunUntilIdleAsync();
+        await bench.Host.TerminateAsync(plan.Id);
+        bench.Actors.Hanging = DaprNames.Actors.Topic;
+
+        await bench.Directory.Control.NudgeAsync();
+
+        var state = await bench.Directory.Control.GetStateAsync();
+        Assert.Equal(plan.Id, state.Active?.PlanId);
+        Assert.Equal(ReasonCode.Timeout, state.LastCycle!.Reason);
+        Assert.Contains($"plan {plan.Id} and its topics does not answer", state.LastCycle.Detail, StringComparison.Ordinal);
+        bench.Actors.Hanging = null;
+        bench.Options.MaxCycleSeconds = 60;
+        await bench.Directory.Control.NudgeAsync();
+        Assert.Equal(MoveState.Stuck, (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Single().State);
+        Assert.NotEqual(plan.Id, (await bench.Directory.Control.GetStateAsync()).Active?.PlanId);
     }
 
     /// <summary>The next call ends as an HTTP client ends one that nobody answers.</summary>

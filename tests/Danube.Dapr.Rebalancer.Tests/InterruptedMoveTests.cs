@@ -66,13 +66,72 @@ public sealed class InterruptedMoveTests
         var input = await BeginAsync(bench, topic, a, b, leaseSeconds: 0.01);
         await bench.Danube.UnloadTopicAsync(topic);
         await MoveBench.UntilAsync(() => bench.Unloads().Count > 0, "the unload");
-        await MoveBench.UntilAsync(() => bench.Actors.FireAsync(DaprNames.Actors.Topic, TopicActorId.Encode(topic), "lease").IsCompletedSuccessfully && bench.Actors.Reminders.Count == 0, "the lease runs out");
+        await LetLeaseRunOutAsync(bench, topic);
 
         var result = await bench.Part<TopicMover>().MoveAsync(input);
 
         Assert.Equal((MoveProgress.Ended, ContinuationKind.Stop), (result.Progress, result.Interruption?.Kind));
         Assert.Equal(MoveState.Stuck, (await bench.Directory.Plan(input.PlanId).GetMovesAsync()).Single().State);
         Assert.Contains((await bench.Directory.Topic(topic).GetAsync())!.Failures, f => f.BrokerId == a);
+    }
+
+    [Fact]
+    public async Task Lease_ThatRanOutAfterAnUnload_WhoseMoveNeverComesBack_KeepsTheTopicFromItsSource()
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => (o.Repair, o.StrandedAfterSeconds) = ("auto", 2));
+        var a = bench.Brokers[0];
+        var topic = bench.TopicsOf(a)[0];
+        await ReserveAsync(bench, "gone", topic, a, bench.Brokers[1], leaseSeconds: 0.01);
+        bench.Cluster.SetFault(Fault.SealFails, on: true, target: a);
+        await bench.Danube.UnloadTopicAsync(topic);
+        await MoveBench.UntilAsync(() => bench.Topic(topic).DeadCopyOn.Count == 1 && bench.Cluster.Truth().Stranded.Count == 1, "the topic is a dead copy");
+        await LetLeaseRunOutAsync(bench, topic);
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunWorkflowsAsync();
+        Assert.NotEqual(a, bench.Topic(topic).AssignedTo.Single());
+        Assert.NotNull(bench.Topic(topic).ServedBy);
+
+        var run = await bench.RunPlanAsync((topic, a));
+
+        Assert.Equal((0, 1), (run.Done, run.Skipped));
+        var refused = bench.Events.Moves.Last(m => m.PlanId == run.Plan.Id);
+        Assert.Equal((MoveState.Skipped, ReasonCode.DeadCopy), (refused.State, refused.Reason));
+        Assert.Contains("nobody saw whether that broker let it go", refused.Detail, StringComparison.Ordinal);
+        // The plans that follow know it without asking the gate, and it is shown and announced.
+        Assert.Equal([new TopicPin(topic, a)], (await bench.Directory.Control.GetStateAsync()).Banned);
+        await bench.Directory.Control.NudgeAsync();
+        Assert.Contains(bench.Events.Happened, e => e.Kind == BrokerEventKind.FindingOpened && e.Topic == topic && e.Detail.StartsWith("DeadCopy", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Lease_ThatRanOutAfterAnUnload_WhoseMoveComesBackAndFindsItsTopicElsewhere_SuspectsNobody()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
+        var topic = bench.TopicsOf(a)[0];
+        var input = await BeginAsync(bench, topic, a, b, leaseSeconds: 0.01);
+        await bench.Danube.UnloadTopicAsync(topic);
+        await MoveBench.UntilAsync(() => bench.Topic(topic) is { ServedBy: not null } t && t.AssignedTo.Single() != a, "it has landed");
+        await LetLeaseRunOutAsync(bench, topic);
+        Assert.Equal([(a, true)], (await bench.Directory.Topic(topic).GetAsync())!.Failures.Select(f => (f.BrokerId, f.Suspected)));
+
+        await bench.Part<TopicMover>().MoveAsync(input);
+
+        Assert.Empty((await bench.Directory.Topic(topic).GetAsync())!.Failures);
+        var move = (await bench.Directory.Plan(input.PlanId).GetMovesAsync()).Single();
+        Assert.Equal((MoveState.Failed, ReasonCode.Timeout, bench.Topic(topic).AssignedTo.Single()), (move.State, move.Reason!.Value, move.Owner));
+    }
+
+    [Theory]
+    [InlineData(LeaseStep.Reserved, "1", false)]
+    [InlineData(LeaseStep.Unloading, "", false)]
+    [InlineData(LeaseStep.Unloading, "1", true)]
+    public void Lease_ThatRanOut_WithNothingThatItCanHaveLeftOnABroker_SuspectsNobody(LeaseStep step, string from, bool deleted)
+    {
+        var now = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        var state = new Topics.TopicState { Topic = "/default/t", Lease = new Lease("m", from, "2", step, now), DeletedAt = deleted ? now : null };
+
+        Assert.Empty(TopicGate.Expire(state, now)!.Failures);
     }
 
     [Theory]
@@ -115,12 +174,20 @@ public sealed class InterruptedMoveTests
         await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
         var truth = bench.Cluster.Truth();
         var input = new MoveInput(plan.Id, $"{plan.Id}-0", new MoveTask(topic, from, to, MoveCause.Manual, Recreate: recreate), false, truth.LeaderId!, (ulong)truth.Term, null);
-        var moveId = input.Move.MoveId(plan.Id);
+        await ReserveAsync(bench, input.Move.MoveId(plan.Id), topic, from, to, leaseSeconds, recreate);
+        return input;
+    }
+
+    private static async Task ReserveAsync(MoveBench bench, string moveId, string topic, string from, string to, double leaseSeconds, bool recreate = false)
+    {
         var held = await bench.Directory.Topic(topic).ReserveAsync(new Reservation { MoveId = moveId, Topic = topic, From = from, To = to, LeaseSeconds = leaseSeconds });
         Assert.Null(held.Denial);
         Assert.True(await bench.Directory.Topic(topic).BeginUnloadAsync(new UnloadRequest(moveId, 0, recreate)));
-        return input;
     }
+
+    private static Task LetLeaseRunOutAsync(MoveBench bench, string topic) => MoveBench.UntilAsync(
+        () => bench.Actors.FireAsync(DaprNames.Actors.Topic, TopicActorId.Encode(topic), "lease").IsCompletedSuccessfully && bench.Actors.Reminders.All(r => !r.EndsWith("/lease", StringComparison.Ordinal)),
+        "the lease runs out");
 
     private static async Task AssertSuspectAsync(MoveBench bench, string topic, string broker)
     {

@@ -16,6 +16,7 @@ internal sealed partial class ControlLoopActor
     {
         ArgumentNullException.ThrowIfNull(request);
         using var span = RebalancerTracing.Start("rebalance by hand", request.TraceParent);
+        using var limit = BeginTurn();
         var state = await ReconcileAsync(await LoadAsync());
         var command = $"rebalance {request.Request.Policy} {request.Request.MaxMoves}".TrimEnd();
         if (!request.Request.DryRun)
@@ -23,7 +24,7 @@ internal sealed partial class ControlLoopActor
             var (same, other) = ControlRules.Keyed(state, request.IdempotencyKey, command);
             if (other is not null)
                 return new RebalanceResponse(false, other.Reason, other.Detail, null);
-            if (same is not null && await actors.Plan(same.PlanId).GetAsync() is { } known)
+            if (same is not null && await AskPlanAsync(same.PlanId, p => p.GetAsync()) is { } known)
                 return new RebalanceResponse(true, null, Before(same), known.Plan);
         }
 
@@ -43,6 +44,7 @@ internal sealed partial class ControlLoopActor
     {
         ArgumentNullException.ThrowIfNull(submission);
         using var span = RebalancerTracing.Start("submit plan", submission.TraceParent);
+        using var limit = BeginTurn();
         var state = await ReconcileAsync(await LoadAsync());
         if (Find(state, submission.IdempotencyKey, submission.Command) is { } known)
             return known;
@@ -56,6 +58,7 @@ internal sealed partial class ControlLoopActor
     public async Task<CommandResult> ApproveAsync(Approval approval)
     {
         ArgumentNullException.ThrowIfNull(approval);
+        using var limit = BeginTurn();
         var state = await LoadAsync();
         var now = time.GetUtcNow();
         if (ControlRules.WhyNotApprove(state, approval, monitor.CurrentValue, now) is { } denial)
@@ -73,8 +76,8 @@ internal sealed partial class ControlLoopActor
             await StoreAsync(state);
         }
 
-        await actors.Plan(approval.PlanId).ChangeAsync(new PlanChange(PlanRunState.Proposed, null, approval.Approver));
-        await launcher.RaiseApprovedAsync(approval.PlanId, approval.Approver);
+        await AskPlanAsync(approval.PlanId, p => p.ChangeAsync(new PlanChange(PlanRunState.Proposed, null, approval.Approver)));
+        await AskWorkflowsAsync(cancel => launcher.RaiseApprovedAsync(approval.PlanId, approval.Approver, cancel));
         Approved(approval.PlanId, approval.Approver);
         await TellAsync($"Plan {approval.PlanId} was approved by {approval.Approver}.");
         var go = ControlRules.MayContinue(state, approval.PlanId, monitor.CurrentValue, now);
@@ -83,11 +86,12 @@ internal sealed partial class ControlLoopActor
 
     public async Task<CommandResult> CancelAsync(string planId)
     {
+        using var limit = BeginTurn();
         var state = await LoadAsync();
         if (state.Active is not { } active || active.PlanId != planId)
             return new CommandResult(ReasonCode.Cancelled, $"Plan {planId} neither runs nor waits.", planId);
         await StoreAsync(state with { Active = active with { Cancelled = true } });
-        await launcher.WakeAsync(planId);
+        await launcher.WakeAsync(planId, limit.Token);
         await TellAsync($"Plan {planId} was cancelled.");
         return new CommandResult(null, $"Plan {planId} stops before its next step.", planId);
     }
@@ -95,12 +99,13 @@ internal sealed partial class ControlLoopActor
     public async Task<ControlState> SwitchAsync(SwitchCommand command)
     {
         ArgumentNullException.ThrowIfNull(command);
+        using var limit = BeginTurn();
         var state = ControlRules.Switch(await LoadAsync(), command, time.GetUtcNow());
         await StoreAsync(state);
         metrics.Circuit(state.Circuit is not null);
         SwitchTurned(command.Switch, command.Reason ?? "");
         if (state.Active is { } active)
-            await launcher.WakeAsync(active.PlanId);
+            await launcher.WakeAsync(active.PlanId, limit.Token);
         await TellAsync($"{command.Switch switch
         {
             ControlSwitch.Pause => command.Minutes is { } minutes ? $"Moves are paused for {minutes} minutes" : "Moves are paused until told",
@@ -125,6 +130,7 @@ internal sealed partial class ControlLoopActor
     {
         ArgumentNullException.ThrowIfNull(command);
         using var span = RebalancerTracing.Start("drain broker", command.TraceParent);
+        using var limit = BeginTurn();
         var state = await ReconcileAsync(await LoadAsync());
         var words = $"drain {command.BrokerId}";
         if (Find(state, command.IdempotencyKey, words) is { } known)
@@ -132,7 +138,8 @@ internal sealed partial class ControlLoopActor
         // While Danube's own rebalancer moves topics the broker is closed, and its topics move afterwards.
         if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow(), forced: true) is { } denial)
             return new DrainAnswer(new CommandResult(denial.Reason, denial.Detail), []);
-        var look = drains.Look(await runner.EnrichedSnapshotAsync(state), state, command.BrokerId, time.GetUtcNow());
+        var snapshot = await _turn.AskAsync("ranking", () => runner.EnrichedSnapshotAsync(state, limit.Token));
+        var look = drains.Look(snapshot, state, command.BrokerId, time.GetUtcNow());
         if (look.Made.Plan is not { } plan)
             return new DrainAnswer(new CommandResult(look.Made.Reason ?? ReasonCode.InvalidSnapshot, look.Made.Detail), look.Refusals);
 
@@ -141,7 +148,7 @@ internal sealed partial class ControlLoopActor
         var before = state;
         state = Keyed(With(state, intent), command.IdempotencyKey, words, "");
         await StoreAsync(state);
-        var open = await CloseAsync(intent);
+        var open = await CloseAsync(intent, limit.Token);
         if (open is { Reason: ReasonCode.Refused })
         {
             await StoreAsync(before);
@@ -167,8 +174,9 @@ internal sealed partial class ControlLoopActor
 
     public async Task<CommandResult> ActivateAsync(string brokerId)
     {
+        using var limit = BeginTurn();
         var state = await LoadAsync();
-        if (await actors.Mask.GetAsync() is { } window && window.Masked.Any(m => m.Id == brokerId))
+        if (await _turn.AskAsync("the actor of the masks", () => actors.Mask.GetAsync()) is { } window && window.Masked.Any(m => m.Id == brokerId))
             return new CommandResult(ReasonCode.PlanRunning, $"Broker {brokerId} is masked by plan {window.PlanId} for a moment; it is activated when that batch ends.");
         var intent = state.Drains.FirstOrDefault(d => d.BrokerId == brokerId);
         try
@@ -187,7 +195,7 @@ internal sealed partial class ControlLoopActor
             state = state with { Active = state.Active! with { Cancelled = true } };
         await StoreAsync(state);
         if (stops)
-            await launcher.WakeAsync(intent!.PlanId!);
+            await launcher.WakeAsync(intent!.PlanId!, limit.Token);
         DrainEnded(brokerId);
         await TellAsync($"Broker {brokerId} was activated.", brokerId);
         return new CommandResult(null, $"Broker {brokerId} takes topics.{(stops ? $" Its drain, plan {intent!.PlanId}, stops before its next step." : "")}");
@@ -202,18 +210,20 @@ internal sealed partial class ControlLoopActor
     /// <summary>Why a plan that waits is not what its approver looked at, or why that cannot be told; null when it is. One that has drifted ends, and is planned anew.</summary>
     private async Task<Denial?> WhyNotAsShownAsync(ControlState state, string planId)
     {
-        var plan = actors.Plan(planId);
-        if (await plan.GetAsync() is not { } run || await steps.WhyOtherThanPlannedAsync(state, run.Plan, await plan.GetMovesAsync()) is not { } other)
+        if (await AskPlanAsync(planId, p => p.GetAsync()) is not { } run)
+            return null;
+        var moves = await AskPlanAsync(planId, p => p.GetMovesAsync());
+        if (await _turn.AskAsync("ranking", () => steps.WhyOtherThanPlannedAsync(state, run.Plan, moves, _turn.Token)) is not { } other)
             return null;
         if (other.Reason != ReasonCode.Drift)
             return other;
         await StoreAsync(state with { Active = state.Active! with { Drifted = other.Detail } });
-        await launcher.WakeAsync(planId);
+        await launcher.WakeAsync(planId, _turn.Token);
         PlanDrifted(planId, other.Detail);
         return other with { Detail = $"{other.Detail} The plan ends, and a new one is made where one is needed." };
     }
 
-    private async Task<IReadOnlyList<CountedMove>> CountedAsync(string planId) => await actors.Plan(planId).GetAsync() is { } run ? Counted(run.Plan) : [];
+    private async Task<IReadOnlyList<CountedMove>> CountedAsync(string planId) => await AskPlanAsync(planId, p => p.GetAsync()) is { } run ? Counted(run.Plan) : [];
 
     private async Task<MoveLedger> LedgerWithoutWaitingAsync(ControlState state) => state.Active is { AwaitsApproval: true } waiting
         ? state.Ledger.Remove(time.GetUtcNow(), waiting.Since, await CountedAsync(waiting.PlanId))
@@ -244,9 +254,9 @@ internal sealed partial class ControlLoopActor
                 BrokerId = broker,
                 Topic = topic,
                 Detail = what,
-            });
+            }).WaitAsync(LastWord);
         }
-        catch (Exception error) when (error is DaprException or HttpRequestException or RpcException)
+        catch (Exception error) when (error is DaprException or HttpRequestException or RpcException or TimeoutException)
         {
             NotTold(what, error.Message);
         }

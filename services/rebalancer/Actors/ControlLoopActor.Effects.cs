@@ -13,9 +13,8 @@ internal sealed partial class ControlLoopActor
         var now = time.GetUtcNow();
         foreach (var due in state.EffectsDue.Where(d => !d.Watched && (now - d.At).TotalSeconds >= monitor.CurrentValue.EffectAfterSeconds))
         {
-            var plan = actors.Plan(due.PlanId);
-            state = await plan.GetAsync() is { } run
-                ? MoveWatch.Begin(state, due, run.Plan, await plan.GetMovesAsync())
+            state = await AskPlanAsync(due.PlanId, p => p.GetAsync()) is { } run
+                ? MoveWatch.Begin(state, due, run.Plan, await AskPlanAsync(due.PlanId, p => p.GetMovesAsync()))
                 : state with { EffectsDue = [.. state.EffectsDue.Where(d => d != due)] };
         }
 
@@ -27,7 +26,7 @@ internal sealed partial class ControlLoopActor
     {
         foreach (var ofPlan in judged.GroupBy(j => j.PlanId, StringComparer.Ordinal))
         {
-            await actors.Plan(ofPlan.Key).JudgedAsync([.. ofPlan.Select(j => j.Effect)]);
+            await AskPlanAsync(ofPlan.Key, p => p.JudgedAsync([.. ofPlan.Select(j => j.Effect)]));
             if (ofPlan.Count(j => j.Effect.Verdict is MoveVerdict.Silent or MoveVerdict.BacklogGrows) is > 0 and var bad)
                 NotBack(ofPlan.Key, bad);
         }
@@ -42,11 +41,11 @@ internal sealed partial class ControlLoopActor
         PlanEffect? told = null;
         if (undisturbed && state.EffectsDue.FirstOrDefault(d => !d.Measured) is { } due && Effects.WhyNotYet(snapshot, due, monitor.CurrentValue) is null)
         {
-            var plan = actors.Plan(due.PlanId);
-            if (await plan.GetAsync() is { } run)
+            if (await AskPlanAsync(due.PlanId, p => p.GetAsync()) is { } run)
             {
-                told = Effects.Measure(snapshot, run.Plan, await plan.GetMovesAsync(), time.GetUtcNow());
-                await plan.MeasuredAsync(told);
+                var effect = Effects.Measure(snapshot, run.Plan, await AskPlanAsync(due.PlanId, p => p.GetMovesAsync()), time.GetUtcNow());
+                await AskPlanAsync(due.PlanId, p => p.MeasuredAsync(effect));
+                told = effect;
                 EffectMeasured(due.PlanId, told.PredictedMaxOverMean, told.MeasuredMaxOverMean);
             }
 
@@ -56,7 +55,7 @@ internal sealed partial class ControlLoopActor
         var open = state.Watched.Where(w => w.JudgedAt is null).Select(w => w.PlanId).ToHashSet(StringComparer.Ordinal);
         if (state.EffectsDue.FirstOrDefault(d => d is { Measured: true, Watched: true } && !open.Contains(d.PlanId)) is not { } over || (told is not null && told.PlanId != over.PlanId))
             return (state, told);
-        return (state with { EffectsDue = [.. state.EffectsDue.Where(d => d != over)] }, told ?? (await actors.Plan(over.PlanId).GetAsync())?.Effect);
+        return (state with { EffectsDue = [.. state.EffectsDue.Where(d => d != over)] }, told ?? (await AskPlanAsync(over.PlanId, p => p.GetAsync()))?.Effect);
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId}: predicted max/mean {Predicted:0.00}, measured {Measured:0.00}")]

@@ -43,8 +43,15 @@ internal sealed partial class ControlLoopActor(
     /// <summary>The timer of a plan that waits for approval counts as late after so long: the clock was set back.</summary>
     private static readonly TimeSpan LateTimer = TimeSpan.FromMinutes(1);
 
+    /// <summary>Telling what was done must not take long: it is done.</summary>
+    private static readonly TimeSpan LastWord = TimeSpan.FromSeconds(2);
+
+    /// <summary>Of the turn at work: turns come one after the other.</summary>
+    private TurnLimit _turn = null!;
+
     public async Task StartAsync()
     {
+        using var limit = BeginTurn();
         var period = TimeSpan.FromSeconds(monitor.CurrentValue.CheckIntervalSeconds);
         await RegisterReminderAsync(CycleReminder, null, FirstCycle(period), period);
         await ReconcileAsync(await LoadAsync());
@@ -99,15 +106,34 @@ internal sealed partial class ControlLoopActor(
     private async Task RunCycleAsync()
     {
         using var span = RebalancerTracing.Start("cycle");
-        // All that an operator commands waits for this turn.
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(monitor.CurrentValue.MaxCycleSeconds));
-        var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()), limit.Token);
+        using var limit = BeginTurn();
+        var started = time.GetTimestamp();
+        CycleRecord record;
+        try
+        {
+            record = await CycleAsync(span?.TraceId.ToString(), limit.Token);
+        }
+        catch (NoAnswerException error)
+        {
+            // What was stored until then holds, and the next cycle goes on from there.
+            CycleGivenUp(error.Message);
+            record = CycleRunner.GivenUp(error.Message, time.GetUtcNow(), time.GetElapsedTime(started), span?.TraceId.ToString());
+            await StoreAsync(await LoadAsync() with { LastCycle = record });
+        }
+
+        metrics.Cycle(record);
+        await PublishAsync(await LoadAsync(), record);
+    }
+
+    private async Task<CycleRecord> CycleAsync(string? traceId, CancellationToken cancellationToken)
+    {
+        var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()), cancellationToken);
         // After a restart too: an alert must not end because the service began anew.
         metrics.Circuit(state.Circuit is not null);
         if (state.Active is { AwaitsApproval: true } waiting && (waiting.Drifted is not null || waiting.ApprovalDeadline + LateTimer < time.GetUtcNow()))
-            await launcher.WakeAsync(waiting.PlanId);
+            await launcher.WakeAsync(waiting.PlanId, cancellationToken);
         var before = state;
-        var result = await runner.RunAsync(await WatchAsync(state), span?.TraceId.ToString(), limit.Token);
+        var result = await runner.RunAsync(await WatchAsync(state), traceId, cancellationToken);
         // What it did not look at is taken up anew by the next cycle, and not stored before.
         if (result.Snapshot is null)
             result = result with { State = result.State with { Watched = before.Watched, EffectsDue = before.EffectsDue } };
@@ -120,7 +146,7 @@ internal sealed partial class ControlLoopActor(
 
         // Before it is stored: what is forgotten here must not stay at the topic's gate.
         foreach (var topic in state.LoadedTwice.Except(result.State.LoadedTwice))
-            await actors.Topic(topic).ForgetLoadedTwiceAsync();
+            await _turn.AskAsync($"the actor of topic {topic}", () => actors.Topic(topic).ForgetLoadedTwiceAsync());
         state = result.State;
         if (result.Plan is { } plan)
         {
@@ -131,17 +157,17 @@ internal sealed partial class ControlLoopActor(
         }
 
         var record = result.Record;
-        state = state with { Deleted = await recreation.CreateAsync(state.Deleted, limit.Token) };
+        state = state with { Deleted = await recreation.CreateAsync(state.Deleted, cancellationToken) };
         if (result.Snapshot is { } snapshot)
         {
             (state, var effect) = await MeasureAsync(state, snapshot, undisturbed: before.Active is null or { AwaitsApproval: true });
             record = record with { Effect = effect };
-            state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts, limit.Token) };
+            state = state with { Ghosts = await SilenceGhostsAsync(state.Ghosts, cancellationToken) };
             state = await AnnounceAsync(state, snapshot, result.Unowned ?? []);
         }
 
         await StoreAsync(state);
-        await PublishAsync(state, record);
+        return record;
     }
 
     /// <summary>Keeps brokers that are gone, and that Danube's leader ranks all the same, from getting topics.</summary>
@@ -169,7 +195,7 @@ internal sealed partial class ControlLoopActor(
         metrics.Findings(found);
         var (open, told) = FindingsWatch.Compare(state.Findings, found, now);
         foreach (var e in told)
-            await events.PublishAsync(e);
+            await _turn.AskAsync("the message broker", () => events.PublishAsync(e));
         return state with { Findings = open };
     }
 
@@ -183,11 +209,11 @@ internal sealed partial class ControlLoopActor(
         (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
         var before = state.Plans;
-        await actors.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
+        await AskPlanAsync(plan.Id, p => p.CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
             ApprovalDeadline = deadline,
             ApprovedBy = by,
-        });
+        }));
         state = state with
         {
             Active = new ActivePlan
@@ -210,7 +236,7 @@ internal sealed partial class ControlLoopActor(
         state = Keyed(state, key, body, plan.Id);
         await ForgetAsync(before.Except(state.Plans));
         await StoreAsync(state);
-        await launcher.StartAsync(state.Active!);
+        await AskWorkflowsAsync(cancel => launcher.StartAsync(state.Active!, cancel));
         PlanBegun(plan.Id, plan.Moves.Count, plan.Summary);
         return state;
     }
@@ -219,7 +245,7 @@ internal sealed partial class ControlLoopActor(
     private async Task ForgetAsync(IEnumerable<PlanEntry> plans)
     {
         foreach (var plan in plans)
-            await actors.Plan(plan.Id).ForgetAsync();
+            await AskPlanAsync(plan.Id, p => p.ForgetAsync());
     }
 
     /// <summary>Takes the floor from a plan that only waits for approval: what is begun now comes first, and afterwards it is planned anew.</summary>
@@ -227,12 +253,12 @@ internal sealed partial class ControlLoopActor(
     {
         if (state.Active is not { AwaitsApproval: true } waiting)
             return state;
-        var moves = await actors.Plan(waiting.PlanId).GetMovesAsync();
+        var moves = await AskPlanAsync(waiting.PlanId, p => p.GetMovesAsync());
         state = Outcomes.Apply(state, PlanResults.Of(waiting.PlanId, ReasonCode.Drift, "", moves), monitor.CurrentValue, time.GetUtcNow());
         await StoreAsync(state);
-        await actors.Plan(waiting.PlanId).ChangeAsync(new PlanChange(PlanRunState.Stopped, ReasonCode.Drift));
+        await AskPlanAsync(waiting.PlanId, p => p.ChangeAsync(new PlanChange(PlanRunState.Stopped, ReasonCode.Drift)));
         // Its workflow sees that it has no floor any more, and ends.
-        await launcher.WakeAsync(waiting.PlanId);
+        await launcher.WakeAsync(waiting.PlanId, _turn.Token);
         PlanWithdrawn(waiting.PlanId);
         return state;
     }
@@ -243,7 +269,7 @@ internal sealed partial class ControlLoopActor(
     /// </summary>
     private async Task<ControlState> ReconcileAsync(ControlState state)
     {
-        if (state.Active is { } active && await launcher.EnsureAsync(active) is { } ended)
+        if (state.Active is { } active && await AskWorkflowsAsync(cancel => launcher.EnsureAsync(active, cancel)) is { } ended)
         {
             PlanLost(active.PlanId, ended);
             try
@@ -257,7 +283,7 @@ internal sealed partial class ControlLoopActor(
             }
         }
 
-        await actors.Mask.CloseUnlessAsync(state.Active?.PlanId ?? "");
+        await _turn.AskAsync("the actor of the masks", () => actors.Mask.CloseUnlessAsync(state.Active?.PlanId ?? ""));
         return state;
     }
 
@@ -265,9 +291,10 @@ internal sealed partial class ControlLoopActor(
     private async Task<ControlState> EndLostAsync(ControlState state, ActivePlan plan, string ended)
     {
         // What was deleted is created again by this cycle and the next ones.
-        var deleted = await recreation.DeletedAsync(await actors.Plan(plan.PlanId).GetMovesAsync());
-        await steps.EndMovesAsync(new FinishInput(plan.PlanId, ReasonCode.Fault, ended, plan.TraceParent), deleted);
-        var moves = await actors.Plan(plan.PlanId).GetMovesAsync();
+        var open = await AskPlanAsync(plan.PlanId, p => p.GetMovesAsync());
+        var deleted = await _turn.AskAsync(TopicsOf(plan), () => recreation.DeletedAsync(open, _turn.Token));
+        await _turn.AskAsync(TopicsOf(plan), () => steps.EndMovesAsync(new FinishInput(plan.PlanId, ReasonCode.Fault, ended, plan.TraceParent), deleted, _turn.Token));
+        var moves = await AskPlanAsync(plan.PlanId, p => p.GetMovesAsync());
         state = Outcomes.Apply(state, PlanResults.Of(plan.PlanId, ReasonCode.Fault, ended, moves) with { Deleted = deleted }, monitor.CurrentValue, time.GetUtcNow());
         await StoreAsync(state);
         return state;
@@ -288,7 +315,7 @@ internal sealed partial class ControlLoopActor(
     }
 
     /// <summary>Null when Danube gives the broker no more topics, or did not answer: then the next cycle tries again.</summary>
-    private async Task<Denial?> CloseAsync(DrainIntent intent, CancellationToken cancellationToken = default)
+    private async Task<Denial?> CloseAsync(DrainIntent intent, CancellationToken cancellationToken)
     {
         try
         {
@@ -314,9 +341,37 @@ internal sealed partial class ControlLoopActor(
     {
         if (!ControlRules.IsWorthPublishing(state, record, monitor.CurrentValue))
             return;
-        await events.PublishAsync(record);
+        try
+        {
+            await events.PublishAsync(record).WaitAsync(LastWord);
+        }
+        catch (TimeoutException error)
+        {
+            // Told with the next cycle that decides the same.
+            NotTold(record.Detail, error.Message);
+            return;
+        }
+
         await StoreAsync(state with { Published = new PublishedCycle(ControlRules.Signature(record), record.Time) });
     }
+
+    /// <summary>The turn's own, to be disposed of at its end.</summary>
+    private TurnLimit BeginTurn()
+    {
+        var limit = new TurnLimit(TimeSpan.FromSeconds(monitor.CurrentValue.MaxCycleSeconds));
+        _turn = limit;
+        return limit;
+    }
+
+    private Task<T> AskPlanAsync<T>(string planId, Func<IPlanActor, Task<T>> call) => _turn.AskAsync($"the actor of plan {planId}", () => call(actors.Plan(planId)));
+
+    private Task AskPlanAsync(string planId, Func<IPlanActor, Task> call) => _turn.AskAsync($"the actor of plan {planId}", () => call(actors.Plan(planId)));
+
+    private Task<T> AskWorkflowsAsync<T>(Func<CancellationToken, Task<T>> call) => _turn.AskAsync("the sidecar's workflow engine", () => call(_turn.Token));
+
+    private Task AskWorkflowsAsync(Func<CancellationToken, Task> call) => _turn.AskAsync("the sidecar's workflow engine", () => call(_turn.Token));
+
+    private static string TopicsOf(ActivePlan plan) => $"Danube or one of the actors of plan {plan.PlanId} and its topics";
 
     private async Task<ControlState> LoadAsync()
     {
@@ -360,6 +415,9 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The workflow of plan {PlanId} ended without a result: {Ended}")]
     private partial void PlanLost(string planId, string ended);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The cycle was given up: {Why}")]
+    private partial void CycleGivenUp(string why);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The moves of plan {PlanId} cannot be ended yet: {Why}")]
     private partial void NotEnded(string planId, string why);

@@ -127,7 +127,7 @@ internal sealed partial class MaskActor(
             Target = request.Target,
             // Taken again in the middle of its batch the window is still for all of it: what it took from a broker must not look like an operator's drain.
             Moves = Math.Max(old?.Moves ?? 0, request.Moves),
-            MovesFrom = old is null ? request.MovesFrom : request.MovesFrom ?? old.MovesFrom,
+            MovesFrom = request.MovesFrom ?? old?.MovesFrom,
             OpenedAt = old is not null && old.OpenedAt < now ? old.OpenedAt : now,
             ExpiresAt = now.AddSeconds(options.CurrentValue.MaxMaskSeconds),
             Masked = masked,

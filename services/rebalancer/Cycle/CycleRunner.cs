@@ -4,7 +4,6 @@ using Danube.Dapr.Planning;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Findings;
 using Danube.Dapr.Rebalancer.Options;
-using Danube.Dapr.Rebalancer.Telemetry;
 using Microsoft.Extensions.Options;
 using Refusal = Danube.Dapr.Contracts.Refusal;
 
@@ -22,7 +21,7 @@ internal sealed record CycleResult(
 
 /// <summary>One pass of the control loop: snapshot, plan, decision. It changes nothing but its answer.</summary>
 internal sealed class CycleRunner(
-    RankingClient ranking, PlanMaker planner, Drains drains, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, RebalancerMetrics metrics, TimeProvider time)
+    RankingClient ranking, PlanMaker planner, Drains drains, BuiltInProbe builtIn, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
     /// <summary>A drain of a broker that nobody lists is forgotten after this long.</summary>
     private static readonly TimeSpan Gone = TimeSpan.FromMinutes(10);
@@ -49,9 +48,12 @@ internal sealed class CycleRunner(
             TraceId = traceId,
             Refusals = ControlRules.WorthNaming(result.Record.Refusals),
         };
-        metrics.Cycle(record);
         return result with { Record = record, State = result.State with { LastCycle = record } };
     }
+
+    /// <summary>The record of a cycle that waited too long for somebody.</summary>
+    public static CycleRecord GivenUp(string why, DateTimeOffset now, TimeSpan after, string? traceId) =>
+        Record(now, CycleOutcome.Failed, ReasonCode.Timeout, why) with { DurationMs = after.TotalMilliseconds, TraceId = traceId };
 
     /// <summary>A plan on an operator's request. A dry run shows all moves; a real one keeps the limits.</summary>
     public async Task<PlanMade> MakeManualAsync(ControlState state, RebalanceRequest request, CancellationToken cancellationToken = default)

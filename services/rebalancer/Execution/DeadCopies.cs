@@ -17,7 +17,7 @@ internal sealed class DeadCopies(DanubeCluster danube, ActorDirectory actors)
             return (null, null);
         var owner = (await danube.DescribeTopicAsync(topic, cancellationToken)).ResolvedOwner;
         // What was deleted to be created again was never sealed.
-        if (owner is not null || (await actors.Topic(topic).GetAsync())?.DeletedAt is not null)
+        if (owner is not null || (await actors.Topic(topic).GetAsync().WaitAsync(cancellationToken))?.DeletedAt is not null)
             return (owner, null);
         return (null, await Liveness.IsAliveAsync(danube, from, cancellationToken) ? from : null);
     }

@@ -14,6 +14,8 @@ namespace Danube.Dapr.Rebalancer.Execution;
 internal sealed class PlanSteps(
     CycleRunner runner, ActorDirectory actors, MoveRecorder recorder, Recreation recreation, DeadCopies deadCopies, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
+    private const int MovesAtOnce = 100;
+
     /// <summary>What was shown is what runs: the same hash. Whether it still fits is looked at before each batch, the first one too.</summary>
     public async Task<BatchResult> BeginAsync(PlanStep step)
     {
@@ -69,41 +71,45 @@ internal sealed class PlanSteps(
     /// <summary>Ends moves that were not made, with their hold on topics, and then the plan, but not its claim to the floor.</summary>
     /// <param name="input">How the plan ended.</param>
     /// <param name="deleted">Topics that it deleted to create them again, and that are not there.</param>
-    public async Task EndMovesAsync(FinishInput input, IReadOnlyList<DeletedTopic> deleted)
+    /// <param name="cancellationToken">Stops it between two parts; done again it goes on there.</param>
+    public async Task EndMovesAsync(FinishInput input, IReadOnlyList<DeletedTopic> deleted, CancellationToken cancellationToken = default)
     {
         var plan = actors.Plan(input.PlanId);
-        var open = (await plan.GetMovesAsync()).Where(m => !PlanProgress.IsEnd(m.State)).ToList();
+        var open = (await plan.GetMovesAsync().WaitAsync(cancellationToken)).Where(m => !PlanProgress.IsEnd(m.State)).ToList();
         foreach (var move in open.Where(m => m.State >= MoveState.Unloading))
         {
             var task = new MoveTask(move.Topic, move.From, move.To, move.Cause);
-            var (owner, source) = await deadCopies.LookAsync(move.Topic, move.From);
+            var (owner, source) = await deadCopies.LookAsync(move.Topic, move.From, cancellationToken);
             var why = deleted.FirstOrDefault(d => d.Topic == move.Topic) is { } gone ? $" {gone.Detail}" : source is null ? "" : " Nobody owns it.";
             await recorder.EndAsync(input.PlanId, recorder.At(
-                input.PlanId, task, source is null ? MoveState.Failed : MoveState.Stuck, ReasonCode.Fault, $"The plan ended before the move did: {input.Detail}{why}"), owner, source);
+                input.PlanId, task, source is null ? MoveState.Failed : MoveState.Stuck, ReasonCode.Fault, $"The plan ended before the move did: {input.Detail}{why}"), owner, source).WaitAsync(cancellationToken);
         }
 
         open.RemoveAll(m => m.State >= MoveState.Unloading);
         var state = input.Reason is ReasonCode.Cancelled or ReasonCode.KillSwitch ? MoveState.Cancelled : MoveState.Skipped;
-        foreach (var move in open)
-            await actors.Topic(move.Topic).ReleaseAsync(move.MoveId);
-        await recorder.RecordAsync(input.PlanId,
-        [
-            .. open.Select(m => recorder.At(input.PlanId, new MoveTask(m.Topic, m.From, m.To, m.Cause), state, input.Reason ?? ReasonCode.Fault, input.Detail)),
-        ]);
-        await plan.ChangeAsync(new PlanChange(input.Reason is null ? PlanRunState.Finished : PlanRunState.Stopped, input.Reason));
+        // Some at a time: what is recorded has not to be done again when the time is over.
+        foreach (var some in open.Chunk(MovesAtOnce))
+        {
+            foreach (var move in some)
+                await actors.Topic(move.Topic).ReleaseAsync(move.MoveId).WaitAsync(cancellationToken);
+            await recorder.RecordAsync(input.PlanId,
+                [.. some.Select(m => recorder.At(input.PlanId, new MoveTask(m.Topic, m.From, m.To, m.Cause), state, input.Reason ?? ReasonCode.Fault, input.Detail))]).WaitAsync(cancellationToken);
+        }
+
+        await plan.ChangeAsync(new PlanChange(input.Reason is null ? PlanRunState.Finished : PlanRunState.Stopped, input.Reason)).WaitAsync(cancellationToken);
     }
 
     /// <summary>
     /// Why the moves that are left of a plan would not do what it said (<see cref="ReasonCode.Drift"/>), or why that cannot be told (any other reason); null when they would, and for a plan that an operator commanded: that is
     /// done as commanded.
     /// </summary>
-    public async Task<Denial?> WhyOtherThanPlannedAsync(ControlState state, RebalancePlan plan, IReadOnlyList<MoveRecord> moves)
+    public async Task<Denial?> WhyOtherThanPlannedAsync(ControlState state, RebalancePlan plan, IReadOnlyList<MoveRecord> moves, CancellationToken cancellationToken = default)
     {
         if (plan.Trigger != PlanTrigger.Imbalance)
             return null;
         try
         {
-            return Drift.Why(plan, moves, await runner.EnrichedSnapshotAsync(state), monitor.CurrentValue);
+            return Drift.Why(plan, moves, await runner.EnrichedSnapshotAsync(state, cancellationToken), monitor.CurrentValue);
         }
         catch (SnapshotUnavailableException error)
         {

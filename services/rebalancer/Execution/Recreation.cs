@@ -52,12 +52,12 @@ internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, Mo
     }
 
     /// <summary>Topics that moves or repairs deleted to create them again, and of which it is not known that they exist.</summary>
-    public async Task<IReadOnlyList<DeletedTopic>> DeletedAsync(IReadOnlyList<MoveRecord> moves)
+    public async Task<IReadOnlyList<DeletedTopic>> DeletedAsync(IReadOnlyList<MoveRecord> moves, CancellationToken cancellationToken = default)
     {
         var deleted = new List<DeletedTopic>();
         foreach (var move in moves.Where(m => m.State is MoveState.Unloading or MoveState.Verifying or MoveState.Failed or MoveState.Stuck))
         {
-            if ((await actors.Topic(move.Topic).GetAsync())?.DeletedAt is { } at)
+            if ((await actors.Topic(move.Topic).GetAsync().WaitAsync(cancellationToken))?.DeletedAt is { } at)
                 deleted.Add(new DeletedTopic(move.Topic, at, ""));
         }
 

@@ -40,13 +40,18 @@ internal sealed class TopicMover(
             // The lease may have run out between the delete and the new creation, or in the middle of an unload, while no process lived.
             if (input.Move.Recreate && end.Reason == ReasonCode.Timeout && await recreation.WhyNotThereAsync(input.Move.Topic, cancellationToken) is { } gone)
                 end = end with { Detail = gone };
-            if (end is { State: MoveState.Failed, Reason: ReasonCode.Timeout } && await deadCopies.LookAsync(input.Move.Topic, input.Move.From, cancellationToken) is { Source: { } source })
+            var owner = held.Owner;
+            if (end is { State: MoveState.Failed, Reason: ReasonCode.Timeout })
             {
-                end = end with { State = MoveState.Stuck, Detail = $"{end.Detail} Nobody owns it." };
-                await recorder.EndTopicAsync(recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs), null, source);
+                var (found, source) = await deadCopies.LookAsync(input.Move.Topic, input.Move.From, cancellationToken);
+                if (source is not null)
+                    end = end with { State = MoveState.Stuck, Detail = $"{end.Detail} Nobody owns it." };
+                // Its source has been suspected since: now it is known whether it let the topic go.
+                await recorder.EndTopicAsync(recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs), found, source);
+                owner = found ?? owner;
             }
 
-            await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs) with { Owner = held.Owner }]);
+            await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, end.State, end.Reason, end.Detail, end.DurationMs) with { Owner = owner }]);
             return new MoveResult(MoveProgress.Ended, InterruptionOf(end.State, end.Reason, end.Detail));
         }
 
@@ -111,7 +116,7 @@ internal sealed class TopicMover(
 
         if (MaskRules.InForce(topology, input.Move.To))
             return null;
-        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, input.BatchMoves));
+        var masked = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Move.To, input.BatchMoves, input.BatchMovesFrom));
         return masked.Reason is { } reason ? new BatchResult(ContinuationKind.Wait, reason, masked.Detail) : null;
     }
 

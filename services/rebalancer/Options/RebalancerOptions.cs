@@ -16,7 +16,7 @@ internal sealed class RebalancerOptions
     /// <summary>Time between two cycles. 1 to 86,400; default 300.</summary>
     public double CheckIntervalSeconds { get; set; } = 300;
 
-    /// <summary>Longest time of one cycle: a cycle that waits longer for ranking or Danube is given up, and the next one tries again. A command waits for the cycle at work. 2 to 300; default 10.</summary>
+    /// <summary>Longest time that a cycle, or a command, waits in all for those that it asks; then it is given up, and the next cycle goes on from what was stored. A command waits for the cycle at work. 2 to 300; default 10.</summary>
     public double MaxCycleSeconds { get; set; } = 10;
 
     /// <summary>How long the imbalance must last before anything is moved. 0 to 86,400; null (default) for the policy's own: 120, 60 or 30.</summary>

@@ -90,7 +90,10 @@ internal static class TopicGate
     public static TopicState? Release(TopicState state, string moveId) =>
         state.Lease is { Step: LeaseStep.Reserved } lease && lease.MoveId == moveId ? state with { Lease = null } : null;
 
-    /// <summary>Writes down how a move ended and frees the topic. Ending it again changes nothing, but a broker on which it went wrong is remembered also when that is found out later.</summary>
+    /// <summary>
+    /// Writes down how a move ended and frees the topic. Ending it again changes nothing, but what is found out later about the brokers is remembered: that it went wrong on one, or that the one which was
+    /// suspected when the lease ran out let the topic go.
+    /// </summary>
     /// <param name="state">The topic.</param>
     /// <param name="end">How it ended.</param>
     /// <param name="owner">Who owns it now, when known.</param>
@@ -98,7 +101,7 @@ internal static class TopicGate
     public static TopicState End(TopicState state, MoveEnd end, string? owner, string? failedOn)
     {
         if (state.LastEnd is { } last && last.MoveId == end.MoveId)
-            return state.Failures.Any(f => f.BrokerId == failedOn) ? state : state with { Failures = Failures(state, end, failedOn) };
+            return state with { Failures = FoundLater(state, last, end, owner, failedOn) };
         var lease = state.Lease is { } held && held.MoveId == end.MoveId ? held : null;
         var moved = end.State is MoveState.Done or MoveState.LandedElsewhere || end.Reason == ReasonCode.LoadedTwice;
         return state with
@@ -122,9 +125,23 @@ internal static class TopicGate
 
     private static IReadOnlyList<BrokerFailure> Failures(TopicState state, MoveEnd end, string? failedOn) => failedOn is null || end.Reason is not { } reason
         ? state.Failures
-        : [.. state.Failures.Where(f => f.BrokerId != failedOn).TakeLast(MaxFailures - 1), new BrokerFailure(failedOn, reason, end.At)];
+        : With(state, new BrokerFailure(failedOn, reason, end.At));
 
-    /// <summary>Frees the topic of a holder that is overdue. Null when there is nothing to free.</summary>
+    private static IReadOnlyList<BrokerFailure> With(TopicState state, BrokerFailure failure) =>
+        [.. state.Failures.Where(f => f.BrokerId != failure.BrokerId).TakeLast(MaxFailures - 1), failure];
+
+    /// <summary>What a look that came after the end <paramref name="last"/> found out: it went wrong on a broker; or another one has the topic, so the one that was suspected with that end let it go.</summary>
+    private static IReadOnlyList<BrokerFailure> FoundLater(TopicState state, MoveEnd last, MoveEnd end, string? owner, string? failedOn)
+    {
+        if (failedOn is not null)
+            return state.Failures.Any(f => f.BrokerId == failedOn && !f.Suspected) ? state.Failures : Failures(state, end, failedOn);
+        return owner is null ? state.Failures : [.. state.Failures.Where(f => !f.Suspected || f.At != last.At || f.BrokerId == owner)];
+    }
+
+    /// <summary>
+    /// Frees the topic of a holder that is overdue. Null when there is nothing to free. One that had sent its unload may have left a dead copy on the broker that it came from, and nobody looked: that broker
+    /// is suspected until somebody does. Nothing is left of a topic that was deleted to be created again; and a repair has written down where it loaded the topic.
+    /// </summary>
     public static TopicState? Expire(TopicState state, DateTimeOffset now)
     {
         if (state.Lease is not { } lease || lease.ExpiresAt > now)
@@ -134,7 +151,10 @@ internal static class TopicGate
             ? "The move did not come back after its unload was sent; the topic was freed."
             : "The move did not come back; the topic was freed.";
         var end = new MoveEnd(lease.MoveId, lease.Step == LeaseStep.Unloading ? MoveState.Failed : MoveState.Cancelled, reason, detail, now, null);
-        return End(state, end, null, null);
+        var freed = End(state, end, null, null);
+        return lease is { Step: LeaseStep.Unloading, From.Length: > 0 } && state.DeletedAt is null && freed.Failures.All(f => f.BrokerId != lease.From)
+            ? freed with { Failures = With(freed, new BrokerFailure(lease.From, reason, now, Suspected: true)) }
+            : freed;
     }
 
     /// <summary>
@@ -157,8 +177,7 @@ internal static class TopicGate
         if (state.Lease is { } lease && lease.ExpiresAt > now)
             return new Denial(ReasonCode.Reserved, $"Move {lease.MoveId} holds it.");
         if (state.Failures.FirstOrDefault(f => f.BrokerId == request.To) is { } failure)
-            return new Denial(ReasonCode.DeadCopy, string.Create(CultureInfo.InvariantCulture,
-                $"Broker {request.To} failed to let it go at {failure.At:u} ({failure.Reason}) and may hold a dead copy."));
+            return new Denial(ReasonCode.DeadCopy, Describe(failure));
         if (state.LoadedTwice && !request.Force)
             return new Denial(ReasonCode.LoadedTwice, "It was loaded twice: its next unload may lose what was written between. Stop its producers, let its consumers empty the backlog, then move it by hand with force.");
         if (request.Force)
@@ -173,6 +192,10 @@ internal static class TopicGate
                 $"Seen first {(now - first).TotalSeconds:0} s ago; the least age is {request.MinTopicAgeSeconds:0} s."));
         return null;
     }
+
+    private static string Describe(BrokerFailure failure) => failure.Suspected
+        ? string.Create(CultureInfo.InvariantCulture, $"A move that took it from broker {failure.BrokerId} did not come back by {failure.At:u}, so nobody saw whether that broker let it go: it may hold a dead copy.")
+        : string.Create(CultureInfo.InvariantCulture, $"Broker {failure.BrokerId} failed to let it go at {failure.At:u} ({failure.Reason}) and may hold a dead copy.");
 
     private static DateTimeOffset? Earlier(DateTimeOffset? a, DateTimeOffset? b) => a is null || b < a ? b : a;
 }

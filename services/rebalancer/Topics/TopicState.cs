@@ -66,7 +66,11 @@ public enum LeaseStep
 }
 
 /// <summary>Something went wrong with this topic on a broker.</summary>
-public sealed record BrokerFailure(string BrokerId, ReasonCode Reason, DateTimeOffset At);
+/// <param name="BrokerId">The broker.</param>
+/// <param name="Reason">What went wrong.</param>
+/// <param name="At">When.</param>
+/// <param name="Suspected">True when nobody saw it: the move that sent the unload did not come back to look.</param>
+public sealed record BrokerFailure(string BrokerId, ReasonCode Reason, DateTimeOffset At, bool Suspected = false);
 
 /// <summary>How a move ended.</summary>
 public sealed record MoveEnd(string MoveId, MoveState State, ReasonCode? Reason, string Detail, DateTimeOffset At, double? DurationMs);

@@ -41,8 +41,7 @@ internal sealed class MaskActivity(ActorDirectory actors, MoveRecorder recorder)
     public override async Task<BatchResult> RunAsync(WorkflowActivityContext context, BatchInput input)
     {
         using var span = RebalancerTracing.Start("mask", input.TraceParent);
-        var answer = await actors.Mask.OpenAsync(new MaskRequest(
-            input.PlanId, input.BatchId, input.Target, input.Moves.Count, input.Moves.CountBy(m => m.From, StringComparer.Ordinal).ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal)));
+        var answer = await actors.Mask.OpenAsync(new MaskRequest(input.PlanId, input.BatchId, input.Target, input.Moves.Count, MoveTask.CountFrom(input.Moves)));
         if (answer.Reason is { } reason)
             return new BatchResult(ContinuationKind.Wait, reason, answer.Detail);
         var detail = $"Masked {answer.Masked.Count} brokers.";

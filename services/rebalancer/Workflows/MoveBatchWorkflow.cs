@@ -78,7 +78,8 @@ internal sealed class MoveBatchWorkflow : Workflow<BatchInput, BatchResult>
     }
 
     private static MoveInput Step(BatchInput input, PreflightResult preflight, MoveTask move, double? excess, int inFlight) => new(
-        input.PlanId, input.BatchId, move, preflight.Mask, preflight.LeaderId, preflight.RaftTerm, input.TraceParent, inFlight > 1 ? null : excess, preflight.Reserved.Count, inFlight);
+        input.PlanId, input.BatchId, move, preflight.Mask, preflight.LeaderId, preflight.RaftTerm, input.TraceParent, inFlight > 1 ? null : excess, preflight.Reserved.Count, inFlight,
+        MoveTask.CountFrom(preflight.Reserved));
 
     /// <summary>Moves one topic to its end.</summary>
     private static async Task<MoveResult> FollowAsync(WorkflowContext context, MoveInput step, List<MoveTask> left, List<LandedMove> landed)

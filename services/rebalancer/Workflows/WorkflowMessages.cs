@@ -45,6 +45,10 @@ internal sealed record MoveTask(
     string Topic, string From, string To, MoveCause Cause, bool Force = false, int Clients = 0, bool Recreate = false, DateTimeOffset? FirstSeen = null)
 {
     public string MoveId(string planId) => MoveRecord.IdOf(planId, Topic);
+
+    /// <summary>How many of the moves are from each broker.</summary>
+    public static IReadOnlyDictionary<string, int> CountFrom(IReadOnlyList<MoveTask> moves) =>
+        moves.CountBy(m => m.From, StringComparer.Ordinal).ToDictionary(f => f.Key, f => f.Value, StringComparer.Ordinal);
 }
 
 /// <summary>Input of <see cref="MoveBatchWorkflow"/>.</summary>
@@ -87,8 +91,10 @@ internal sealed record TargetBaseline(double? Excess, IReadOnlyDictionary<string
 /// <param name="Excess">Topics that the target had loaded beyond those that it owns, before this move; null when not known, or when others are in flight: their wave is checked together.</param>
 /// <param name="BatchMoves">Moves of the batch, for its mask.</param>
 /// <param name="InFlight">Moves that are in flight at the same time, this one with them.</param>
+/// <param name="BatchMovesFrom">How many of the batch's moves are from each broker, for its mask; null in what was stored by a version that did not tell.</param>
 internal sealed record MoveInput(
-    string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent, double? Excess = null, int BatchMoves = 1, int InFlight = 1)
+    string PlanId, string BatchId, MoveTask Move, bool Masked, string LeaderId, ulong RaftTerm, string? TraceParent, double? Excess = null, int BatchMoves = 1, int InFlight = 1,
+    IReadOnlyDictionary<string, int>? BatchMovesFrom = null)
 {
     /// <summary>For a repair: the topic was seen to be NonReliable while it was owned.</summary>
     public bool KnownNonReliable => Move.Force;

@@ -36,6 +36,12 @@ internal sealed class MemoryActors : IActorProxyFactory
     /// <summary>Runs before each call that does not come from another actor, with the number of the call; null for none.</summary>
     public Func<int, Task>? Before { get; set; }
 
+    /// <summary>The type of actors that do not answer; null for none.</summary>
+    public string? Hanging { get; set; }
+
+    /// <summary>Calls that are not answered.</summary>
+    public int Hung { get; private set; }
+
     /// <summary>Reminders that are set, as <c>type/id/name</c>.</summary>
     public IReadOnlyList<string> Reminders => [.. _reminders.Keys.Select(k => $"{k.Actor}/{k.Reminder}")];
 
@@ -70,6 +76,12 @@ internal sealed class MemoryActors : IActorProxyFactory
         var call = Interlocked.Increment(ref _calls);
         if (Before is { } before && !_inTurn.Value)
             await before(call);
+        if (type == Hanging)
+        {
+            Hung++;
+            await Task.Delay(Timeout.Infinite);
+        }
+
         if (call == FailCall && !FailAfterwards)
             throw new IOException($"Call {call} ({type} {id}) did not get through.");
         var slot = _slots.GetOrAdd($"{type}/{id}", key => new Slot(key));

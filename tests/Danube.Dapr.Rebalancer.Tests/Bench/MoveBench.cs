@@ -72,6 +72,13 @@ internal sealed class MoveBench : IAsyncDisposable
         set => _workflows.LoseStarts = value;
     }
 
+    /// <summary>True: the sidecar's workflow engine does not answer when something is told to a workflow.</summary>
+    public bool WorkflowsHang
+    {
+        get => _workflows.Hanging;
+        set => _workflows.Hanging = value;
+    }
+
     public ActorDirectory Directory => new(Actors);
 
     /// <summary>Ids of the living brokers, in slot order.</summary>

@@ -17,6 +17,9 @@ internal sealed class QueuedWorkflows(WorkflowTestHost host) : IDaprWorkflowClie
     /// <summary>True: what is started never reaches the sidecar, as when the process dies at that moment.</summary>
     public bool LoseStarts { get; set; }
 
+    /// <summary>True: the sidecar does not answer.</summary>
+    public bool Hanging { get; set; }
+
     /// <summary>Runs everything that was started to its end.</summary>
     public async Task RunAsync()
     {
@@ -59,6 +62,8 @@ internal sealed class QueuedWorkflows(WorkflowTestHost host) : IDaprWorkflowClie
 
     public Task RaiseEventAsync(string instanceId, string eventName, object? eventPayload = null, CancellationToken cancellation = default)
     {
+        if (Hanging)
+            return Task.Delay(Timeout.Infinite, cancellation);
         _events.Enqueue((instanceId, eventName, eventPayload));
         return Task.CompletedTask;
     }

@@ -62,7 +62,7 @@ internal sealed class BrokerWatcher(Cluster cluster, BrokerInstance self)
             }
         }
 
-        await Task.Delay(cluster.Between(1, 12), cluster.Time, life);
+        await cluster.PassAsync(1, 12, life);
         lock (cluster.Gate)
         {
             if (MayLoad(name) is { } topic)
@@ -95,7 +95,7 @@ internal sealed class BrokerWatcher(Cluster cluster, BrokerInstance self)
             cluster.Log.Add(unload ? "unload-begin" : "delete-local-begin", name, self.Id);
         }
 
-        await Task.Delay(cluster.Between(18, 40), cluster.Time, life);
+        await cluster.PassAsync(18, 40, life);
         if (!unload)
             DeleteLocal(copy);
         else if (!copy.Topic.Reliable)

@@ -8,6 +8,9 @@ namespace Danube.Dapr.BrokerSimulator;
 /// </summary>
 internal sealed partial class Cluster : IDisposable
 {
+    /// <summary>Less is no delay to a timer.</summary>
+    private static readonly TimeSpan ShortestDelay = TimeSpan.FromMilliseconds(1);
+
     private readonly SortedDictionary<string, SortedSet<string>> _assigned = new(StringComparer.Ordinal);
     private readonly Dictionary<string, BrokerMode> _modes = [];
     private readonly Random _random;
@@ -76,6 +79,18 @@ internal sealed partial class Cluster : IDisposable
     {
         lock (Gate)
             return TimeSpan.FromMilliseconds(minMs + _random.NextDouble() * (maxMs - minMs));
+    }
+
+    /// <summary>
+    /// Lets a time pass that is drawn between two, and not less: a timer counts by a coarse clock, which may be some milliseconds behind when it begins, more on a machine that has better things to do, and is then
+    /// early by as much.
+    /// </summary>
+    public async Task PassAsync(double minMs, double maxMs, CancellationToken cancellationToken)
+    {
+        var span = Between(minMs, maxMs);
+        var started = Time.GetTimestamp();
+        for (var left = span; left > TimeSpan.Zero; left = span - Time.GetElapsedTime(started))
+            await Task.Delay(left > ShortestDelay ? left : ShortestDelay, Time, cancellationToken);
     }
 
     public double NextDouble() => _random.NextDouble();

@@ -64,7 +64,7 @@ internal sealed class LoadManager(Cluster cluster, BrokerInstance self)
             }
 
             // An unload takes 30 to 60 ms in all; topics of a lost broker and new ones take 10 to 15 ms each.
-            await Task.Delay(reason == MarkerReason.None ? cluster.Between(8, 13) : cluster.Between(3, 8), cluster.Time, life);
+            await (reason == MarkerReason.None ? cluster.PassAsync(8, 13, life) : cluster.PassAsync(3, 8, life));
             lock (cluster.Gate)
                 Assign(topic);
         }
