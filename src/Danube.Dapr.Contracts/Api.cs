@@ -115,7 +115,7 @@ public enum PlanRunState
 /// <summary>A plan with what became of it.</summary>
 /// <param name="Plan">The plan.</param>
 /// <param name="State">What became of it.</param>
-/// <param name="Reason">Why it was stopped, or null.</param>
+/// <param name="Reason">Why it was stopped, or why it waits while it runs; or null.</param>
 /// <param name="Done">Moves done.</param>
 /// <param name="Failed">Moves failed, stuck or landed elsewhere.</param>
 /// <param name="Skipped">Moves skipped or cancelled.</param>
@@ -127,6 +127,9 @@ public sealed record PlanRun(RebalancePlan Plan, PlanRunState State, ReasonCode?
 
     /// <summary>Who approved it or asked for it; null when nobody had to.</summary>
     public string? ApprovedBy { get; init; }
+
+    /// <summary>Since when it waits, while it runs, for what the reason says; null when it does not.</summary>
+    public DateTimeOffset? WaitsSince { get; init; }
 
     /// <summary>What it did, measured after its end; null before, and when nothing was moved.</summary>
     public PlanEffect? Effect { get; init; }

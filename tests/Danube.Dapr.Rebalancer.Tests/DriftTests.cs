@@ -2,6 +2,7 @@ using System.Text.Json;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Cycle;
+using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Tests.Bench;
 
@@ -45,7 +46,7 @@ public sealed class DriftTests
     {
         var plan = Plan(_then);
 
-        var why = Drift.Why(plan, Records(plan), Changed(_then, change, plan.Moves[0].Topic, [.. plan.Moves.Select(m => m.Topic)]), _options);
+        var why = Why(plan, Records(plan), Changed(_then, change, plan.Moves[0].Topic, [.. plan.Moves.Select(m => m.Topic)]), _options);
 
         Assert.Equal(detail is null ? null : ReasonCode.Drift, why?.Reason);
         Assert.Contains(detail ?? "", why?.Detail ?? "", StringComparison.Ordinal);
@@ -60,7 +61,7 @@ public sealed class DriftTests
         var then = WithCapacity(_then, _ => 1_000_000);
         var plan = Plan(then);
 
-        var why = Drift.Why(plan, Records(plan), Loaded(WithCapacity(then, id => id == "4" ? targetCapacity * 1_000_000 : 1_000_000), _ => growth), _options);
+        var why = Why(plan, Records(plan), Loaded(WithCapacity(then, id => id == "4" ? targetCapacity * 1_000_000 : 1_000_000), _ => growth), _options);
 
         Assert.Equal(detail is null ? null : ReasonCode.Drift, why?.Reason);
         Assert.Contains(detail ?? "", why?.Detail ?? "", StringComparison.Ordinal);
@@ -81,7 +82,7 @@ public sealed class DriftTests
             Topics = [.. _then.Topics.Select(t => broker.Length == 0 && t.Name == plan.Moves[3].Topic ? t with { RatesKnown = false } : t)],
         };
 
-        Assert.Equal(reason, Drift.Why(plan, Records(plan), silent, _options)?.Reason);
+        Assert.Equal(reason, Why(plan, Records(plan), silent, _options)?.Reason);
     }
 
     [Fact]
@@ -90,7 +91,7 @@ public sealed class DriftTests
         var plan = Plan(_then);
         _options.Policy = "conservative";
 
-        Assert.Equal("The plan was made with the policy balanced; the policy is conservative now.", Drift.Why(plan, Records(plan), _then, _options)?.Detail);
+        Assert.Equal("The plan was made with the policy balanced; the policy is conservative now.", Why(plan, Records(plan), _then, _options)?.Detail);
     }
 
     [Fact]
@@ -101,8 +102,8 @@ public sealed class DriftTests
         var hotter = Changed(_then, "the target is hotter", "", []);
         _options.MaxDrift = 0.3;
 
-        Assert.Null(Drift.Why(plan, Records(plan), elsewhere, _options));
-        Assert.Null(Drift.Why(plan, Records(plan), hotter, _options));
+        Assert.Null(Why(plan, Records(plan), elsewhere, _options));
+        Assert.Null(Why(plan, Records(plan), hotter, _options));
     }
 
     [Theory]
@@ -116,8 +117,8 @@ public sealed class DriftTests
         var now = Loaded(_then, t => made.Contains(t.Name) ? factor : 1);
         now = now with { Topics = [.. now.Topics.Select(t => made.Contains(t.Name) ? t with { BrokerId = owner, RatesKnown = known } : t)] };
 
-        Assert.Null(Drift.Why(plan, Records(plan, MoveState.Done, MoveState.Done, MoveState.Verifying), now, _options));
-        Assert.Null(Drift.Why(plan, Records(plan, MoveState.Done, MoveState.Done, MoveState.Done, MoveState.Done), now with { Brokers = [] }, _options));
+        Assert.Null(Why(plan, Records(plan, MoveState.Done, MoveState.Done, MoveState.Verifying), now, _options));
+        Assert.Null(Why(plan, Records(plan, MoveState.Done, MoveState.Done, MoveState.Done, MoveState.Done), now with { Brokers = [] }, _options));
     }
 
     [Fact]
@@ -126,7 +127,7 @@ public sealed class DriftTests
         var plan = Plan(_then);
         var now = Changed(_then, "a topic is elsewhere", plan.Moves[0].Topic, []);
 
-        Assert.Null(Drift.Why(plan, Records(plan, MoveState.LandedElsewhere, MoveState.Skipped, MoveState.Failed), now, _options));
+        Assert.Null(Why(plan, Records(plan, MoveState.LandedElsewhere, MoveState.Skipped, MoveState.Failed), now, _options));
     }
 
     [Fact]
@@ -143,7 +144,7 @@ public sealed class DriftTests
         var plan = Plan(Noisy(uneven));
 
         Assert.True(plan.Moves.Count > 5, plan.Summary);
-        Assert.All(Enumerable.Range(0, 1_000), _ => Assert.Null(Drift.Why(plan, Records(plan), Noisy(uneven), _options)?.Detail));
+        Assert.All(Enumerable.Range(0, 1_000), _ => Assert.Null(Why(plan, Records(plan), Noisy(uneven), _options)?.Detail));
     }
 
     [Fact]
@@ -154,10 +155,54 @@ public sealed class DriftTests
         Assert.DoesNotContain("overMeanAfter", stored, StringComparison.Ordinal);
         var old = JsonSerializer.Deserialize<RebalancePlan>(stored, ContractsJson.Wire)!;
 
-        Assert.Null(Drift.Why(old, Records(old), Changed(_then, "the target is hotter", "", []), _options));
-        Assert.NotNull(Drift.Why(old, Records(old), Changed(_then, "the target is draining", "", []), _options));
+        Assert.Null(Why(old, Records(old), Changed(_then, "the target is hotter", "", []), _options));
+        Assert.NotNull(Why(old, Records(old), Changed(_then, "the target is draining", "", []), _options));
         Assert.Equal(plan.Brokers.Select(b => b.OverMeanAfter), JsonSerializer.Deserialize<RebalancePlan>(JsonSerializer.Serialize(plan, ContractsJson.Wire), ContractsJson.Wire)!.Brokers.Select(b => b.OverMeanAfter));
     }
+
+    [Theory]
+    [InlineData(MoveCause.BrokerOverload, false, true)]
+    [InlineData(MoveCause.MakesRoom, false, true)]
+    [InlineData(MoveCause.BrokerOverload, true, false)]
+    [InlineData(MoveCause.RuleViolation, false, false)]
+    [InlineData(MoveCause.Drain, false, false)]
+    public void Topic_ThatHasNotComeBackMeanwhile_IsNotMovedForBalance(MoveCause cause, bool force, bool rests)
+    {
+        var plan = Plan(_then);
+        plan = plan with { Moves = [.. plan.Moves.Select(m => m with { Cause = cause, Force = force })] };
+        var resting = new HashSet<string> { plan.Moves[2].Topic };
+
+        var why = Why(plan, Records(plan), _then, _options, resting);
+
+        Assert.Equal(rests, PreflightRules.Rests(plan.Moves[2].Topic, cause, force, resting));
+        Assert.Equal(rests ? $"1 of 4 moves that are left can no longer be made as planned, the limit is 20 %: {plan.Moves[2].Topic} has not come back since its last move." : null, why?.Detail);
+    }
+
+    [Fact]
+    public void Plan_MadeForWhatIsMeasuredOfHosts_IsComparedUntilItsMovesBegin()
+    {
+        var then = WithCpu(_then, 90, 20, 20, 5);
+        var plan = Plan(then);
+        Assert.Equal("cpu", plan.Before.Cause);
+        Assert.True(plan.Moves.Count > 2);
+        var first = plan.Moves[0].Topic;
+        // Reported over a time that began before the topic had left: the source's figure has not fallen yet.
+        var now = then with { Topics = [.. then.Topics.Select(t => t.Name == first ? t with { BrokerId = plan.Moves[0].To } : t)] };
+
+        Assert.Null(Why(plan, Records(plan), then, _options)?.Detail);
+        Assert.Equal(ReasonCode.Drift, Why(plan, Records(plan), WithCpu(then, 40, 40, 40, 20), _options)?.Reason);
+        Assert.Null(Why(plan, Records(plan, MoveState.Done), now, _options)?.Detail);
+        Assert.Null(Why(plan, Records(plan, MoveState.Unloading), now, _options)?.Detail);
+        Assert.Equal(ReasonCode.Drift, Why(plan, Records(plan, MoveState.Done), Changed(now, "the target is draining", first, []), _options)?.Reason);
+    }
+
+    private static Denial? Why(RebalancePlan plan, IReadOnlyList<MoveRecord> moves, ClusterSnapshot now, RebalancerOptions options, IReadOnlySet<string>? resting = null) =>
+        Drift.Why(plan, moves, now, options, resting ?? new HashSet<string>());
+
+    private static ClusterSnapshot WithCpu(ClusterSnapshot snapshot, params double[] percent) => snapshot with
+    {
+        Brokers = [.. snapshot.Brokers.Select((b, i) => b with { Resources = new ResourceUsage { Source = "host", CpuPercent = Figure.Of(percent[i]), CpuCores = 4 } })],
+    };
 
     private static ClusterSnapshot Changed(ClusterSnapshot then, string change, string first, IReadOnlyList<string> moved)
     {

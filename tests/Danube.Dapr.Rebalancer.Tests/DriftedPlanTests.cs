@@ -1,7 +1,9 @@
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Tests.Bench;
+using Dapr.Actors;
 
 namespace Danube.Dapr.Rebalancer.Tests;
 
@@ -109,6 +111,63 @@ public sealed class DriftedPlanTests
     }
 
     [Theory]
+    [InlineData("advise", false)]
+    [InlineData("advise", true)]
+    [InlineData("auto", true)]
+    public async Task Topic_ThatHasNotComeBackSinceThePlanWasMade_IsNotMovedByIt(string mode, bool few)
+    {
+        await using var bench = await ProposedAsync(o =>
+        {
+            o.Mode = mode;
+            o.MaxDrift = few ? 0.5 : 0;
+        });
+        var plan = (await bench.Directory.Plan(bench.Events.Cycles.Single().PlanId!).GetAsync())!.Plan;
+        var topic = plan.Moves[0].Topic;
+        await JudgeSilentAsync(bench, topic);
+
+        if (mode == "advise")
+        {
+            var answer = await ApproveAsync(bench, plan);
+            Assert.Equal(few ? null : ReasonCode.Drift, answer.Reason);
+            Assert.True(few || answer.Detail.Contains($"{topic} has not come back since its last move", StringComparison.Ordinal), answer.Detail);
+        }
+
+        await bench.RunWorkflowsAsync();
+
+        Assert.DoesNotContain(topic, bench.Unloads().Keys);
+        var run = (await bench.Directory.Plan(plan.Id).GetAsync())!;
+        Assert.Equal(few ? (PlanRunState.Finished, null, plan.Moves.Count - 1) : (PlanRunState.Stopped, ReasonCode.Drift, 0), (run.State, run.Reason, run.Done));
+        var move = (await bench.Directory.Plan(plan.Id).GetMovesAsync())[0];
+        Assert.Equal((MoveState.Skipped, few ? ReasonCode.RatesUnknown : ReasonCode.Drift), (move.State, move.Reason));
+        Assert.Contains("not come back since its last move", move.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ApprovedPlan_ThatCannotBeCompared_ShowsWhyItWaits_AndGivesWay()
+    {
+        await using var bench = await ProposedAsync();
+        var plan = await ProposalAsync(bench);
+        Assert.Null((await ApproveAsync(bench, plan)).Reason);
+        var seen = new List<PlanRun>();
+        bench.BeforeRanking = async _ =>
+        {
+            seen.Add((await bench.Directory.Plan(plan.Id).GetAsync())!);
+            throw new HttpRequestException("ranking is down");
+        };
+        var began = bench.Time.GetUtcNow();
+
+        await bench.RunWorkflowsAsync();
+
+        Assert.Equal((PlanRunState.Running, null, null), (seen[0].State, seen[0].Reason, seen[0].WaitsSince));
+        Assert.All(seen.Skip(1), run => Assert.Equal((PlanRunState.Running, ReasonCode.StaleReports, seen[1].WaitsSince), (run.State, run.Reason, run.WaitsSince)));
+        var end = (await bench.Directory.Plan(plan.Id).GetAsync())!;
+        Assert.Equal((PlanRunState.Stopped, ReasonCode.StaleReports, plan.Moves.Count), (end.State, end.Reason, end.Skipped));
+        Assert.InRange(end.FinishedAt!.Value - began, TimeSpan.FromSeconds(2 * bench.Options.MaxReportAgeSeconds), TimeSpan.FromSeconds((2 * bench.Options.MaxReportAgeSeconds) + 60));
+        Assert.Null((await bench.Directory.Control.GetStateAsync()).Active);
+        Assert.Empty(bench.Unloads());
+    }
+
+    [Theory]
     [InlineData("advise", true)]
     [InlineData("auto", false)]
     public async Task RunningPlan_WithoutASnapshot_WaitsForItWhenItWasApproved(string mode, bool waits)
@@ -122,7 +181,13 @@ public sealed class DriftedPlanTests
         if (mode == "advise")
             Assert.Null((await ApproveAsync(bench, plan)).Reason);
         var asked = 0;
-        bench.BeforeRanking = _ => ++asked <= 3 ? throw new HttpRequestException("ranking is down") : Task.CompletedTask;
+        var shown = new List<ReasonCode?>();
+        bench.BeforeRanking = async _ =>
+        {
+            shown.Add((await bench.Directory.Plan(plan.Id).GetAsync())!.Reason);
+            if (++asked <= 3)
+                throw new HttpRequestException("ranking is down");
+        };
         var began = bench.Time.GetUtcNow();
 
         await bench.RunWorkflowsAsync();
@@ -130,7 +195,19 @@ public sealed class DriftedPlanTests
         var run = (await bench.Directory.Plan(plan.Id).GetAsync())!;
         Assert.Equal((PlanRunState.Finished, plan.Moves.Count), (run.State, run.Done));
         Assert.Equal(waits, run.FinishedAt - began > TimeSpan.FromSeconds(40));
+        ReasonCode? stale = waits ? ReasonCode.StaleReports : null;
+        Assert.Equal([null, stale, stale, stale], shown.Take(4));
+        Assert.All(shown.Skip(4), Assert.Null);
     }
+
+    /// <summary>The loop has found out that a topic, which it moved some time ago, has no traffic since.</summary>
+    private static Task JudgeSilentAsync(MoveBench bench, string topic) => bench.Actors.TurnAsync(DaprNames.Actors.ControlLoop, new ActorId(DaprNames.ClusterActorId), async actor =>
+    {
+        var state = await actor.StateManager.GetStateAsync<ControlState>("control");
+        var now = bench.Time.GetUtcNow();
+        var moved = new WatchedMove { Topic = topic, PlanId = "p-0", BrokerId = bench.Topic(topic).AssignedTo.Single(), At = now.AddMinutes(-11), MessagesBefore = 10, Looks = 5, Sign = MoveVerdict.Silent, JudgedAt = now };
+        await actor.StateManager.SetStateAsync("control", state with { Watched = [.. state.Watched, moved] });
+    });
 
     private static async Task AssertDriftedAsync(MoveBench bench, RebalancePlan plan, int done)
     {

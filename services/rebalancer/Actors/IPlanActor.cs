@@ -33,6 +33,7 @@ public interface IPlanActor : IActor
 
 /// <summary>A new state of a plan.</summary>
 /// <param name="State">The state.</param>
-/// <param name="Reason">Why it stopped, or null.</param>
+/// <param name="Reason">Why it stopped, or why it waits while it runs; or null.</param>
 /// <param name="ApprovedBy">Who approved it, or null.</param>
-public sealed record PlanChange(PlanRunState State, ReasonCode? Reason = null, string? ApprovedBy = null);
+/// <param name="WaitsSince">Since when it waits; null when it does not.</param>
+public sealed record PlanChange(PlanRunState State, ReasonCode? Reason = null, string? ApprovedBy = null, DateTimeOffset? WaitsSince = null);

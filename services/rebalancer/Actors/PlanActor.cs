@@ -46,6 +46,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
         {
             ApprovedBy = s.ApprovedBy,
             ApprovalDeadline = s.ApprovalDeadline,
+            WaitsSince = s.WaitsSince,
             Effect = effect.HasValue ? effect.Value : null,
         };
     }
@@ -108,6 +109,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
             Reason = change.Reason,
             ApprovedBy = change.ApprovedBy ?? run.ApprovedBy,
             FinishedAt = ends ? time.GetUtcNow() : null,
+            WaitsSince = change.WaitsSince,
         });
         await SaveStateAsync();
     }
@@ -171,8 +173,8 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
 
     private static string MoveKey(int position) => string.Create(CultureInfo.InvariantCulture, $"move-{position}");
 
-    private static PlanSums Sums(PlanRun run) => new(run.State, run.Reason, run.Done, run.Failed, run.Skipped, run.FinishedAt, run.ApprovedBy, run.ApprovalDeadline);
+    private static PlanSums Sums(PlanRun run) => new(run.State, run.Reason, run.Done, run.Failed, run.Skipped, run.FinishedAt, run.ApprovedBy, run.ApprovalDeadline, run.WaitsSince);
 
     private sealed record PlanSums(
-        PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt, string? ApprovedBy, DateTimeOffset? ApprovalDeadline);
+        PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt, string? ApprovedBy, DateTimeOffset? ApprovalDeadline, DateTimeOffset? WaitsSince = null);
 }

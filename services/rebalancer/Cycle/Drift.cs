@@ -3,7 +3,9 @@ using Danube.Dapr.Contracts;
 using Danube.Dapr.Planning;
 using Danube.Dapr.Planning.Mapping;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Plans;
 using PlannedMove = Danube.Dapr.Contracts.PlannedMove;
 
 namespace Danube.Dapr.Rebalancer.Cycle;
@@ -22,7 +24,7 @@ internal static class Drift
         if (plan.Moves.Count == 0)
             return plan;
         var touched = plan.Moves.SelectMany(m => (string[])[m.From, m.To]).ToHashSet(StringComparer.Ordinal);
-        var after = After(plan, snapshot, new HashSet<string>());
+        var after = After(plan, snapshot, new HashSet<string>(), begun: false);
         return plan with
         {
             Brokers = [.. plan.Brokers.Select(b => touched.Contains(b.BrokerId) && after.TryGetValue(b.BrokerId, out var a) ? b with { OverMeanAfter = a.OverMean, OverCapacityAfter = a.OverCapacity } : b)],
@@ -34,8 +36,9 @@ internal static class Drift
     /// <param name="moves">The last record of each of its moves.</param>
     /// <param name="now">The cluster as it is, with the rules in force.</param>
     /// <param name="options">The configuration.</param>
+    /// <param name="resting">Topics that have not come back since their last move.</param>
     /// <exception cref="SnapshotException">The snapshot contradicts itself.</exception>
-    public static Denial? Why(RebalancePlan plan, IReadOnlyList<MoveRecord> moves, ClusterSnapshot now, RebalancerOptions options)
+    public static Denial? Why(RebalancePlan plan, IReadOnlyList<MoveRecord> moves, ClusterSnapshot now, RebalancerOptions options, IReadOnlySet<string> resting)
     {
         var states = moves.ToDictionary(m => m.Topic, m => m.State, StringComparer.Ordinal);
         var left = plan.Moves.Where(m => states.GetValueOrDefault(m.Topic) < MoveState.Unloading).ToList();
@@ -44,15 +47,16 @@ internal static class Drift
         if (plan.Policy != options.Policy)
             return new Denial(ReasonCode.Drift, $"The plan was made with the policy {plan.Policy}; the policy is {options.Policy} now.");
         var possible = new List<PlannedMove>(left.Count);
-        if (WhyNotPossible(left, possible, now, options) is { } lost)
+        if (WhyNotPossible(left, possible, now, options, resting) is { } lost)
             return lost;
         var snapshot = SnapshotMapping.ToPlanning(now);
         // What has landed, or is on its way after an interruption, counts with what it was planned with: its own rates begin anew on its new broker.
         var landed = plan.Moves.Select(m => m.Topic).Where(t => states.GetValueOrDefault(t) is MoveState.Unloading or MoveState.Verifying or MoveState.Done).ToHashSet(StringComparer.Ordinal);
-        return WhyNotKnown(possible, snapshot, options) ?? WhyOther(plan, possible, After(plan, snapshot, landed), options);
+        var begun = PlanResults.Of(plan.Id, null, "", moves).Ends.Count > 0;
+        return WhyNotKnown(possible, snapshot, options) ?? WhyOther(plan, possible, After(plan, snapshot, landed, begun), options);
     }
 
-    private static Denial? WhyNotPossible(List<PlannedMove> left, List<PlannedMove> possible, ClusterSnapshot now, RebalancerOptions options)
+    private static Denial? WhyNotPossible(List<PlannedMove> left, List<PlannedMove> possible, ClusterSnapshot now, RebalancerOptions options, IReadOnlySet<string> resting)
     {
         var wanted = left.Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
         var topics = now.Topics.Where(t => wanted.Contains(t.Name)).ToDictionary(t => t.Name, StringComparer.Ordinal);
@@ -63,6 +67,7 @@ internal static class Drift
         {
             var why = !topics.TryGetValue(move.Topic, out var topic) ? $"{move.Topic} does not exist any more"
                 : topic.BrokerId != move.From ? $"{move.Topic} is with {(topic.BrokerId is { } owner ? $"broker {owner}" : "nobody")} and not with broker {move.From}"
+                : PreflightRules.Rests(move.Topic, move.Cause, move.Force, resting) ? $"{move.Topic} has not come back since its last move"
                 : WhyNotWith(move.From, brokers, excluded, mustBeActive: false) ?? WhyNotWith(move.To, brokers, excluded, mustBeActive: true);
             if (why is null)
                 possible.Add(move);
@@ -108,9 +113,9 @@ internal static class Drift
             if (!expected.TryGetValue(id, out var said) || said.OverMeanAfter is not { } then || !after.TryGetValue(id, out var carried))
                 continue;
             var slack = options.MaxDrift * Math.Max(1, then);
-            if (Math.Abs(carried.OverMean - then) > slack)
+            if (carried.OverMean is { } over && Math.Abs(over - then) > slack)
                 return new Denial(ReasonCode.Drift, string.Create(CultureInfo.InvariantCulture,
-                    $"Broker {id} would end at {carried.OverMean:0.00} times the mean of {plan.Before.Cause}; the plan said {then:0.00}, allowed are {Math.Max(0, then - slack):0.00} to {then + slack:0.00}."));
+                    $"Broker {id} would end at {over:0.00} times the mean of {plan.Before.Cause}; the plan said {then:0.00}, allowed are {Math.Max(0, then - slack):0.00} to {then + slack:0.00}."));
             var limit = Math.Max(ImbalancePolicy.Get(options.Policy).MaxOverCapacity, (1 + options.MaxDrift) * said.OverCapacityAfter ?? 0);
             if (targets.Contains(id) && carried.OverCapacity > limit)
                 return new Denial(ReasonCode.Drift, string.Create(CultureInfo.InvariantCulture,
@@ -120,20 +125,24 @@ internal static class Drift
         return null;
     }
 
-    /// <summary>What active brokers would carry with the plan's topics where it puts them. Empty for a plan that says of nothing that it is uneven.</summary>
-    private static Dictionary<string, Carried> After(RebalancePlan plan, Snapshot snapshot, HashSet<string> landed)
+    /// <summary>
+    /// What active brokers would carry with the plan's topics where it puts them. Empty for a plan that says of nothing that it is uneven. Once moves have begun nothing is told of what is measured of a host as a whole: its figure
+    /// is of a time in which it carried what has left, and is shared out among the topics that are left.
+    /// </summary>
+    private static Dictionary<string, Carried> After(RebalancePlan plan, Snapshot snapshot, HashSet<string> landed, bool begun)
     {
         var result = new Dictionary<string, Carried>(StringComparer.Ordinal);
         if (ResourceNames.Parse(plan.Before.Cause) is not { } cause)
             return result;
         var active = Enumerable.Range(0, snapshot.Brokers.Count).Where(b => snapshot.Brokers[b].State == Planning.BrokerState.Active).ToList();
+        bool Told(Resource resource) => !begun || resource is Resource.Throughput or Resource.Messages or Resource.TopicCount;
         var load = Load(plan, snapshot, cause, landed);
         var mean = active.Sum(b => load[b]) / active.Sum(b => snapshot.Capacity(b, cause));
-        var balanced = plan.PredictedAfter.Resources.Select(r => ResourceNames.Parse(r.Resource)).OfType<Resource>().Select(r => (Resource: r, Load: Load(plan, snapshot, r, landed))).ToList();
+        var balanced = plan.PredictedAfter.Resources.Select(r => ResourceNames.Parse(r.Resource)).OfType<Resource>().Where(Told).Select(r => (Resource: r, Load: Load(plan, snapshot, r, landed))).ToList();
         foreach (var b in active)
         {
             result[snapshot.Brokers[b].Id] = new Carried(
-                mean > 0 ? load[b] / snapshot.Capacity(b, cause) / mean : 0,
+                !Told(cause) ? null : mean > 0 ? load[b] / snapshot.Capacity(b, cause) / mean : 0,
                 balanced.Select(r => snapshot.Brokers[b].Capacity[r.Resource] is > 0 and var capacity ? r.Load[b] / capacity : (double?)null).Max());
         }
 
@@ -162,6 +171,6 @@ internal static class Drift
         return load;
     }
 
-    /// <summary>What a broker carries: over the mean of the active brokers, and the highest share of a known capacity.</summary>
-    private sealed record Carried(double OverMean, double? OverCapacity);
+    /// <summary>What a broker carries: over the mean of the active brokers, and the highest share of a known capacity; null where that cannot be told.</summary>
+    private sealed record Carried(double? OverMean, double? OverCapacity);
 }

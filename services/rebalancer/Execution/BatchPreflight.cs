@@ -2,6 +2,7 @@ using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Cycle;
 using Danube.Dapr.Rebalancer.Options;
 using Danube.Dapr.Rebalancer.Topics;
 using Danube.Dapr.Rebalancer.Workflows;
@@ -86,7 +87,8 @@ internal sealed class BatchPreflight(
         var topic = actors.Topic(move.Topic);
         var recreate = !PreflightRules.IsReliable(facts, move.Topic, described);
         var denial = PreflightRules.WhyNotTopic(facts, move.Topic, move.From, move.To, described, options)
-            ?? PreflightRules.WhyForbidden(move.Topic, move.From, move.To, move.Force, options);
+            ?? PreflightRules.WhyForbidden(move.Topic, move.From, move.To, move.Force, options)
+            ?? (PreflightRules.Rests(move.Topic, move.Cause, move.Force, MoveWatch.Resting(facts.Control)) ? new Denial(ReasonCode.RatesUnknown, "It has not come back since its last move.") : null);
         if (denial is null && recreate && await HasLogAsync(move, cancellationToken))
             denial = new Denial(ReasonCode.DeliveryUnknown, "Danube says NonReliable, but its broker keeps a log of it: it is not deleted.");
         if (denial is not null)

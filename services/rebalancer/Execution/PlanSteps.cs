@@ -31,9 +31,14 @@ internal sealed class PlanSteps(
     public async Task<NextBatch> NextAsync(PlanStep step)
     {
         var go = await actors.Control.MayContinueAsync(step.PlanId);
-        if (go.Kind != ContinuationKind.Go)
-            return new NextBatch(go.Kind, go.Reason, go.Detail, []);
         var plan = actors.Plan(step.PlanId);
+        if (go.Kind != ContinuationKind.Go)
+        {
+            if (go.Kind == ContinuationKind.Wait)
+                await WaitsSinceAsync(plan, go.Reason);
+            return new NextBatch(go.Kind, go.Reason, go.Detail, []);
+        }
+
         var options = monitor.CurrentValue;
         var state = await actors.Control.GetStateAsync();
         var pace = state.Pace ?? Pace.Start(options);
@@ -45,7 +50,8 @@ internal sealed class PlanSteps(
             return new NextBatch(ContinuationKind.Go, null, "", []);
         var run = (await plan.GetAsync())!;
         if (await WhyNotNowAsync(state, run.Plan, moves) is { } other)
-            return new NextBatch(other.Reason == ReasonCode.Drift ? ContinuationKind.Stop : ContinuationKind.Wait, other.Reason, other.Detail, []);
+            return other.Reason == ReasonCode.Drift ? new NextBatch(ContinuationKind.Stop, other.Reason, other.Detail, []) : await WaitOrStopAsync(plan, other, options);
+        await WaitsSinceAsync(plan, null);
         var planned = run.Plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
         var repair = batch[0].Cause == MoveCause.Repair;
         return new NextBatch(ContinuationKind.Go, null, "",
@@ -109,7 +115,7 @@ internal sealed class PlanSteps(
             return null;
         try
         {
-            return Drift.Why(plan, moves, await runner.EnrichedSnapshotAsync(state, cancellationToken), monitor.CurrentValue);
+            return Drift.Why(plan, moves, await runner.EnrichedSnapshotAsync(state, cancellationToken), monitor.CurrentValue, MoveWatch.Resting(state));
         }
         catch (SnapshotUnavailableException error)
         {
@@ -120,6 +126,29 @@ internal sealed class PlanSteps(
             return new Denial(ReasonCode.InvalidSnapshot, error.Message);
         }
     }
+
+    /// <summary>A plan that cannot be compared keeps drains and repairs waiting: it gives way after twice the age that a report may have.</summary>
+    private async Task<NextBatch> WaitOrStopAsync(IPlanActor plan, Denial unknown, RebalancerOptions options)
+    {
+        var since = await WaitsSinceAsync(plan, unknown.Reason);
+        return (time.GetUtcNow() - since).TotalSeconds > 2 * options.MaxReportAgeSeconds
+            ? new NextBatch(ContinuationKind.Stop, unknown.Reason, $"The plan has waited since {since:u} and cannot be compared yet. {unknown.Detail}", [])
+            : new NextBatch(ContinuationKind.Wait, unknown.Reason, unknown.Detail, []);
+    }
+
+    /// <summary>Shows why a running plan waits, or that it goes on (null), and since when it does. Reasons for which it cannot be compared are one wait. Stores nothing while the reason stays the same.</summary>
+    private async Task<DateTimeOffset> WaitsSinceAsync(IPlanActor plan, ReasonCode? reason)
+    {
+        var now = time.GetUtcNow();
+        if (await plan.GetAsync() is not { State: PlanRunState.Running } run)
+            return now;
+        var since = run.Reason == reason || (NotCompared(run.Reason) && NotCompared(reason)) ? run.WaitsSince ?? now : now;
+        if (run.Reason != reason)
+            await plan.ChangeAsync(new PlanChange(PlanRunState.Running, reason, WaitsSince: reason is null ? null : since));
+        return since;
+    }
+
+    private static bool NotCompared(ReasonCode? reason) => reason is ReasonCode.StaleReports or ReasonCode.RatesUnknown or ReasonCode.InvalidSnapshot;
 
     /// <summary>What was approved waits until it can be compared. What runs by itself was made a moment ago, and goes on when it cannot.</summary>
     private async Task<Denial?> WhyNotNowAsync(ControlState state, RebalancePlan plan, IReadOnlyList<MoveRecord> moves)

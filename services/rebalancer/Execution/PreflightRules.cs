@@ -83,6 +83,10 @@ internal static class PreflightRules
         return null;
     }
 
+    /// <summary>True for a move for balance of a topic that has not come back since its last one. What an operator insists on, drains, pins and repairs are made all the same.</summary>
+    public static bool Rests(string topic, MoveCause cause, bool forced, IReadOnlySet<string> resting) =>
+        !forced && cause is MoveCause.BrokerOverload or MoveCause.BrokerUnderUse or MoveCause.MakesRoom && resting.Contains(topic);
+
     /// <summary>True when both the owner's list and the description say so.</summary>
     public static bool IsReliable(ClusterFacts facts, string topic, TopicDescription described) =>
         facts.Delivery.GetValueOrDefault(topic, described.Delivery) == TopicDelivery.Reliable && described.Delivery == TopicDelivery.Reliable;
