@@ -53,6 +53,7 @@ public sealed class HistoryServiceTests : IAsyncLifetime
         Assert.Equal(At(600), (await GetAsync<Page<HistoryEntry>>("history")).Items[0].Time);
         var sums = Statistics.Of([Entries.Of(judged), Entries.Of(done)], At(0), At(1_000));
         Assert.Equal(("Done", 1), (sums.MovesByState.Single().Key, sums.MovesByState.Single().Value));
+        Assert.Empty(Statistics.Of([Entries.Of(judged)], At(500), At(1_000)).MovesByState);
     }
 
     [Fact]

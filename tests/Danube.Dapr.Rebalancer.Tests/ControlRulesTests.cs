@@ -93,6 +93,25 @@ public sealed class ControlRulesTests
     }
 
     [Fact]
+    public void Outcome_OfMovesThatAPlanDidNotComeTo_BansNothing_ButWhatTheGateRefusedIsBanned()
+    {
+        MoveRecord Skipped(string topic, string to, string detail) => new()
+        {
+            MoveId = $"p:{topic}", PlanId = "p", Topic = topic, From = "1", To = to, State = MoveState.Skipped, Reason = ReasonCode.DeadCopy, Detail = detail, Time = Now,
+        };
+        const string why = "/default/a: broker 2 refuses its publishes.";
+        var before = new ControlState { Active = new ActivePlan { PlanId = "p", Hash = "", Since = Now } };
+
+        var after = Outcomes.Apply(
+            before,
+            new PlanResult("p", ReasonCode.DeadCopy, why, [], [Skipped("/default/b", "2", why), Skipped("/default/c", "3", "Broker 3 may hold a dead copy."), Skipped("/default/d", "", "A repair's.")]),
+            new RebalancerOptions(),
+            Now);
+
+        Assert.Equal([new TopicPin("/default/c", "3")], after.Banned);
+    }
+
+    [Fact]
     public async Task Limits_AfterACrash_StillHold()
     {
         await using var bench = await MoveBench.StartAsync("skew", brokers: 4, topics: 60, configure: o =>

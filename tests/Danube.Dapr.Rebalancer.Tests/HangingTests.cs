@@ -89,6 +89,21 @@ public sealed class HangingTests
     }
 
     [Fact]
+    public async Task Cycle_GivenUpAfterItBeganAPlan_IsRecordedWithThePlan()
+    {
+        await using var bench = await MoveBench.StartAsync("skew", brokers: 4, topics: 60, configure: o => o.MaxCycleSeconds = 4);
+        bench.WorkflowsHang = true;
+
+        await bench.Directory.Control.NudgeAsync();
+
+        var state = await bench.Directory.Control.GetStateAsync();
+        var record = bench.Events.Cycles.Single();
+        Assert.Equal((CycleOutcome.Started, state.Active!.PlanId), (record.Outcome, record.PlanId));
+        Assert.Contains("Given up after 4 s: the sidecar's workflow engine does not answer.", record.Detail, StringComparison.Ordinal);
+        await bench.RunWorkflowsAsync();
+    }
+
+    [Fact]
     public async Task KillSwitch_WhenTheWorkflowCannotBeWoken_IsStoredAndAnswered()
     {
         await using var bench = await MoveBench.StartAsync(configure: o => o.MaxCycleSeconds = 2);
@@ -117,6 +132,8 @@ public sealed class HangingTests
         var state = await bench.Directory.Control.GetStateAsync();
         Assert.Null(state.Active);
         Assert.Equal(0, state.Ledger.Total(bench.Time.GetUtcNow()));
+        // It may have been stored: the index must know of it, so that it is forgotten one day.
+        Assert.Equal([plan.Id], state.Plans.Select(p => p.Id));
         Assert.Null((await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"))).Reason);
     }
 

@@ -159,13 +159,28 @@ public sealed class MoveWatchTests
     [InlineData(3, true)]
     [InlineData(4, false)]
     [InlineData(2, false)]
-    public void Circuit_PlansOfOneMove_CountTogetherOverAnHour(int movesInTheHour, bool opens)
+    public void Circuit_PlansOfOneMove_CountTogetherOverAnHour(int judgedInTheHour, bool opens)
     {
-        var state = new ControlState { Watched = [Busy], Ledger = new MoveLedger().Add(End, Enumerable.Repeat(new CountedMove("default", "1", "2"), movesInTheHour)) };
+        var others = Enumerable.Range(1, judgedInTheHour - 1).Select(i => Busy with { Topic = $"{Name}{i}", PlanId = $"p{i}" });
+        // These were back an hour before.
+        var (state, _) = Look(new ControlState { Judged = [new JudgedMoves(End.AddHours(-1), 100)], Watched = [.. others] }, new Seen(10, 10, 0));
 
-        (state, _) = Look(state, new Seen(0, 0, null), new Seen(0, 0, null));
+        // Its plan ended before theirs: what counts is when each was judged.
+        (state, _) = Look(state with { Watched = [Busy with { At = End.AddMinutes(-5) }] }, new Seen(0, 0, null), new Seen(0, 0, null));
 
         Assert.Equal(opens, state.Circuit is not null);
+    }
+
+    [Fact]
+    public void Circuit_ClosedAfterFailuresOfAPlan_IsNotOpenedAgainByThemAndOneTopic()
+    {
+        var ended = new EndedPlan("p", End) { Watched = true, Begun = 10, Failed = 4 };
+        var state = ControlRules.Switch(new ControlState { EffectsDue = [ended], Watched = [Busy], Judged = [new JudgedMoves(End, 9)] }, new SwitchCommand(ControlSwitch.CloseCircuit), End.AddMinutes(1));
+
+        (state, var judged) = Look(state, new Seen(0, 0, null), new Seen(0, 0, null));
+
+        Assert.Single(judged);
+        Assert.Null(state.Circuit);
     }
 
     [Fact]

@@ -8,8 +8,8 @@ internal static class Statistics
     /// <summary>Sums over the entries from <paramref name="from"/> to <paramref name="to"/>; their order does not matter.</summary>
     internal static HistoryStatistics Of(IReadOnlyList<HistoryEntry> entries, DateTimeOffset from, DateTimeOffset to)
     {
-        // The end of a move is told again with what it did.
-        var moves = entries.Select(e => e.Move).OfType<MoveRecord>().Where(m => Entries.IsEnd(m.State)).DistinctBy(m => m.MoveId, StringComparer.Ordinal).ToArray();
+        // The end of a move is told again with what it did, maybe on another day: it counts where it ended.
+        var moves = entries.Select(e => e.Move).OfType<MoveRecord>().Where(m => Entries.IsEnd(m.State) && m.Time >= from && m.Time <= to).DistinctBy(m => m.MoveId, StringComparer.Ordinal).ToArray();
         var done = moves.Where(m => m.State == MoveState.Done).ToArray();
         var times = done.Select(m => m.DurationMs).OfType<double>().Order().ToArray();
         return new HistoryStatistics

@@ -1,4 +1,3 @@
-using Danube.Dapr.BrokerClient;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Telemetry;
@@ -7,11 +6,9 @@ using Grpc.Core;
 
 namespace Danube.Dapr.Rebalancer.Actors;
 
-/// <summary>What operators command: rebalance, moves and repairs, approval, cancel, switches, pins, drains.</summary>
+/// <summary>What operators command: rebalance, moves and repairs, approval, cancel, switches, pins.</summary>
 internal sealed partial class ControlLoopActor
 {
-    private const int KeptActivations = 100;
-
     public async Task<RebalanceResponse> RebalanceAsync(ManualRebalance request)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -126,81 +123,6 @@ internal sealed partial class ControlLoopActor
         await TellAsync(pin.BrokerId.Length == 0 ? $"{pin.Topic} is not pinned any more." : $"{pin.Topic} is pinned to broker {pin.BrokerId}.", topic: pin.Topic);
     }
 
-    public async Task<DrainAnswer> DrainAsync(DrainCommand command)
-    {
-        ArgumentNullException.ThrowIfNull(command);
-        using var span = RebalancerTracing.Start("drain broker", command.TraceParent);
-        using var limit = BeginTurn();
-        var state = await ReconcileAsync(await LoadAsync());
-        var words = $"drain {command.BrokerId}";
-        if (Find(state, command.IdempotencyKey, words) is { } known)
-            return new DrainAnswer(known, state.Drains.FirstOrDefault(d => d.BrokerId == command.BrokerId)?.Refusals ?? []);
-        // While Danube's own rebalancer moves topics the broker is closed, and its topics move afterwards.
-        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow(), forced: true) is { } denial)
-            return new DrainAnswer(new CommandResult(denial.Reason, denial.Detail), []);
-        var snapshot = await _turn.AskAsync("ranking", () => runner.EnrichedSnapshotAsync(state, limit.Token));
-        var look = drains.Look(snapshot, state, command.BrokerId, time.GetUtcNow());
-        if (look.Made.Plan is not { } plan)
-            return new DrainAnswer(new CommandResult(look.Made.Reason ?? ReasonCode.InvalidSnapshot, look.Made.Detail), look.Refusals);
-
-        // First remembered, then closed for new topics, then emptied: a crash in between leaves a drain that the next cycle goes on with.
-        var intent = new DrainIntent { BrokerId = command.BrokerId, Since = time.GetUtcNow(), Reason = command.Reason }.Looked(look.TopicsLeft, look.Refusals);
-        var before = state;
-        state = Keyed(With(state, intent), command.IdempotencyKey, words, "");
-        await StoreAsync(state);
-        var open = await CloseAsync(intent, limit.Token);
-        if (open is { Reason: ReasonCode.Refused })
-        {
-            await StoreAsync(before);
-            return new DrainAnswer(new CommandResult(open.Reason, open.Detail), look.Refusals);
-        }
-
-        DrainBegun(command.BrokerId, plan.Moves.Count, look.Refusals.Count, command.Reason ?? "");
-        await TellAsync($"Broker {command.BrokerId} is drained: {plan.Moves.Count} topics move, {look.Refusals.Count} cannot{(string.IsNullOrEmpty(command.Reason) ? "." : $": {command.Reason}.")}", command.BrokerId);
-        // Danube may have closed the broker although its answer did not come: the drain stays, and the next cycle goes on with it.
-        if (open is not null)
-            return new DrainAnswer(new CommandResult(null, $"The drain of broker {command.BrokerId} is taken, but Danube did not answer: the next cycle goes on with it. {open.Detail}"), look.Refusals);
-        var rest = ControlRules.WhyBuiltInRest(state, time.GetUtcNow());
-        state = With(state, intent with { Closed = true, PlanId = plan.Moves.Count > 0 && rest is null ? plan.Id : null });
-        if (plan.Moves.Count == 0 || rest is not null)
-        {
-            await StoreAsync(state);
-            return new DrainAnswer(new CommandResult(null, $"Broker {command.BrokerId} takes no more topics. {(plan.Moves.Count == 0 ? look.Made.Detail : $"Its topics move later: {rest!.Detail}")}"), look.Refusals);
-        }
-
-        await BeginAsync(state, plan, manual: true, deadline: null, command.Reason ?? "operator", command.IdempotencyKey, words);
-        return new DrainAnswer(new CommandResult(null, plan.Summary, plan.Id), look.Refusals);
-    }
-
-    public async Task<CommandResult> ActivateAsync(string brokerId)
-    {
-        using var limit = BeginTurn();
-        var state = await LoadAsync();
-        if (await _turn.AskAsync("the actor of the masks", () => actors.Mask.GetAsync()) is { } window && window.Masked.Any(m => m.Id == brokerId))
-            return new CommandResult(ReasonCode.PlanRunning, $"Broker {brokerId} is masked by plan {window.PlanId} for a moment; it is activated when that batch ends.");
-        var intent = state.Drains.FirstOrDefault(d => d.BrokerId == brokerId);
-        try
-        {
-            await drains.OpenAsync(brokerId);
-        }
-        catch (DanubeException error)
-        {
-            return new CommandResult(ReasonCode.BrokerUnreachable, $"Danube did not activate broker {brokerId}: {error.Message}");
-        }
-
-        state = Without(state, brokerId);
-        state = state with { Activated = [.. state.Activated.Where(a => a.BrokerId != brokerId).TakeLast(KeptActivations - 1), new ActivatedBroker(brokerId, time.GetUtcNow())] };
-        var stops = state.Active is { } active && active.PlanId == intent?.PlanId;
-        if (stops)
-            state = state with { Active = state.Active! with { Cancelled = true } };
-        await StoreAsync(state);
-        if (stops)
-            await launcher.WakeAsync(intent!.PlanId!, limit.Token);
-        DrainEnded(brokerId);
-        await TellAsync($"Broker {brokerId} was activated.", brokerId);
-        return new CommandResult(null, $"Broker {brokerId} takes topics.{(stops ? $" Its drain, plan {intent!.PlanId}, stops before its next step." : "")}");
-    }
-
     public async Task<CommandResult?> FindCommandAsync(CommandKey key)
     {
         ArgumentNullException.ThrowIfNull(key);
@@ -228,8 +150,6 @@ internal sealed partial class ControlLoopActor
     private async Task<MoveLedger> LedgerWithoutWaitingAsync(ControlState state) => state.Active is { AwaitsApproval: true } waiting
         ? state.Ledger.Remove(time.GetUtcNow(), waiting.Since, await CountedAsync(waiting.PlanId))
         : state.Ledger;
-
-    private static ControlState Without(ControlState state, string broker) => state with { Drains = [.. state.Drains.Where(d => d.BrokerId != broker)] };
 
     private static CommandResult? Find(ControlState state, string? key, string command)
     {
@@ -270,12 +190,6 @@ internal sealed partial class ControlLoopActor
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Switch {Switch} turned by an operator: {Reason}")]
     private partial void SwitchTurned(ControlSwitch @switch, string reason);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} is drained by an operator: {Moves} topics move, {Left} cannot. {Reason}")]
-    private partial void DrainBegun(string broker, int moves, int left, string reason);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} was activated by an operator")]
-    private partial void DrainEnded(string broker);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Not told to the history: {What} {Why}")]
     private partial void NotTold(string what, string why);

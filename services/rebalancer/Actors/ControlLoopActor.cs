@@ -108,6 +108,7 @@ internal sealed partial class ControlLoopActor(
         using var span = RebalancerTracing.Start("cycle");
         using var limit = BeginTurn();
         var started = time.GetTimestamp();
+        var had = (await LoadAsync()).Active?.PlanId;
         CycleRecord record;
         try
         {
@@ -117,8 +118,9 @@ internal sealed partial class ControlLoopActor(
         {
             // What was stored until then holds, and the next cycle goes on from there.
             CycleGivenUp(error.Message);
-            record = CycleRunner.GivenUp(error.Message, time.GetUtcNow(), time.GetElapsedTime(started), span?.TraceId.ToString());
-            await StoreAsync(await LoadAsync() with { LastCycle = record });
+            var stored = await LoadAsync();
+            record = CycleRunner.GivenUp(error.Message, stored.Active is { } begun && begun.PlanId != had ? begun : null, time.GetUtcNow(), time.GetElapsedTime(started), span?.TraceId.ToString());
+            await StoreAsync(stored with { LastCycle = record });
         }
 
         metrics.Cycle(record);
@@ -209,6 +211,9 @@ internal sealed partial class ControlLoopActor(
         (state, _) = ClockStep.Follow(state, reading, time);
         var now = reading.Wall;
         var before = state.Plans;
+        // Named first: of a plan that gets stored, and has not answered when the turn is over, the index still knows, and forgets it one day.
+        state = state with { Plans = [new PlanEntry(plan.Id, plan.Moves.Count), .. before.Where(p => p.Id != plan.Id).Take(KeptPlans - 1)] };
+        await StoreAsync(state);
         await AskPlanAsync(plan.Id, p => p.CreateAsync(new PlanRun(plan, PlanRunState.Proposed, deadline is null ? null : ReasonCode.AwaitingApproval, 0, 0, 0, null)
         {
             ApprovalDeadline = deadline,
@@ -228,7 +233,6 @@ internal sealed partial class ControlLoopActor(
                 TraceParent = Activity.Current?.Id,
             },
             Ledger = state.Ledger.Add(now, Counted(plan)),
-            Plans = [new PlanEntry(plan.Id, plan.Moves.Count), .. state.Plans.Where(p => p.Id != plan.Id).Take(KeptPlans - 1)],
             Drains = plan.Trigger == PlanTrigger.Drain
                 ? [.. state.Drains.Select(d => plan.Moves.Any(m => m.From == d.BrokerId) ? d with { PlanId = plan.Id } : d)]
                 : state.Drains,
@@ -300,39 +304,8 @@ internal sealed partial class ControlLoopActor(
         return state;
     }
 
-    /// <summary>Goes on with drains that a crash interrupted before Danube was told.</summary>
-    private async Task<ControlState> CloseDrainedAsync(ControlState state, CancellationToken cancellationToken)
-    {
-        foreach (var intent in state.Drains.Where(d => !d.Closed))
-        {
-            if (await CloseAsync(intent, cancellationToken) is { } refused)
-                DrainRefused(intent.BrokerId, refused.Detail);
-            else
-                state = With(state, intent with { Closed = true });
-        }
-
-        return state;
-    }
-
-    /// <summary>Null when Danube gives the broker no more topics, or did not answer: then the next cycle tries again.</summary>
-    private async Task<Denial?> CloseAsync(DrainIntent intent, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await drains.CloseAsync(intent.BrokerId, cancellationToken);
-        }
-        catch (Exception error) when (error is DanubeException or OperationCanceledException)
-        {
-            DrainRefused(intent.BrokerId, error.Message);
-            return new Denial(ReasonCode.BrokerUnreachable, error.Message);
-        }
-    }
-
     private static IReadOnlyList<CountedMove> Counted(RebalancePlan plan) =>
         [.. plan.Moves.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))];
-
-    private static ControlState With(ControlState state, DrainIntent intent) =>
-        state with { Drains = [.. state.Drains.Where(d => d.BrokerId != intent.BrokerId), intent], Activated = [.. state.Activated.Where(a => a.BrokerId != intent.BrokerId)] };
 
     private static ControlState Keyed(ControlState state, string? key, string command, string planId) =>
         key is null ? state : state with { Commands = [new KeyedCommand(key, command, planId), .. state.Commands.Where(c => c.Key != key).Take(KeptCommands - 1)] };
@@ -400,9 +373,6 @@ internal sealed partial class ControlLoopActor(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Plan {PlanId}, which waited for approval, gave way")]
     private partial void PlanWithdrawn(string planId);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Broker {Broker} could not be closed for new topics: {Why}")]
-    private partial void DrainRefused(string broker, string why);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Clients noticed a batch: {Moves} moves a window from now on, with {Rest} s of rest. {Detail}")]
     private partial void Slower(int moves, double rest, string detail);

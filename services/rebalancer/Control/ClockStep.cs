@@ -57,6 +57,7 @@ internal static class ClockStep
         Activated = [.. state.Activated.Select(a => a with { At = a.At + step })],
         EffectsDue = [.. state.EffectsDue.Select(e => e with { At = e.At + step })],
         Watched = [.. state.Watched.Select(w => w with { At = w.At + step, JudgedAt = w.JudgedAt + step })],
+        Judged = [.. state.Judged.Select(j => j with { At = j.At + step })],
         Stalls = [.. state.Stalls.Select(s => s with { Since = s.Since + step })],
         BuiltIn = state.BuiltIn is { } builtIn ? builtIn with { SeenAt = builtIn.SeenAt + step } : null,
         Addresses = [.. state.Addresses.Select(a => a with { Since = a.Since + step })],

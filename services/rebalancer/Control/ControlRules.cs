@@ -171,7 +171,7 @@ internal static class ControlRules
         ControlSwitch.Kill => state with { KillSwitch = state.KillSwitch ?? new Switched(now, command.Reason) },
         ControlSwitch.Revive => state with { KillSwitch = null },
         // What the operator has seen does not open it again together with the next that goes wrong.
-        ControlSwitch.CloseCircuit => state with { Circuit = null, StuckBrokers = [], RepairFailed = [], Watched = [.. state.Watched.Select(w => w with { Excused = w.JudgedAt is not null })] },
+        ControlSwitch.CloseCircuit => state with { Circuit = null, StuckBrokers = [], RepairFailed = [], Watched = [.. state.Watched.Select(w => w with { Excused = w.JudgedAt is not null })], EffectsDue = [.. state.EffectsDue.Select(e => e with { Excused = true })] },
         _ => throw new ArgumentOutOfRangeException(nameof(command), command.Switch, "Unknown switch."),
     };
 

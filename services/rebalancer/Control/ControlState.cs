@@ -65,6 +65,9 @@ public sealed record ControlState
     /// <summary>Moves that landed and whose topics are not known to be as well off as before; oldest first.</summary>
     public IReadOnlyList<WatchedMove> Watched { get; init; } = [];
 
+    /// <summary>How many moves were judged in the last hour, by the minute: back or not.</summary>
+    public IReadOnlyList<JudgedMoves> Judged { get; init; } = [];
+
     /// <summary>Topics whose consumers get nothing although there is something to get, with the time since when.</summary>
     public IReadOnlyList<Stall> Stalls { get; init; } = [];
 
@@ -163,7 +166,15 @@ public sealed record EndedPlan(string PlanId, DateTimeOffset At)
 
     /// <summary>Those of them that failed.</summary>
     public int Failed { get; init; }
+
+    /// <summary>True once an operator closed the circuit breaker after it: its failures do not open it again.</summary>
+    public bool Excused { get; init; }
 }
+
+/// <summary>Moves that were judged together.</summary>
+/// <param name="At">When, to the minute.</param>
+/// <param name="Moves">How many.</param>
+public sealed record JudgedMoves(DateTimeOffset At, int Moves);
 
 /// <summary>A topic whose consumers get nothing.</summary>
 /// <param name="Topic">The topic.</param>

@@ -32,11 +32,12 @@ internal static class Outcomes
             Active = null,
             Ledger = state.Ledger.Remove(now, active.Since, result.NotMoved.Where(m => m.Cause != MoveCause.Repair).Select(m => CountedMove.Of(m.Topic, m.From, m.To))),
             RecentMoves = Recent(state, result, options, now),
-            // The gate in front of a topic may know of a broker that this state does not: the move did not come back that could have told of it.
+            // The gate in front of a topic may know of a broker that this state does not: the move did not come back that could have told of it. Moves that a plan did not come to have its reason and its
+            // words: they say nothing about their own topics.
             Banned =
             [
                 .. state.Banned.Concat(failures.Where(Unloaded).Select(DeadCopy).OfType<TopicPin>())
-                    .Concat(result.NotMoved.Where(m => m.Reason == ReasonCode.DeadCopy).Select(m => new TopicPin(m.Topic, m.To))).Distinct().TakeLast(MaxRemembered),
+                    .Concat(result.NotMoved.Where(m => m.Reason == ReasonCode.DeadCopy && m.To.Length > 0 && m.Detail != result.Detail).Select(m => new TopicPin(m.Topic, m.To))).Distinct().TakeLast(MaxRemembered),
             ],
             // One that was moved all the same, by force, left both its logs behind.
             LoadedTwice = [.. state.LoadedTwice.Except(moved).Concat(twice.Select(m => m.Topic)).Distinct().TakeLast(MaxRemembered)],

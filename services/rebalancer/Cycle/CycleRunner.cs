@@ -52,8 +52,15 @@ internal sealed class CycleRunner(
     }
 
     /// <summary>The record of a cycle that waited too long for somebody.</summary>
-    public static CycleRecord GivenUp(string why, DateTimeOffset now, TimeSpan after, string? traceId) =>
-        Record(now, CycleOutcome.Failed, ReasonCode.Timeout, why) with { DurationMs = after.TotalMilliseconds, TraceId = traceId };
+    /// <param name="why">For whom.</param>
+    /// <param name="begun">The plan that it had given the floor before; null when it had not come so far.</param>
+    /// <param name="now">Now.</param>
+    /// <param name="after">After what time.</param>
+    /// <param name="traceId">Its trace.</param>
+    public static CycleRecord GivenUp(string why, ActivePlan? begun, DateTimeOffset now, TimeSpan after, string? traceId) => (begun is null
+        ? Record(now, CycleOutcome.Failed, ReasonCode.Timeout, why)
+        : Record(now, begun.AwaitsApproval ? CycleOutcome.Proposed : CycleOutcome.Started, begun.AwaitsApproval ? ReasonCode.AwaitingApproval : null, $"Plan {begun.PlanId} has the floor. {why}") with { PlanId = begun.PlanId })
+        with { DurationMs = after.TotalMilliseconds, TraceId = traceId };
 
     /// <summary>A plan on an operator's request. A dry run shows all moves; a real one keeps the limits.</summary>
     public async Task<PlanMade> MakeManualAsync(ControlState state, RebalanceRequest request, CancellationToken cancellationToken = default)

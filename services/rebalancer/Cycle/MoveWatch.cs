@@ -22,7 +22,7 @@ internal static class MoveWatch
     /// <summary>One that stays away for so long is as it is meant to be.</summary>
     private static readonly TimeSpan Shown = TimeSpan.FromDays(1);
 
-    /// <summary>Time over which failed moves of several plans count together.</summary>
+    /// <summary>Time over which moves of several plans that have not come back count together.</summary>
     private static readonly TimeSpan Recent = TimeSpan.FromHours(1);
 
     /// <summary>Begins to look at the moves of a plan that ended.</summary>
@@ -74,13 +74,22 @@ internal static class MoveWatch
 
         foreach (var move in kept.SkipLast(Most).Where(m => m.JudgedAt is null))
             judged.Add(Told(move, MoveVerdict.Unknown, now));
-        state = state with { Watched = [.. kept.TakeLast(Most)] };
+        state = state with { Watched = [.. kept.TakeLast(Most)], Judged = Count(state.Judged, kept.Count(m => m.JudgedAt == now) + judged.Count(j => j.Effect.Verdict == MoveVerdict.CameBack), now) };
         return (judged.Exists(j => IsBad(j.Effect.Verdict)) && state.Circuit is null ? state with { Circuit = WhyOpen(state, options, now) } : state, judged);
     }
 
     /// <summary>Topics that are not moved again by themselves: they have not come back, or it looks as if they had not.</summary>
     public static IReadOnlySet<string> Resting(ControlState state) =>
         state.Watched.Where(w => w.JudgedAt is not null || IsBad(w.Sign)).Select(w => w.Topic).ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>With moves that are judged now, a few of which may have been judged before; those of one minute together, so that it stays small however often there is a look.</summary>
+    private static List<JudgedMoves> Count(IReadOnlyList<JudgedMoves> before, int moves, DateTimeOffset now)
+    {
+        var recent = before.Where(j => now - j.At < Recent).ToList();
+        if (moves == 0)
+            return recent;
+        return recent is [.. var earlier, var last] && now - last.At < TimeSpan.FromMinutes(1) ? [.. earlier, last with { Moves = last.Moves + moves }] : [.. recent, new JudgedMoves(now, moves)];
+    }
 
     private static bool IsBad(MoveVerdict? verdict) => verdict is MoveVerdict.Silent or MoveVerdict.BacklogGrows;
 
@@ -122,20 +131,21 @@ internal static class MoveWatch
         Time = now,
     });
 
-    /// <summary>Moves whose topics have not come back count as failed ones: of their own plan, and of all moves of the last hour, as a plan may have one move alone.</summary>
+    /// <summary>Moves whose topics have not come back count as failed ones: of their own plan, and of all moves judged in the last hour, as a plan may have one move alone.</summary>
     private static OpenCircuit? WhyOpen(ControlState state, RebalancerOptions options, DateTimeOffset now)
     {
         var bad = state.Watched.Where(w => w is { JudgedAt: not null, Excused: false }).ToList();
         foreach (var plan in state.EffectsDue.Where(d => d.Watched))
         {
             var ofPlan = bad.Where(w => w.PlanId == plan.PlanId).ToList();
-            if (ofPlan.Count > 0 && Outcomes.IsTooMuch(ofPlan.Count + plan.Failed, plan.Begun, options))
-                return Open(ofPlan, $"{plan.Begun} moves of plan {plan.PlanId} have not come back{(plan.Failed > 0 ? string.Create(CultureInfo.InvariantCulture, $", and {plan.Failed} failed") : "")}", options, now);
+            var failed = plan.Excused ? 0 : plan.Failed;
+            if (ofPlan.Count > 0 && Outcomes.IsTooMuch(ofPlan.Count + failed, plan.Begun, options))
+                return Open(ofPlan, $"{plan.Begun} moves of plan {plan.PlanId} have not come back{(failed > 0 ? string.Create(CultureInfo.InvariantCulture, $", and {failed} failed") : "")}", options, now);
         }
 
-        var recent = bad.Where(w => now - w.At < Recent).ToList();
-        var moves = state.Ledger.Total(now);
-        return Outcomes.IsTooMuch(recent.Count, moves, options) ? Open(recent, string.Create(CultureInfo.InvariantCulture, $"{moves} moves of the last hour have not come back"), options, now) : null;
+        var recent = bad.Where(w => now - w.JudgedAt < Recent).ToList();
+        var moves = state.Judged.Sum(j => j.Moves);
+        return Outcomes.IsTooMuch(recent.Count, moves, options) ? Open(recent, string.Create(CultureInfo.InvariantCulture, $"{moves} moves judged in the last hour have not come back"), options, now) : null;
     }
 
     private static OpenCircuit Open(List<WatchedMove> bad, string of, RebalancerOptions options, DateTimeOffset now) => new(now, ReasonCode.ClientImpact, string.Create(

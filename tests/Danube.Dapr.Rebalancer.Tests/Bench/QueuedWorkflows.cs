@@ -50,7 +50,8 @@ internal sealed class QueuedWorkflows(WorkflowTestHost host) : IDaprWorkflowClie
     {
         if (!LoseStarts && !_started.Contains(instanceId!) && _starts.All(s => s.Id != instanceId))
             _starts.Enqueue((name, instanceId!, input));
-        return Task.FromResult(instanceId!);
+        // It got through, and only its answer did not.
+        return Hanging ? new TaskCompletionSource<string>().Task : Task.FromResult(instanceId!);
     }
 
     public Task<string> ScheduleNewWorkflowAsync(string name, string? instanceId, object? input, DateTime? startTime) => ScheduleNewWorkflowAsync(name, instanceId, input);

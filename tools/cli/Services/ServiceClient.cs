@@ -118,7 +118,7 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses,
                 return (null, text);
             var code = root.TryGetProperty("code", out var c) ? c.ToString() : root.TryGetProperty("errorCode", out var e) ? e.ToString() : null;
             if (root.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Object)
-                return (code, string.Join(" ", errors.EnumerateObject().SelectMany(f => f.Value.EnumerateArray().Select(m => $"{f.Name}: {m}"))));
+                return (code, string.Join(" ", errors.EnumerateObject().SelectMany(f => f.Value.EnumerateArray().Select(m => m.ToString()).Select(m => m.StartsWith(f.Name, StringComparison.Ordinal) ? m : $"{f.Name}: {m}"))));
             foreach (var name in new[] { "detail", "message", "title" })
             {
                 if (root.TryGetProperty(name, out var detail))
