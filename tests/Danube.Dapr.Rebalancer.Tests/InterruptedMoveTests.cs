@@ -111,7 +111,7 @@ public sealed class InterruptedMoveTests
         var topic = bench.TopicsOf(a)[0];
         var input = await BeginAsync(bench, topic, a, b, leaseSeconds: 0.01);
         await bench.Danube.UnloadTopicAsync(topic);
-        await MoveBench.UntilAsync(() => bench.Topic(topic) is { ServedBy: not null } t && t.AssignedTo.Single() != a, "it has landed");
+        await MoveBench.UntilAsync(() => bench.Topic(topic) is { ServedBy: not null, AssignedTo: [var owner] } && owner != a, "it has landed");
         await LetLeaseRunOutAsync(bench, topic);
         Assert.Equal([(a, true)], (await bench.Directory.Topic(topic).GetAsync())!.Failures.Select(f => (f.BrokerId, f.Suspected)));
 
