@@ -10,7 +10,9 @@ internal static class BrokerLoss
     {
         Assert.NotNull(await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.Draining, Poll.Patience));
         var truth = await cluster.Simulator.TruthAsync();
-        var victim = truth.Brokers.Where(b => b.Broker.Alive && b.Broker.Id != truth.LeaderId).MaxBy(b => b.TopicsInMemory)!.Broker;
+        // Danube would give a topic to the broker that has a dead copy of it (D5), for good.
+        var keep = truth.Topics.Where(t => t.DeadCopyOn.Count > 0).Select(t => t.ServedBy).ToHashSet();
+        var victim = truth.Brokers.Where(b => b.Broker.Alive && b.Broker.Id != truth.LeaderId).OrderBy(b => keep.Contains(b.Broker.Id)).ThenByDescending(b => b.TopicsInMemory).First().Broker;
         var seq = await cluster.Simulator.LastSeqAsync();
         var killed = TimeProvider.System.GetUtcNow();
         await cluster.Simulator.KillSlotAsync(victim.Slot);
