@@ -10,7 +10,7 @@ public sealed class ServiceClientTests
     [Theory]
     [InlineData("""{"title":"x","detail":"MaxMoves is 0.","code":"invalid"}""", "invalid", "MaxMoves is 0.")]
     [InlineData("""{"errors":{"maxMoves":["0 is not 1 to 10,000."],"policy":["'x' is not known."]},"code":"invalid"}""", "invalid", "maxMoves: 0 is not 1 to 10,000. policy: 'x' is not known.")]
-    [InlineData("""{"errors":{"limit":["limit is 'abc', allowed: 1 to 1,000."]},"code":"invalid"}""", "invalid", "limit is 'abc', allowed: 1 to 1,000.")]
+    [InlineData("""{"detail":"limit is 'abc', allowed: 1 to 1,000.","errors":{"limit":["limit is 'abc', allowed: 1 to 1,000."]},"code":"invalid"}""", "invalid", "limit is 'abc', allowed: 1 to 1,000.")]
     [InlineData("""{"errorCode":"ERR_DIRECT_INVOKE","message":"no host"}""", "ERR_DIRECT_INVOKE", "no host")]
     [InlineData("plain", null, "plain")]
     [InlineData("", null, "no detail")]

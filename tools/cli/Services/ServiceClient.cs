@@ -107,7 +107,7 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses,
         return new CliException($"{appId} refused {method} {path} ({(int)status}{(code is null ? "" : $", {code}")}): {detail}", exitCode);
     }
 
-    /// <summary>Code and detail of problem details; validation errors are joined.</summary>
+    /// <summary>Code and detail of problem details; validation errors without a detail are joined.</summary>
     internal static (string? Code, string Detail) ReadProblem(string text)
     {
         try
@@ -117,8 +117,9 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses,
             if (root.ValueKind != JsonValueKind.Object)
                 return (null, text);
             var code = root.TryGetProperty("code", out var c) ? c.ToString() : root.TryGetProperty("errorCode", out var e) ? e.ToString() : null;
-            if (root.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Object)
-                return (code, string.Join(" ", errors.EnumerateObject().SelectMany(f => f.Value.EnumerateArray().Select(m => m.ToString()).Select(m => m.StartsWith(f.Name, StringComparison.Ordinal) ? m : $"{f.Name}: {m}"))));
+            // The services' own detail has all faults, each with its field.
+            if (!root.TryGetProperty("detail", out _) && root.TryGetProperty("errors", out var errors) && errors.ValueKind == JsonValueKind.Object)
+                return (code, string.Join(" ", errors.EnumerateObject().SelectMany(f => f.Value.EnumerateArray().Select(m => $"{f.Name}: {m}"))));
             foreach (var name in new[] { "detail", "message", "title" })
             {
                 if (root.TryGetProperty(name, out var detail))
