@@ -3,7 +3,7 @@ using Danube.Dapr.Testing;
 namespace Danube.Dapr.History.Tests;
 
 /// <summary>Every value that a caller can send is validated: each row of the table is refused, and no value is without a row.</summary>
-public sealed class RequestTests(RequestTests.Fixture fixture) : IClassFixture<RequestTests.Fixture>
+public sealed class RequestTests(ServiceFixture<Program> fixture) : IClassFixture<ServiceFixture<Program>>
 {
     private const string Plan = "a plan's id of 1 to 100 characters A to Z, a to z, 0 to 9, '_' and '-'";
     private const string Move = "a move's id: its plan's id, a colon and the topic's name";
@@ -43,13 +43,4 @@ public sealed class RequestTests(RequestTests.Fixture fixture) : IClassFixture<R
     [Fact]
     public void Endpoints_EveryValueThatACallerCanSend_IsSeenByAValidatorAndHasARow() => Assert.Equal(
         Wrong().Select(row => $"{row[0]}: {row[2]}").Distinct().Order(StringComparer.Ordinal), RequestChecks.Values(fixture.Service.Services, typeof(Program).Assembly));
-
-    public sealed class Fixture : IAsyncLifetime
-    {
-        internal ServiceUnderTest<Program> Service { get; private set; } = null!;
-
-        public async Task InitializeAsync() => Service = await ServiceUnderTest.StartAsync<Program>();
-
-        public async Task DisposeAsync() => await Service.DisposeAsync();
-    }
 }

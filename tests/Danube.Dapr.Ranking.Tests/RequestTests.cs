@@ -4,7 +4,7 @@ namespace Danube.Dapr.Ranking.Tests;
 
 /// <summary>Every value that a caller can send is validated: each row of the table is refused, and no value is without a row.</summary>
 [Collection(RankingServiceTests.InTurn)]
-public sealed class RequestTests(RequestTests.Fixture fixture) : IClassFixture<RequestTests.Fixture>
+public sealed class RequestTests(ServiceFixture<Program> fixture) : IClassFixture<ServiceFixture<Program>>
 {
     private const string TopicPart = "letters, digits, '_' and '-'";
 
@@ -36,13 +36,4 @@ public sealed class RequestTests(RequestTests.Fixture fixture) : IClassFixture<R
     [Fact]
     public void Endpoints_EveryValueThatACallerCanSend_IsSeenByAValidatorAndHasARow() => Assert.Equal(
         Wrong().Select(row => $"{row[0]}: {row[2]}").Distinct().Order(StringComparer.Ordinal), RequestChecks.Values(fixture.Service.Services, typeof(Program).Assembly, "GET /snapshot"));
-
-    public sealed class Fixture : IAsyncLifetime
-    {
-        internal ServiceUnderTest<Program> Service { get; private set; } = null!;
-
-        public async Task InitializeAsync() => Service = await ServiceUnderTest.StartAsync<Program>();
-
-        public async Task DisposeAsync() => await Service.DisposeAsync();
-    }
 }

@@ -41,6 +41,17 @@ public sealed class ServiceUnderTest<TProgram> : IAsyncDisposable where TProgram
     }
 }
 
+/// <summary>One service for all tests of a class.</summary>
+/// <typeparam name="TProgram">The service's entry point.</typeparam>
+public sealed class ServiceFixture<TProgram> : IAsyncLifetime where TProgram : class
+{
+    public ServiceUnderTest<TProgram> Service { get; private set; } = null!;
+
+    public async Task InitializeAsync() => Service = await ServiceUnderTest.StartAsync<TProgram>();
+
+    public async Task DisposeAsync() => await Service.DisposeAsync();
+}
+
 /// <summary>Starts services.</summary>
 public static class ServiceUnderTest
 {
