@@ -15,17 +15,18 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
 {
     private static readonly TimeSpan Gather = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<BrokerEventKind> _waiting = Channel.CreateBounded<BrokerEventKind>(new BoundedChannelOptions(100) { FullMode = BoundedChannelFullMode.DropWrite });
+    // True for what is to be looked at once more when it counts as stranded.
+    private readonly Channel<bool> _waiting = Channel.CreateBounded<bool>(new BoundedChannelOptions(100) { FullMode = BoundedChannelFullMode.DropWrite });
 
     /// <summary>Asks for a cycle.</summary>
-    public void Nudge() => _waiting.Writer.TryWrite(BrokerEventKind.OperatorActed);
+    public void Nudge() => _waiting.Writer.TryWrite(false);
 
     /// <summary>Takes an event in.</summary>
     public void Take(BrokerEvent happened)
     {
         if (happened.Kind is BrokerEventKind.BrokerGone or BrokerEventKind.BrokerJoined or BrokerEventKind.BrokerUnreachable or BrokerEventKind.LeaderChanged
             or BrokerEventKind.TopicStranded or BrokerEventKind.TopicLoadedTwice)
-            _waiting.Writer.TryWrite(happened.Kind);
+            _waiting.Writer.TryWrite(happened.Kind == BrokerEventKind.TopicStranded);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -36,8 +37,8 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
             await WaitAsync(again, stoppingToken);
             await Task.Delay(Gather, time, stoppingToken);
             var stranded = false;
-            while (_waiting.Reader.TryRead(out var kind))
-                stranded |= kind == BrokerEventKind.TopicStranded;
+            while (_waiting.Reader.TryRead(out var isStranded))
+                stranded |= isStranded;
             again = stranded ? time.GetUtcNow().AddSeconds(options.CurrentValue.StrandedAfterSeconds) : again > time.GetUtcNow() ? again : null;
             try
             {

@@ -27,7 +27,7 @@ internal sealed partial class ControlLoopActor
         foreach (var ofPlan in judged.GroupBy(j => j.PlanId, StringComparer.Ordinal))
         {
             await AskPlanAsync(ofPlan.Key, p => p.JudgedAsync([.. ofPlan.Select(j => j.Effect)]));
-            if (ofPlan.Count(j => j.Effect.Verdict is MoveVerdict.Silent or MoveVerdict.BacklogGrows) is > 0 and var bad)
+            if (ofPlan.Count(j => MoveWatch.IsBad(j.Effect.Verdict)) is > 0 and var bad)
                 NotBack(ofPlan.Key, bad);
         }
     }

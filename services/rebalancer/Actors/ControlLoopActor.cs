@@ -108,18 +108,18 @@ internal sealed partial class ControlLoopActor(
         using var span = RebalancerTracing.Start("cycle");
         using var limit = BeginTurn();
         var started = time.GetTimestamp();
-        var had = (await LoadAsync()).Active?.PlanId;
+        var before = await LoadAsync();
         CycleRecord record;
         try
         {
-            record = await CycleAsync(span?.TraceId.ToString(), limit.Token);
+            record = await CycleAsync(before, span?.TraceId.ToString(), limit.Token);
         }
         catch (NoAnswerException error)
         {
             // What was stored until then holds, and the next cycle goes on from there.
             CycleGivenUp(error.Message);
             var stored = await LoadAsync();
-            record = CycleRunner.GivenUp(error.Message, stored.Active is { } begun && begun.PlanId != had ? begun : null, time.GetUtcNow(), time.GetElapsedTime(started), span?.TraceId.ToString());
+            record = CycleRunner.GivenUp(error.Message, stored.Active is { } begun && begun.PlanId != before.Active?.PlanId ? begun : null, time.GetUtcNow(), time.GetElapsedTime(started), span?.TraceId.ToString());
             await StoreAsync(stored with { LastCycle = record });
         }
 
@@ -127,9 +127,9 @@ internal sealed partial class ControlLoopActor(
         await PublishAsync(await LoadAsync(), record);
     }
 
-    private async Task<CycleRecord> CycleAsync(string? traceId, CancellationToken cancellationToken)
+    private async Task<CycleRecord> CycleAsync(ControlState state, string? traceId, CancellationToken cancellationToken)
     {
-        var state = await CloseDrainedAsync(await ReconcileAsync(await LoadAsync()), cancellationToken);
+        state = await CloseDrainedAsync(await ReconcileAsync(state), cancellationToken);
         // After a restart too: an alert must not end because the service began anew.
         metrics.Circuit(state.Circuit is not null);
         if (state.Active is { AwaitsApproval: true } waiting && (waiting.Drifted is not null || waiting.ApprovalDeadline + LateTimer < time.GetUtcNow()))

@@ -29,11 +29,14 @@ public interface IPlanActor : IActor
 
     /// <summary>Changes the state of the plan as a whole.</summary>
     Task ChangeAsync(PlanChange change);
+
+    /// <summary>Shows why a running plan waits, or with null that it goes on. Stores nothing while the reason stays the same.</summary>
+    /// <returns>Since when it waits; reasons for which it cannot be compared with the cluster are one wait.</returns>
+    Task<DateTimeOffset> WaitsAsync(ReasonCode? reason);
 }
 
 /// <summary>A new state of a plan.</summary>
 /// <param name="State">The state.</param>
-/// <param name="Reason">Why it stopped, or why it waits while it runs; or null.</param>
+/// <param name="Reason">Why it stopped, or null.</param>
 /// <param name="ApprovedBy">Who approved it, or null.</param>
-/// <param name="WaitsSince">Since when it waits; null when it does not.</param>
-public sealed record PlanChange(PlanRunState State, ReasonCode? Reason = null, string? ApprovedBy = null, DateTimeOffset? WaitsSince = null);
+public sealed record PlanChange(PlanRunState State, ReasonCode? Reason = null, string? ApprovedBy = null);

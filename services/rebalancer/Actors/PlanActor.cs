@@ -109,9 +109,24 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
             Reason = change.Reason,
             ApprovedBy = change.ApprovedBy ?? run.ApprovedBy,
             FinishedAt = ends ? time.GetUtcNow() : null,
-            WaitsSince = change.WaitsSince,
+            WaitsSince = null,
         });
         await SaveStateAsync();
+    }
+
+    public async Task<DateTimeOffset> WaitsAsync(ReasonCode? reason)
+    {
+        var now = time.GetUtcNow();
+        if (await StateManager.TryGetStateAsync<PlanSums>(RunKey) is not { HasValue: true, Value: { State: PlanRunState.Running } sums })
+            return now;
+        var since = sums.Reason == reason || (IsNotCompared(sums.Reason) && IsNotCompared(reason)) ? sums.WaitsSince ?? now : now;
+        if (sums.Reason != reason)
+        {
+            await StateManager.SetStateAsync(RunKey, sums with { Reason = reason, WaitsSince = reason is null ? null : since });
+            await SaveStateAsync();
+        }
+
+        return since;
     }
 
     public async Task MeasuredAsync(PlanEffect effect)
@@ -172,6 +187,8 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     }
 
     private static string MoveKey(int position) => string.Create(CultureInfo.InvariantCulture, $"move-{position}");
+
+    private static bool IsNotCompared(ReasonCode? reason) => reason is ReasonCode.StaleReports or ReasonCode.RatesUnknown or ReasonCode.InvalidSnapshot;
 
     private static PlanSums Sums(PlanRun run) => new(run.State, run.Reason, run.Done, run.Failed, run.Skipped, run.FinishedAt, run.ApprovedBy, run.ApprovalDeadline, run.WaitsSince);
 

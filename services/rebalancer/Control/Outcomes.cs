@@ -23,7 +23,7 @@ internal static class Outcomes
             return state;
         // A broker that dies takes its moves along; that says nothing about how well moves go.
         var failures = result.Ends.Where(Failed).ToList();
-        var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
+        var moved = result.Ends.Where(m => PlanProgress.HasLanded(m.State)).Select(m => m.Topic).ToHashSet(StringComparer.Ordinal);
         var twice = failures.Where(m => m.Reason == ReasonCode.LoadedTwice).ToList();
         // What was deleted to be created again was not unloaded: whatever keeps it from being created, its source let it go.
         bool Unloaded(MoveRecord move) => result.Deleted.All(d => d.Topic != move.Topic);
@@ -54,7 +54,7 @@ internal static class Outcomes
             ],
             Deleted = [.. state.Deleted.Where(d => result.Deleted.All(n => n.Topic != d.Topic)).Concat(result.Deleted).TakeLast(MaxRemembered)],
             Drains = [.. state.Drains.Select(d => d.PlanId == result.PlanId ? d.Ended(result.Reason, result.Ends.Any(m => m.State == MoveState.Done), now) : d)],
-            EffectsDue = result.Ends.Any(m => m.State is MoveState.Done or MoveState.LandedElsewhere && m.Cause != MoveCause.Repair)
+            EffectsDue = result.Ends.Any(PlanProgress.HasLanded)
                 ? [.. state.EffectsDue.TakeLast(MaxEffectsDue - 1), new EndedPlan(result.PlanId, now)]
                 : state.EffectsDue,
             Circuit = state.Circuit ?? WhyOpen(result, failures, options, now),
@@ -64,10 +64,10 @@ internal static class Outcomes
     /// <summary>Why a plan must stop, as too many of its moves have failed by now; null when it may go on.</summary>
     public static Denial? WhyTooManyFailed(string planId, IReadOnlyList<MoveRecord> moves, RebalancerOptions options)
     {
-        var ends = PlanResults.Of(planId, null, "", moves).Ends;
-        var failed = ends.Count(m => Failed(m) && m.Cause != MoveCause.Repair);
-        return IsTooMuch(failed, ends.Count, options)
-            ? new Denial(ReasonCode.Fault, string.Create(CultureInfo.InvariantCulture, $"{failed} of {ends.Count} moves of plan {planId} failed; the limit is {options.MaxFailureShare:P0}."))
+        var begun = moves.Count(PlanProgress.HasBegun);
+        var failed = moves.Count(m => Failed(m) && m.Cause != MoveCause.Repair);
+        return IsTooMuch(failed, begun, options)
+            ? new Denial(ReasonCode.Fault, string.Create(CultureInfo.InvariantCulture, $"{failed} of {begun} moves of plan {planId} failed; the limit is {options.MaxFailureShare:P0}."))
             : null;
     }
 
@@ -83,7 +83,7 @@ internal static class Outcomes
         var keep = now - ControlRules.NoReturn(options);
         // A time from before the plan, or from after now, is that of a clock that was set meanwhile.
         DateTimeOffset Ended(DateTimeOffset at) => at <= now && at >= (state.Active?.Since ?? at) ? at : now;
-        var moved = result.Ends.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere).Select(m => new RecentMove(m.Topic, m.From, m.To, Ended(m.Time)));
+        var moved = result.Ends.Where(m => PlanProgress.HasLanded(m.State)).Select(m => new RecentMove(m.Topic, m.From, m.To, Ended(m.Time)));
         return [.. state.RecentMoves.Concat(moved).Where(m => m.At > keep).TakeLast(MaxRecentMoves)];
     }
 

@@ -14,27 +14,30 @@ internal sealed class SteadyClock(TimeProvider time, string? proc)
 
     private readonly string _process = Guid.NewGuid().ToString("n");
 
+    // One for as long as the process lives.
+    private readonly string? _boot = Read(proc, "sys/kernel/random/boot_id")?.Trim() is { Length: > 0 } boot ? boot : null;
+
     /// <summary>The clocks now.</summary>
     public ClockReading Read()
     {
-        var (boot, seconds) = SinceBoot();
-        return new ClockReading(time.GetUtcNow(), time.GetTimestamp(), _process, boot, seconds);
+        var seconds = SinceBoot();
+        return new ClockReading(time.GetUtcNow(), time.GetTimestamp(), _process, seconds is null ? null : _boot, seconds);
     }
 
-    private (string? Boot, double? Seconds) SinceBoot()
+    private double? SinceBoot() =>
+        _boot is not null && double.TryParse(Read(proc, "uptime")?.Split(' ')[0], NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) ? seconds : null;
+
+    /// <summary>What the kernel tells; null where it does not.</summary>
+    private static string? Read(string? proc, string file)
     {
-        if (proc is null)
-            return default;
         try
         {
-            var boot = File.ReadAllText(Path.Combine(proc, "sys/kernel/random/boot_id")).Trim();
-            var uptime = File.ReadAllText(Path.Combine(proc, "uptime")).Split(' ')[0];
-            return boot.Length > 0 && double.TryParse(uptime, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) ? (boot, seconds) : default;
+            return proc is null ? null : File.ReadAllText(Path.Combine(proc, file));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // Not Linux, or hidden from this process.
-            return default;
+            return null;
         }
     }
 }

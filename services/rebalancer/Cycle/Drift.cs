@@ -52,7 +52,7 @@ internal static class Drift
         var snapshot = SnapshotMapping.ToPlanning(now);
         // What has landed, or is on its way after an interruption, counts with what it was planned with: its own rates begin anew on its new broker.
         var landed = plan.Moves.Select(m => m.Topic).Where(t => states.GetValueOrDefault(t) is MoveState.Unloading or MoveState.Verifying or MoveState.Done).ToHashSet(StringComparer.Ordinal);
-        var begun = PlanResults.Of(plan.Id, null, "", moves).Ends.Count > 0;
+        var begun = moves.Any(PlanProgress.HasBegun);
         return WhyNotKnown(possible, snapshot, options) ?? WhyOther(plan, possible, After(plan, snapshot, landed, begun), options);
     }
 

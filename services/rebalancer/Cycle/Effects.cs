@@ -1,6 +1,7 @@
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Plans;
 
 namespace Danube.Dapr.Rebalancer.Cycle;
 
@@ -24,7 +25,7 @@ internal static class Effects
         var balance = PlanMaker.Measure(snapshot, now);
         var topics = snapshot.Topics.ToDictionary(t => t.Name, StringComparer.Ordinal);
         var planned = plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
-        var pending = moves.Where(m => Landed(m) && m.Effect is null).Select(m => Of(planned[m.Topic], topics.GetValueOrDefault(m.Topic)));
+        var pending = moves.Where(m => PlanProgress.HasLanded(m) && m.Effect is null).Select(m => Of(planned[m.Topic], topics.GetValueOrDefault(m.Topic)));
         return Sum(new PlanEffect
         {
             PlanId = plan.Id,
@@ -40,14 +41,14 @@ internal static class Effects
     /// <summary>The effect with what is known of each move by now; the figures of a move that is not judged yet stay.</summary>
     public static PlanEffect Sum(PlanEffect effect, IReadOnlyList<MoveRecord> moves)
     {
-        var landed = moves.Where(Landed).ToList();
+        var landed = moves.Where(PlanProgress.HasLanded).ToList();
         var judged = landed.Select(m => m.Effect).OfType<MoveEffect>().ToList();
         var known = judged.Select(e => e.Topic).ToHashSet(StringComparer.Ordinal);
         int Count(MoveVerdict verdict) => judged.Count(e => e.Verdict == verdict);
         return effect with
         {
             CameBack = Count(MoveVerdict.CameBack),
-            NotBack = Count(MoveVerdict.Silent) + Count(MoveVerdict.BacklogGrows),
+            NotBack = judged.Count(e => MoveWatch.IsBad(e.Verdict)),
             Unknown = Count(MoveVerdict.Unknown),
             Pending = landed.Count - judged.Count,
             Moves =
@@ -58,9 +59,6 @@ internal static class Effects
             ],
         };
     }
-
-    /// <summary>True for a move that gave its topic another owner.</summary>
-    private static bool Landed(MoveRecord move) => move.State is MoveState.Done or MoveState.LandedElsewhere && move.Cause != MoveCause.Repair;
 
     private static MoveEffect Of(PlannedMove move, TopicSnapshot? now)
     {

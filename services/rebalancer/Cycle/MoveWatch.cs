@@ -2,6 +2,7 @@ using System.Globalization;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Plans;
 
 namespace Danube.Dapr.Rebalancer.Cycle;
 
@@ -29,8 +30,8 @@ internal static class MoveWatch
     public static ControlState Begin(ControlState state, EndedPlan ended, RebalancePlan plan, IReadOnlyList<MoveRecord> moves)
     {
         var planned = plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
-        var begun = Plans.PlanResults.Of(plan.Id, null, "", moves).Ends.Where(m => m.Cause != MoveCause.Repair).ToList();
-        var landed = begun.Where(m => m.State is MoveState.Done or MoveState.LandedElsewhere && m.Effect is null).Select(m => new WatchedMove
+        var begun = moves.Where(m => PlanProgress.HasBegun(m) && m.Cause != MoveCause.Repair).ToList();
+        var landed = begun.Where(m => PlanProgress.HasLanded(m) && m.Effect is null).Select(m => new WatchedMove
         {
             Topic = m.Topic,
             PlanId = plan.Id,
@@ -91,7 +92,8 @@ internal static class MoveWatch
         return recent is [.. var earlier, var last] && now - last.At < TimeSpan.FromMinutes(1) ? [.. earlier, last with { Moves = last.Moves + moves }] : [.. recent, new JudgedMoves(now, moves)];
     }
 
-    private static bool IsBad(MoveVerdict? verdict) => verdict is MoveVerdict.Silent or MoveVerdict.BacklogGrows;
+    /// <summary>True when the topic has not come back.</summary>
+    public static bool IsBad(MoveVerdict? verdict) => verdict is MoveVerdict.Silent or MoveVerdict.BacklogGrows;
 
     /// <summary>The move after this cycle's look, what it came to, if that is found out now, and whether the looks end.</summary>
     private static (WatchedMove Move, MoveVerdict? Verdict, bool Ends) Judge(

@@ -35,7 +35,7 @@ internal sealed class PlanSteps(
         if (go.Kind != ContinuationKind.Go)
         {
             if (go.Kind == ContinuationKind.Wait)
-                await WaitsSinceAsync(plan, go.Reason);
+                await plan.WaitsAsync(go.Reason);
             return new NextBatch(go.Kind, go.Reason, go.Detail, []);
         }
 
@@ -51,7 +51,7 @@ internal sealed class PlanSteps(
         var run = (await plan.GetAsync())!;
         if (await WhyNotNowAsync(state, run.Plan, moves) is { } other)
             return other.Reason == ReasonCode.Drift ? new NextBatch(ContinuationKind.Stop, other.Reason, other.Detail, []) : await WaitOrStopAsync(plan, other, options);
-        await WaitsSinceAsync(plan, null);
+        await plan.WaitsAsync(null);
         var planned = run.Plan.Moves.ToDictionary(m => m.Topic, StringComparer.Ordinal);
         var repair = batch[0].Cause == MoveCause.Repair;
         return new NextBatch(ContinuationKind.Go, null, "",
@@ -130,25 +130,11 @@ internal sealed class PlanSteps(
     /// <summary>A plan that cannot be compared keeps drains and repairs waiting: it gives way after twice the age that a report may have.</summary>
     private async Task<NextBatch> WaitOrStopAsync(IPlanActor plan, Denial unknown, RebalancerOptions options)
     {
-        var since = await WaitsSinceAsync(plan, unknown.Reason);
+        var since = await plan.WaitsAsync(unknown.Reason);
         return (time.GetUtcNow() - since).TotalSeconds > 2 * options.MaxReportAgeSeconds
             ? new NextBatch(ContinuationKind.Stop, unknown.Reason, $"The plan has waited since {since:u} and cannot be compared yet. {unknown.Detail}", [])
             : new NextBatch(ContinuationKind.Wait, unknown.Reason, unknown.Detail, []);
     }
-
-    /// <summary>Shows why a running plan waits, or that it goes on (null), and since when it does. Reasons for which it cannot be compared are one wait. Stores nothing while the reason stays the same.</summary>
-    private async Task<DateTimeOffset> WaitsSinceAsync(IPlanActor plan, ReasonCode? reason)
-    {
-        var now = time.GetUtcNow();
-        if (await plan.GetAsync() is not { State: PlanRunState.Running } run)
-            return now;
-        var since = run.Reason == reason || (NotCompared(run.Reason) && NotCompared(reason)) ? run.WaitsSince ?? now : now;
-        if (run.Reason != reason)
-            await plan.ChangeAsync(new PlanChange(PlanRunState.Running, reason, WaitsSince: reason is null ? null : since));
-        return since;
-    }
-
-    private static bool NotCompared(ReasonCode? reason) => reason is ReasonCode.StaleReports or ReasonCode.RatesUnknown or ReasonCode.InvalidSnapshot;
 
     /// <summary>What was approved waits until it can be compared. What runs by itself was made a moment ago, and goes on when it cannot.</summary>
     private async Task<Denial?> WhyNotNowAsync(ControlState state, RebalancePlan plan, IReadOnlyList<MoveRecord> moves)

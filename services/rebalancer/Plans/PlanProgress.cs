@@ -9,6 +9,16 @@ internal static class PlanProgress
     public static bool IsEnd(MoveState state) => state is MoveState.Done or MoveState.Skipped or MoveState.Failed
         or MoveState.LandedElsewhere or MoveState.Cancelled or MoveState.Stuck;
 
+    /// <summary>True for a move that came as far as its unload: something became of it.</summary>
+    public static bool HasBegun(MoveRecord move) =>
+        move.State is not (MoveState.Skipped or MoveState.Cancelled or MoveState.Planned or MoveState.Reserved or MoveState.Masked);
+
+    /// <summary>True for the states of a move whose topic came to another broker.</summary>
+    public static bool HasLanded(MoveState state) => state is MoveState.Done or MoveState.LandedElsewhere;
+
+    /// <summary>True for a move that took its topic from its clients and brought it to another broker; a repair takes it from nobody.</summary>
+    public static bool HasLanded(MoveRecord move) => HasLanded(move.State) && move.Cause != MoveCause.Repair;
+
     /// <summary>
     /// Whether a record may take the place of the last one. Steps go forward; a move that has ended stays ended. A move that went back to
     /// <see cref="MoveState.Planned"/>, because its batch stopped before its unload, may be reserved again; one whose unload was sent may not.

@@ -15,11 +15,12 @@ internal sealed class PlanReader(ActorDirectory actors)
     {
         if (_ended.TryGetValue(planId, out var known))
             return known;
-        if (!IsId(planId) || await actors.Plan(planId).GetAsync() is not { } run)
+        if (!Identifiers.IsPlan(planId) || await actors.Plan(planId).GetAsync() is not { } run)
             return null;
         var moves = await actors.Plan(planId).GetMovesAsync();
         // A plan that gave way has stopped a moment before its moves are written down as cancelled.
-        if (run.State is PlanRunState.Finished or PlanRunState.Stopped && (run.Effect is { Pending: 0, NotBack: 0 } || moves.All(m => m.State is not (MoveState.Done or MoveState.LandedElsewhere) || m.Cause == MoveCause.Repair)) && moves.All(m => PlanProgress.IsEnd(m.State)))
+        var ended = run.State is PlanRunState.Finished or PlanRunState.Stopped && moves.All(m => PlanProgress.IsEnd(m.State));
+        if (ended && (run.Effect is { Pending: 0, NotBack: 0 } || !moves.Any(PlanProgress.HasLanded)))
             _ended[planId] = (run, moves);
         return (run, moves);
     }
@@ -70,7 +71,4 @@ internal sealed class PlanReader(ActorDirectory actors)
         foreach (var id in _ended.Keys.Where(id => !kept.Contains(id)))
             _ended.TryRemove(id, out _);
     }
-
-    /// <summary>What could be no plan's id is not looked for: actor ids go into URLs.</summary>
-    private static bool IsId(string planId) => planId.Length is > 0 and <= 64 && planId.All(c => char.IsAsciiLetterOrDigit(c) || c == '-');
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Control;
+using Danube.Dapr.Rebalancer.Plans;
 
 namespace Danube.Dapr.Rebalancer.Topics;
 
@@ -103,7 +104,7 @@ internal static class TopicGate
         if (state.LastEnd is { } last && last.MoveId == end.MoveId)
             return state with { Failures = FoundLater(state, last, end, owner, failedOn) };
         var lease = state.Lease is { } held && held.MoveId == end.MoveId ? held : null;
-        var moved = end.State is MoveState.Done or MoveState.LandedElsewhere || end.Reason == ReasonCode.LoadedTwice;
+        var moved = PlanProgress.HasLanded(end.State) || end.Reason == ReasonCode.LoadedTwice;
         return state with
         {
             Owner = owner ?? state.Owner,
