@@ -10,8 +10,9 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 
 /// <summary>
 /// The workflows of one app: durable histories in a state store, turns and activities on the connected workers, timers, children.
-/// Every step is one atomic write that is done before anybody hears of it; what follows from a committed step (activities, timers, messages to
-/// other instances) is derived from what is stored, so that a process that dies anywhere goes on where it was, delivering at least once.
+/// Every step is one atomic write that is done before anybody hears of it (only a turn, which computes and does nothing, is sent beside the write
+/// that causes it); what follows from a committed step (activities, timers, messages to other instances) is derived from what is stored, so that a
+/// process that dies anywhere goes on where it was, delivering at least once.
 /// </summary>
 internal sealed partial class WorkflowEngine : IAsyncDisposable
 {
@@ -250,13 +251,21 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             return;
         }
         var bytes = Row(e);
-        var row = instance.NextInboxRow;
+        var row = instance.NextInboxRow++;
         operations.Insert(0, new StateOperation(_keys.Inbox(instance.Id, row), bytes));
-        await ApplyAsync(lease, operations);
-        instance.NextInboxRow = row + 1;
         instance.Bytes += bytes.Length;
         instance.Receive(row, e);
+        await ApplyWithTurnAsync(lease, operations);
+    }
+
+    /// <summary>
+    /// Writes what causes a turn while a worker has the turn already: it does nothing but compute, and its answer waits for this lease. When the
+    /// write fails nobody heard of it, and the answer is dropped.
+    /// </summary>
+    private Task ApplyWithTurnAsync(InstanceCache.Lease lease, List<StateOperation> operations)
+    {
         QueueTurn(lease);
+        return ApplyAsync(lease, operations);
     }
 
     /// <summary>Brings an instance into being, over a finished one of the same id where there is one.</summary>
@@ -276,16 +285,15 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         if (instance.CustomStatus is not null) operations.Add(new(_keys.CustomStatus(instance.Id), null));
         // Inbox rows have no generation: what a finished instance left there must go in the same step.
         AddDeleted(instance, oldInbox, operations);
-        await ApplyAsync(lease, operations);
         _timers.Cancel(instance.Id);
         instance.Reset();
         instance.Metadata = metadata;
         instance.CustomStatus = null;
         instance.NextInboxRow = row + 1;
         instance.Receive(row, started);
+        await ApplyWithTurnAsync(lease, operations);
         DeleteHistory(instance.Id, firstOldRow, metadata.HistoryStart);
         if (instance.ScheduledStart is { } start && start > now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
-        QueueTurn(lease);
         _waiters.Changed(instance);
     }
 
