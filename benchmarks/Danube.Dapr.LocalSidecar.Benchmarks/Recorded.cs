@@ -19,7 +19,7 @@ internal static class Recorded
         "invocation" => Rates[(store, "actor call")],
         "publish" => Rates[(store, "actor call")] / 2,
         "put without sidecar" => Rates[(store, "state save")],
-        "echo without sidecar" => Rates[(store, "state get")],
+        "get without sidecar" or "echo without sidecar" => Rates[(store, "state get")],
         _ => Rates[(store, measure)],
     };
 }

@@ -13,7 +13,7 @@ internal static class StolenTime
     public const double Bearable = 0.5;
 
     /// <summary>The most tries of one measure.</summary>
-    public const int Tries = 3;
+    public const int Tries = 6;
 
     // Of all counters in /proc/stat.
     private const double TicksPerSecond = 100;

@@ -30,6 +30,7 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration, IRead
     // A save ends when the disk has it. etcd takes what came meanwhile into the next flush, so that more clients at once show what it can do.
     private const int ClientsOfEtcd = 64;
     private const string Put = "put without sidecar";
+    private const string Get = "get without sidecar";
 
     /// <summary>The argument that makes a process of this program the server of <see cref="Echo"/>, with its port.</summary>
     public const string ServeEcho = "--serve-echo";
@@ -60,10 +61,19 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration, IRead
             if (paceShare > 0)
                 foreach (var measure in measures) await AddPacedAsync(measure, load => MeasureAsync(measure, apps, load));
             if (paceShare > 0 && store == "memory" && appCount == 1) await AddPacedAsync(EchoAlone, EchoAsync);
-            if (etcd is null || appCount > 1 || !measures.Contains("state save")) return;
-            await AddAsync("state save", ClientsOfEtcd, load => MeasureAsync("state save", apps, load));
-            foreach (var count in clients.Append(ClientsOfEtcd)) await AddAsync(Put, count, load => PutAsync(etcd.Endpoint, load));
-            if (paceShare > 0) await AddPacedAsync(Put, load => PutAsync(etcd.Endpoint, load));
+            if (etcd is null || appCount > 1) return;
+            if (measures.Contains("state save"))
+            {
+                await AddAsync("state save", ClientsOfEtcd, load => MeasureAsync("state save", apps, load));
+                await AddStraightAsync(Put, clients.Append(ClientsOfEtcd), load => PutAsync(etcd.Endpoint, load));
+            }
+            if (measures.Contains("state get")) await AddStraightAsync(Get, clients, load => GetAsync(etcd.Endpoint, load));
+
+            async Task AddStraightAsync(string measure, IEnumerable<int> counts, Func<Runner, Task> run)
+            {
+                foreach (var count in counts) await AddAsync(measure, count, run);
+                if (paceShare > 0) await AddPacedAsync(measure, run);
+            }
 
             async Task AddAsync(string measure, int count, Func<Runner, Task> run)
             {
@@ -147,16 +157,23 @@ internal sealed class Suite(IReadOnlyList<int> clients, TimeSpan duration, IRead
         });
     }
 
-    // The same saves, sent straight to etcd: what it and the disk leave to a sidecar.
-    private static async Task PutAsync(string endpoint, Runner load)
+    private static Task PutAsync(string endpoint, Runner load)
+    {
+        var value = ByteString.CopyFromUtf8($"\"{Value}\"");
+        return StraightAsync(endpoint, load, (etcd, key) => etcd.PutAsync(new PutRequest { Key = key, Value = value }).ResponseAsync);
+    }
+
+    private static Task GetAsync(string endpoint, Runner load) => StraightAsync(endpoint, load, static (etcd, key) => etcd.RangeAsync(new RangeRequest { Key = key }).ResponseAsync);
+
+    // The same keys, straight from a client to etcd: what it and the disk leave to a sidecar.
+    private static async Task StraightAsync(string endpoint, Runner load, Func<KV.KVClient, ByteString, Task> call)
     {
         using var channel = GrpcChannel.ForAddress("http://" + endpoint);
         var client = new KV.KVClient(channel);
-        var value = ByteString.CopyFromUtf8($"\"{Value}\"");
         await load(i =>
         {
             var keys = Enumerable.Range(0, KeysPerClient).Select(n => ByteString.CopyFromUtf8(string.Create(CultureInfo.InvariantCulture, $"bench0||c{i}-{n}"))).ToArray();
-            return Task.FromResult<Func<int, Task>>(async n => await client.PutAsync(new PutRequest { Key = keys[n % KeysPerClient], Value = value }));
+            return Task.FromResult<Func<int, Task>>(n => call(client, keys[n % KeysPerClient]));
         });
     }
 
