@@ -110,6 +110,21 @@ public sealed class PlanningCommandsTests : IDisposable
         Assert.Contains("$.lowerBoundMoves: is 9, but 1 move(s) reach the target.", errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(9, 2)]
+    public async Task Verify_Json_IsTheVerdictWithItsFaults(int bound, int code)
+    {
+        var snapshot = File("snapshot.json", Snapshot);
+        var plan = JsonNode.Parse((await Run("plan", "--snapshot", snapshot, "--json")).Output)!;
+        plan["lowerBoundMoves"] = bound;
+        var (ended, output, errors) = await Run("verify", "--snapshot", snapshot, "--plan", File("plan.json", plan.ToJsonString()), "--json");
+
+        var verdict = JsonNode.Parse(output)!;
+        Assert.Equal((code, "", code == 0), (ended, errors, (bool)verdict["holds"]!));
+        Assert.Equal(code == 0 ? [] : ["$.lowerBoundMoves"], verdict["faults"]!.AsArray().Select(f => (string)f!["path"]!));
+    }
+
     [Fact]
     public async Task Verify_WithOptions_ChecksTheLimitsToo()
     {

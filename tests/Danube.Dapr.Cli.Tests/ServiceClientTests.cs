@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Danube.Dapr.Cli.Commands;
 using Danube.Dapr.Cli.Services;
 using Danube.Dapr.Contracts;
@@ -85,6 +86,76 @@ public sealed class ServiceClientTests
 
         Assert.Equal("auto", answer.Value!.Mode);
     }
+
+    [Theory]
+    [InlineData(409, "Pinned", ExitCodes.No)]
+    [InlineData(503, "StaleReports", ExitCodes.No)]
+    [InlineData(503, "InvalidSnapshot", ExitCodes.No)]
+    [InlineData(503, "LeaderChanged", ExitCodes.No)]
+    [InlineData(503, "StoreUnavailable", ExitCodes.Failed)]
+    [InlineData(404, "not-found", ExitCodes.Failed)]
+    [InlineData(400, "invalid", ExitCodes.Failed)]
+    [InlineData(500, "fault", ExitCodes.Failed)]
+    [InlineData(500, "ERR_DIRECT_INVOKE", ExitCodes.Failed)]
+    public async Task Refusal_OfAnyStatus_EndsWithNoForAReasonAlone(int status, string code, int exitCode)
+    {
+        using var http = new HttpClient(new Answering((_, _) => Task.FromResult(Problem(status, code, "Why."))));
+
+        var refusal = await Assert.ThrowsAsync<CliException>(() => new ServiceClient(http, Addresses).GetAsync<RebalancerStatus>("rebalancer", "/status", default));
+
+        Assert.Equal(exitCode, refusal.ExitCode);
+    }
+
+    [Fact]
+    public async Task Plan_ThatTheRebalancerKeepsNoLonger_IsShownFromTheHistory()
+    {
+        var balance = new BalanceReport { Time = DateTimeOffset.UnixEpoch, Brokers = 2, CoefficientOfVariation = 0.5, MaxOverMean = 1.5, MinOverMean = 0.5 };
+        var run = new PlanRun(
+            new RebalancePlan { Id = "p-1", Hash = "abc", CreatedAt = DateTimeOffset.UnixEpoch, Before = balance, PredictedAfter = balance }, PlanRunState.Finished, null, 1, 1, 0, DateTimeOffset.UnixEpoch);
+        HistoryEntry[] entries = [Entry(4, "/default/b", MoveState.Failed), Entry(3, "/default/a", MoveState.Done), Entry(2, "/default/b", MoveState.Unloading), Entry(1, "/default/a", MoveState.Unloading)];
+        using var http = new HttpClient(new Answering((path, _) => Task.FromResult(path switch
+        {
+            "/history/plans/p-1" => Json(run),
+            "/history" => Json(new Page<HistoryEntry>(entries.Length, 0, entries)),
+            _ => Problem(404, "not-found", "There is no plan 'p-1'."),
+        })));
+
+        var story = await ReadCommands.PlanStoryAsync(new ServiceClient(http, Addresses), "p-1", default);
+
+        Assert.True(story.Value!.FromHistory);
+        Assert.Equal("p-1", story.Value.Run.Plan.Id);
+        Assert.Equal(["/default/b"], story.Value.NotDone.Select(m => m.Topic));
+    }
+
+    [Fact]
+    public async Task Plan_ThatNobodyKnows_IsNotFound()
+    {
+        using var http = new HttpClient(new Answering((_, _) => Task.FromResult(Problem(404, "not-found", "There is no plan 'p-1'."))));
+
+        var refusal = await Assert.ThrowsAsync<CliException>(() => ReadCommands.PlanStoryAsync(new ServiceClient(http, Addresses), "p-1", default));
+
+        Assert.Equal((ExitCodes.Failed, "not-found"), (refusal.ExitCode, refusal.Code));
+    }
+
+    [Fact]
+    public async Task Plan_WhileTheRebalancerIsDown_IsNotTakenFromTheHistory()
+    {
+        using var http = new HttpClient(new Answering((path, _) => path.StartsWith("/history", StringComparison.Ordinal)
+            ? throw new InvalidOperationException("The history was asked.")
+            : throw new HttpRequestException("refused.")));
+
+        var failure = await Assert.ThrowsAsync<CliException>(() => ReadCommands.PlanStoryAsync(new ServiceClient(http, Addresses), "p-1", default));
+
+        Assert.StartsWith("rebalancer does not answer", failure.Message, StringComparison.Ordinal);
+    }
+
+    private static HistoryEntry Entry(long position, string topic, MoveState state) => new()
+    {
+        Position = position, Time = DateTimeOffset.UnixEpoch, Kind = "move",
+        Move = new MoveRecord { MoveId = $"p-1:{topic}", PlanId = "p-1", Topic = topic, From = "1", To = "2", State = state, Time = DateTimeOffset.UnixEpoch },
+    };
+
+    private static HttpResponseMessage Json<T>(T answer) => new(HttpStatusCode.OK) { Content = new StringContent(JsonSerializer.Serialize(answer, ContractsJson.Wire)) };
 
     private static ServiceAddresses Addresses => new("127.0.0.1", 5100, null);
 

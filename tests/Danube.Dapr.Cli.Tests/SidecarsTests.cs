@@ -49,5 +49,17 @@ public sealed class SidecarsTests
         Assert.Contains("app-id=ranking,app-port=5102,dapr-http-port=5112,dapr-grpc-port=5122", command.Start.ArgumentList);
     }
 
+    [Theory]
+    [InlineData(nameof(SidecarKind.Auto), nameof(StateKind.Sqlite), true)]
+    [InlineData(nameof(SidecarKind.Auto), nameof(StateKind.Memory), false)]
+    [InlineData(nameof(SidecarKind.Auto), nameof(StateKind.Etcd), false)]
+    [InlineData(nameof(SidecarKind.Daprd), nameof(StateKind.Sqlite), true)]
+    [InlineData(nameof(SidecarKind.Local), nameof(StateKind.Sqlite), false)]
+    public void Choose_DaprInstalled_IsTakenWhereItsPubSubJoins(string kind, string state, bool taken)
+    {
+        var installed = new DaprInstallation("daprd", null, null);
+        Assert.Equal(taken ? installed : null, Sidecars.Choose(new UpSettings { Dapr = Enum.Parse<SidecarKind>(kind), State = Enum.Parse<StateKind>(state) }, () => installed));
+    }
+
     private static string After(SidecarCommand command, string flag) => command.Start.ArgumentList[command.Start.ArgumentList.IndexOf(flag) + 1];
 }

@@ -219,6 +219,21 @@ public sealed class SteerCommandTests : IDisposable
         Assert.DoesNotContain("/default/fine", text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Story_OfAPlanFromTheHistory_SaysSoAndExpectsNoEffect(bool fromHistory)
+    {
+        var balance = new BalanceReport { Time = DateTimeOffset.UnixEpoch, Brokers = 2, CoefficientOfVariation = 0.5, MaxOverMean = 1.5, MinOverMean = 0.5 };
+        var plan = new RebalancePlan { Id = "p-1", Hash = "abc", CreatedAt = DateTimeOffset.UnixEpoch, Before = balance, PredictedAfter = balance };
+        var run = new PlanRun(plan, PlanRunState.Finished, null, 1, 0, 0, DateTimeOffset.UnixEpoch);
+
+        var text = Render(console => Tables.Story(new PlanStory(run, [], fromHistory), console));
+
+        Assert.Equal(fromHistory, text.Contains("The rebalancer keeps this plan no longer", StringComparison.Ordinal));
+        Assert.Equal(!fromHistory, text.Contains("Its effect is not measured yet", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Move_ThatIsJudged_ShowsWhatWasExpectedAndMeasured_AlsoInTheHistory()
     {

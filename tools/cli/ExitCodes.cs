@@ -19,4 +19,7 @@ internal static class ExitCodes
 internal sealed class CliException(string message, int exitCode = ExitCodes.Failed) : Exception(message)
 {
     public int ExitCode { get; } = exitCode;
+
+    /// <summary>The code of the refusal of a service; null for everything else.</summary>
+    public string? Code { get; init; }
 }

@@ -16,7 +16,7 @@ internal static class ActCommands
     {
         var topic = TopicArgument();
         var to = new Option<string>("--to") { Description = "Id of the broker that shall own it.", Required = true };
-        var force = new Option<bool>("--force") { Description = "Pin, deny list, cool-down, minimum age and an earlier double load do not hold it back. Needs --reason." };
+        var force = new Option<bool>("--force") { Description = "Pin, deny list, cool-down, minimum age, an earlier double load and Danube's own rebalancer do not hold it back. Needs --reason." };
         var (dryRun, reason, key) = (SteerCommands.DryRunOption(), SteerCommands.ReasonOption(), SteerCommands.KeyOption());
         var command = SteerCommands.Command("start", "Move one topic to a broker.",
             (c, p, ct) => c.SendAsync<CommandResponse>(HttpMethod.Post, DaprNames.Apps.Rebalancer, "/moves",

@@ -64,7 +64,8 @@ internal static class PlanningCommands
         var snapshot = SnapshotOption();
         var plan = new Option<string>("--plan") { Description = "The plan, as danube-lb plan --json prints it or as GET /plans/{id} answers.", Required = true };
         var options = OptionsOption("The options that the plan was made with. Without it, limits (moves per cycle, cool-down, ...) are not checked, for a plan does not name them.");
-        var command = new Command("verify", "Checks a plan against its snapshot, independently of the planner: owners, rules, counts, predicted loads, cost, bound.") { snapshot, plan, options };
+        var json = new Option<bool>("--json") { Description = "Print the verdict as JSON, with every fault." };
+        var command = new Command("verify", "Checks a plan against its snapshot, independently of the planner: owners, rules, counts, predicted loads, cost, bound.") { snapshot, plan, options, json };
         command.SetAction(parsed =>
         {
             var (wire, _) = Read(parsed.GetRequiredValue(snapshot), PlanningFiles.ReadSnapshot);
@@ -74,6 +75,13 @@ internal static class PlanningCommands
                 ? Options(null, () => PlanVerifier.OptionsOf(wire, made))
                 : Options(optionsPath, () => Read(optionsPath, PlanningFiles.ReadOptions).ToOptions(wire.Rules));
             var faults = PlanVerifier.Verify(wire, made, with);
+            if (parsed.GetValue(json))
+            {
+                var verdict = new { PlanId = made.Id, Holds = faults.Count == 0, made.ReachesTarget, LimitsChecked = optionsPath is not null, Faults = faults.Select(f => new { f.Path, f.Message }) };
+                Console.Out.WriteLine(JsonSerializer.Serialize(verdict, Indented));
+                return faults.Count == 0 ? ExitCodes.Ok : ExitCodes.No;
+            }
+
             if (faults.Count > 0)
             {
                 Console.Error.WriteLine($"Plan {made.Id} does not hold, {faults.Count} fault(s):");

@@ -75,16 +75,48 @@ internal static class ReadCommands
     }
 
     /// <summary>A plan, and how those of its moves ended that were not done.</summary>
-    private static async Task<ServiceAnswer<PlanStory>> PlanStoryAsync(ServiceClient client, string id, CancellationToken cancellation)
+    internal static async Task<ServiceAnswer<PlanStory>> PlanStoryAsync(ServiceClient client, string id, CancellationToken cancellation)
     {
         const int most = 1000;
-        var run = await client.GetAsync<PlanRun>(DaprNames.Apps.Rebalancer, $"/plans/{Uri.EscapeDataString(id)}", cancellation);
+        ServiceAnswer<PlanRun> run;
+        try
+        {
+            run = await client.GetAsync<PlanRun>(DaprNames.Apps.Rebalancer, $"/plans/{Uri.EscapeDataString(id)}", cancellation);
+        }
+        catch (CliException unknown) when (unknown.Code == ServiceClient.NotFound)
+        {
+            return await ForgottenAsync(client, id, cancellation);
+        }
+
         if (run.Value is not { } value)
             return new ServiceAnswer<PlanStory>(null, run.Json);
         var moves = value.Failed + value.Skipped == 0
             ? null
             : (await client.GetAsync<Page<MoveRecord>>(DaprNames.Apps.Rebalancer, "/moves" + Query(("plan", id), ("limit", $"{most}")), cancellation)).Value;
         return new ServiceAnswer<PlanStory>(new PlanStory(value, [.. moves?.Items.Where(m => m.State > MoveState.Done) ?? []]), run.Json);
+    }
+
+    /// <summary>A plan that the rebalancer keeps no longer, from the history.</summary>
+    private static async Task<ServiceAnswer<PlanStory>> ForgottenAsync(ServiceClient client, string id, CancellationToken cancellation)
+    {
+        const int most = 1000;
+        var run = await client.GetAsync<PlanRun>(DaprNames.Apps.History, $"/history/plans/{Uri.EscapeDataString(id)}", cancellation);
+        if (run.Value is not { } value)
+            return new ServiceAnswer<PlanStory>(null, run.Json);
+        var notDone = new Dictionary<string, MoveRecord>(StringComparer.Ordinal);
+        string? before = null;
+        while (notDone.Count < value.Failed + value.Skipped)
+        {
+            var query = Query(("kind", "move"), ("plan", id), ("limit", $"{most}"), ("before", before));
+            var entries = (await client.GetAsync<Page<HistoryEntry>>(DaprNames.Apps.History, "/history" + query, cancellation)).Value?.Items ?? [];
+            foreach (var move in entries.Select(e => e.Move).OfType<MoveRecord>().Where(m => m.State > MoveState.Done))
+                notDone.TryAdd(move.MoveId, move);
+            if (entries.Count < most)
+                break;
+            before = $"{entries[^1].Position}";
+        }
+
+        return new ServiceAnswer<PlanStory>(new PlanStory(value, [.. notDone.Values], FromHistory: true), run.Json);
     }
 
     /// <summary>Path of a topic: its name with the slashes kept.</summary>
@@ -132,4 +164,5 @@ internal static class ReadCommands
 /// <summary>What <c>plans show</c> shows.</summary>
 /// <param name="Run">The plan and what became of it.</param>
 /// <param name="NotDone">Moves that ended otherwise than done.</param>
-internal sealed record PlanStory(PlanRun Run, IReadOnlyList<MoveRecord> NotDone);
+/// <param name="FromHistory">True when the rebalancer keeps the plan no longer.</param>
+internal sealed record PlanStory(PlanRun Run, IReadOnlyList<MoveRecord> NotDone, bool FromHistory = false);

@@ -63,7 +63,7 @@ internal static class SteerCommands
         var dryRun = new Option<bool>("--dry-run") { Description = "Make the plan and show all of it; move nothing." };
         var policy = new Option<string?>("--policy", "--strategy") { Description = "Policy for this plan." };
         policy.AcceptOnlyFromAmong("conservative", "balanced", "aggressive");
-        var maxMoves = new Option<int?>("--max-moves") { Description = "At most this many moves, 1 to 10,000." };
+        var maxMoves = new Option<int?>("--max-moves") { Description = "At most this many moves. What runs keeps MaxMovesPerCycle (1,000 at most) and the hourly limits all the same; a dry run shows up to 10,000." };
         var reason = ReasonOption();
         var key = KeyOption();
         return ServiceCommand.Calling<RebalanceResponse>("rebalance", "Plan now, and run the plan unless --dry-run.",
@@ -76,7 +76,7 @@ internal static class SteerCommands
     {
         var minutes = new Option<int?>("--minutes") { Description = "For how long, 1 to 10,080; without it until 'danube-lb resume'." };
         var reason = ReasonOption();
-        return ServiceCommand.Calling<RebalancerStatus>("pause", "Stop moving; a move in flight ends well first.",
+        return ServiceCommand.Calling<RebalancerStatus>("pause", "Let nothing move by itself; a move in flight ends well first. What was commanded by hand goes on: 'plans cancel' or 'kill-switch on' stops it.",
             (c, p, ct) => c.SendAsync<RebalancerStatus>(HttpMethod.Post, DaprNames.Apps.Rebalancer, "/pause", new PauseRequest(p.GetValue(minutes), p.GetValue(reason)), ct),
             Tables.Status, minutes, reason);
     }

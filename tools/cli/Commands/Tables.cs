@@ -83,6 +83,8 @@ internal static class Tables
     {
         const int Shown = 20;
         var run = story.Run;
+        if (story.FromHistory)
+            console.WriteLine("The rebalancer keeps this plan no longer; this is what the history has of it.");
         console.WriteLine($"{run.State}{(run.Reason is { } r ? $" ({r})" : "")}: {run.Done} done, {run.Failed} failed, {run.Skipped} skipped.{(run.FinishedAt is { } ended ? $" Ended {Time(ended)}." : "")}");
         if (run is { State: PlanRunState.Proposed, ApprovedBy: null, ApprovalDeadline: { } deadline })
         {
@@ -102,13 +104,13 @@ internal static class Tables
                 table.AddRow(m.Topic, m.State.ToString(), m.Reason?.ToString() ?? "", m.Detail);
             table.Write(console);
             if (story.NotDone.Count > Shown)
-                console.WriteLine($"… and {story.NotDone.Count - Shown} more: 'danube-lb moves list --plan {run.Plan.Id}' has all.");
+                console.WriteLine($"… and {story.NotDone.Count - Shown} more: {(story.FromHistory ? $"history has all, GET /history?kind=move&plan={run.Plan.Id}" : $"'danube-lb moves list --plan {run.Plan.Id}' has all")}.");
         }
 
         Plan(run.Plan, console);
         if (run.Effect is { } effect)
             Effect(effect, console);
-        else if (run is { State: PlanRunState.Finished or PlanRunState.Stopped, Done: > 0 } && run.Plan.Trigger != PlanTrigger.Repair)
+        else if (!story.FromHistory && run is { State: PlanRunState.Finished or PlanRunState.Stopped, Done: > 0 } && run.Plan.Trigger != PlanTrigger.Repair)
             console.WriteLine("Its effect is not measured yet: that takes load reports of some time after its end.");
     }
 

@@ -15,6 +15,11 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses,
     private const string StoreHealth = "/healthz/store";
 
     private const string StoreDown = nameof(ReasonCode.StoreUnavailable);
+
+    /// <summary>The code for what a service does not know.</summary>
+    internal const string NotFound = "not-found";
+
+    private static readonly HashSet<string> Reasons = new(Enum.GetNames<ReasonCode>(), StringComparer.Ordinal);
     private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(4);
 
     private readonly TimeSpan _askAfter = askAfter ?? TimeSpan.FromSeconds(3);
@@ -103,8 +108,9 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses,
         var (code, detail) = ReadProblem(text);
         if (code == StoreDown)
             return new CliException(StoreRefusal(appId, detail));
-        var exitCode = status is HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity or HttpStatusCode.TooManyRequests ? ExitCodes.No : ExitCodes.Failed;
-        return new CliException($"{appId} refused {method} {path} ({(int)status}{(code is null ? "" : $", {code}")}): {detail}", exitCode);
+        // Whatever the status: a reason of the closed list means that it was understood and not done.
+        var exitCode = code is not null && Reasons.Contains(code) ? ExitCodes.No : ExitCodes.Failed;
+        return new CliException($"{appId} refused {method} {path} ({(int)status}{(code is null ? "" : $", {code}")}): {detail}", exitCode) { Code = code };
     }
 
     /// <summary>Code and detail of problem details; validation errors without a detail are joined.</summary>

@@ -9,6 +9,17 @@ internal sealed record SidecarCommand(string Name, ProcessStartInfo Start);
 /// <summary>Works out which sidecar processes to start, and with which flags.</summary>
 internal static class Sidecars
 {
+    /// <summary>The Dapr to use; null for the embedded sidecar. Only the component set with SQLite has a pub/sub that joins separate daprds.</summary>
+    public static DaprInstallation? Choose(UpSettings settings, Func<DaprInstallation?> find)
+    {
+        if (settings.Dapr == SidecarKind.Local || settings is { Dapr: SidecarKind.Auto, State: not StateKind.Sqlite })
+            return null;
+        var found = find();
+        return found is null && settings.Dapr == SidecarKind.Daprd
+            ? throw new CliException("--dapr daprd: no daprd on PATH or in the Dapr home folder (~/.dapr/bin). Install Dapr, or use --dapr local.")
+            : found;
+    }
+
     /// <summary>One process for all services.</summary>
     public static IReadOnlyList<SidecarCommand> Local(Topology topology, string resources, string configuration, string workingDirectory)
     {

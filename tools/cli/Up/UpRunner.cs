@@ -87,7 +87,7 @@ internal sealed class UpRunner : IAsyncDisposable
 
     private async Task<Started> StartAsync(CancellationToken stop)
     {
-        var dapr = ChooseSidecar();
+        var dapr = Sidecars.Choose(_settings, DaprInstallation.Find);
         Say(dapr is null ? "Sidecar: the embedded local-sidecar." : $"Sidecar: daprd at {dapr.Daprd}.");
         Say(_settings.Simulated
             ? "Policy: demonstration (short intervals, high limits); the production defaults are in docs/configuration.md."
@@ -111,7 +111,7 @@ internal sealed class UpRunner : IAsyncDisposable
         }
 
         var etcd = _settings.State == StateKind.Etcd ? await Etcd.ProvideAsync(_settings, _supervisor, ports, _folders.State, stop) : null;
-        var set = dapr is not null && _settings.State == StateKind.Sqlite ? "dapr" : _settings.State switch
+        var set = dapr is not null ? "dapr" : _settings.State switch
         {
             StateKind.Memory => "memory",
             StateKind.Etcd => "etcd",
@@ -131,16 +131,6 @@ internal sealed class UpRunner : IAsyncDisposable
         foreach (var service in topology.Services)
             Say($"{service.AppId,-18} {service.Address}");
         return new Started(topology, simulated);
-    }
-
-    private DaprInstallation? ChooseSidecar()
-    {
-        if (_settings.Dapr == SidecarKind.Local)
-            return null;
-        var found = DaprInstallation.Find();
-        return found is null && _settings.Dapr == SidecarKind.Daprd
-            ? throw new CliException("--dapr daprd: no daprd on PATH or in the Dapr home folder (~/.dapr/bin). Install Dapr, or use --dapr local.")
-            : found;
     }
 
     private List<string> SimulatorArguments()
