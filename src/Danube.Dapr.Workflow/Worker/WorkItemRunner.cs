@@ -47,9 +47,6 @@ internal sealed partial class WorkItemRunner(
     private async Task RunTurnAsync(WorkItem item, Session session)
     {
         WorkflowRequest request = item.WorkflowRequest;
-        // A second item for an instance means that the sidecar has given up on the first one. Its answer, matched by instance id alone,
-        // would be taken for an answer to the second one, and the events that only this one has would be lost.
-        _latestTurns[request.InstanceId] = item;
         bool entered = false;
         try
         {
@@ -178,6 +175,9 @@ internal sealed partial class WorkItemRunner(
             switch (item.RequestCase)
             {
                 case WorkItem.RequestOneofCase.WorkflowRequest:
+                    // A second item for an instance means that the sidecar has given up on the first one. Its answer, matched by instance id
+                    // alone, would be taken for an answer to the second one, and the events that only this one has would be lost.
+                    runner._latestTurns[item.WorkflowRequest.InstanceId] = item;
                     Track(Task.Run(() => runner.RunTurnAsync(item, this)), _turns, runner._begun);
                     break;
                 case WorkItem.RequestOneofCase.ActivityRequest:

@@ -36,7 +36,7 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         }
         try
         {
-            slot.Instance ??= await LoadAsync(instanceId, slot.Delivering, cancellationToken);
+            slot.Instance ??= await LoadAsync(slot, cancellationToken);
             return new Lease(this, slot);
         }
         catch
@@ -47,9 +47,10 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         }
     }
 
-    private async Task<WorkflowInstance> LoadAsync(string instanceId, Task delivering, CancellationToken cancellationToken)
+    private async Task<WorkflowInstance> LoadAsync(Slot slot, CancellationToken cancellationToken)
     {
-        var instance = new WorkflowInstance(instanceId) { Outbox = delivering };
+        var instanceId = slot.InstanceId;
+        var instance = new WorkflowInstance(instanceId) { Outbox = slot.Delivering, Deleting = slot.Deleting };
         var row = await store.GetAsync(keys.Metadata(instanceId), cancellationToken);
         if (row is null) return instance;
         var metadata = InstanceMetadata.Parser.ParseFrom(row.Value);
@@ -57,7 +58,7 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         var garbage = new List<StateOperation>();
         var history = new List<(long Row, StateEntry Entry)>();
         var inbox = new List<(long Row, StateEntry Entry)>();
-        instance.NextHistoryRow = metadata.HistoryStart;
+        instance.NextHistoryRow = instance.FirstRow = metadata.HistoryStart;
         foreach (var entry in await store.ListAsync(prefix, cancellationToken))
         {
             var name = entry.Key.AsSpan(prefix.Length);
@@ -158,6 +159,9 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         /// <summary>What is still being delivered of an instance that was given up, and is in nobody else's hands.</summary>
         public Task Delivering { get; set; } = Task.CompletedTask;
 
+        /// <summary>The same of what is still being deleted.</summary>
+        public Task Deleting { get; set; } = Task.CompletedTask;
+
         public int Users { get; set; }
 
         public LinkedListNode<Slot>? Idle { get; set; }
@@ -180,7 +184,7 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         /// <summary>What is in memory may differ from the store: the next user loads it again.</summary>
         public void Invalidate()
         {
-            slot.Delivering = Instance.Outbox;
+            (slot.Delivering, slot.Deleting) = (Instance.Outbox, Instance.Deleting);
             slot.Instance = null;
         }
 

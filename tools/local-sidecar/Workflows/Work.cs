@@ -6,9 +6,12 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 internal readonly record struct WorkKey(string InstanceId, int? TaskId);
 
 /// <summary>Something a worker has to do, from the first delivery until the first answer.</summary>
-internal abstract class Work(WorkKey key)
+internal abstract class Work(WorkKey key, bool mayBeAnsweredLate)
 {
     public WorkKey Key { get; } = key;
+
+    /// <summary>An answer to something else under its key may still come: the first delivery carries a token, too.</summary>
+    public bool MayBeAnsweredLate { get; } = mayBeAnsweredLate;
 
     /// <summary>Somebody answered it, or nobody needs an answer any more. Guarded by the dispatcher.</summary>
     public bool Done { get; set; }
@@ -17,7 +20,7 @@ internal abstract class Work(WorkKey key)
 }
 
 /// <summary>One turn of a workflow: the batch is fixed when it is built, so that every delivery of it says the same.</summary>
-internal sealed class Turn(WorkflowRequest request, int inboxEvents, IDisposable pin) : Work(new(request.InstanceId, null))
+internal sealed class Turn(WorkflowRequest request, int inboxEvents, IDisposable pin, bool mayBeAnsweredLate = false) : Work(new(request.InstanceId, null), mayBeAnsweredLate)
 {
     public WorkflowRequest Request { get; } = request;
 
@@ -31,7 +34,7 @@ internal sealed class Turn(WorkflowRequest request, int inboxEvents, IDisposable
 }
 
 /// <summary>One activity of one generation of an instance.</summary>
-internal sealed class ActivityWork(ActivityRequest request, string executionId, DateTimeOffset createdAt) : Work(new(request.WorkflowInstance.InstanceId, request.TaskId))
+internal sealed class ActivityWork(ActivityRequest request, string executionId, DateTimeOffset createdAt, bool mayBeAnsweredLate = false) : Work(new(request.WorkflowInstance.InstanceId, request.TaskId), mayBeAnsweredLate)
 {
     public ActivityRequest Request { get; } = request;
 

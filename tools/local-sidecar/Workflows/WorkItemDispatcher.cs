@@ -170,6 +170,8 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
         if (_outstanding.TryGetValue(work.Key, out var deliveries))
         {
             foreach (var other in deliveries.FindAll(d => d.Work == work && d.Token.Length > 0)) Remove(deliveries, other);
+            // A worker that has a later turn of the instance never answers this one: its place is not kept for that.
+            if (work is Turn) deliveries.FindAll(d => d.Work == work && d.Stream.InFlight.Contains(d)).ForEach(GiveUp);
         }
         StartWaitingLocked();
     }
@@ -179,6 +181,15 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
         deliveries.Remove(delivery);
         if (deliveries.Count == 0) _outstanding.Remove(delivery.Work.Key);
         if (delivery.Stream.InFlight.Remove(delivery) && delivery.Work is Turn) delivery.Stream.Turns--;
+    }
+
+    private void GiveUp(Delivery delivery)
+    {
+        delivery.Stream.InFlight.Remove(delivery);
+        delivery.Stream.Turns--;
+        delivery.LostAt = time.GetUtcNow();
+        _lost.Enqueue(delivery);
+        Forget(delivery.LostAt.Value);
     }
 
     private void SendLocked(Work work, WorkItemStream? stream)
@@ -197,7 +208,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
     private void Deliver(Work work, WorkItemStream stream)
     {
         if (!_outstanding.TryGetValue(work.Key, out var deliveries)) _outstanding.Add(work.Key, deliveries = []);
-        var token = deliveries.Exists(static d => d.Token.Length == 0) ? Guid.NewGuid().ToString() : "";
+        var token = work.MayBeAnsweredLate || deliveries.Exists(static d => d.Token.Length == 0) ? Guid.NewGuid().ToString() : "";
         var delivery = new Delivery(work, token, stream);
         deliveries.Add(delivery);
         stream.InFlight.Add(delivery);

@@ -26,7 +26,7 @@ internal sealed class WorkItemStream
 
 /// <summary>One sending of a work item to one worker.</summary>
 /// <param name="work">What was sent.</param>
-/// <param name="token">The completion token it carries; empty unless an earlier sending under the same key could still be answered.</param>
+/// <param name="token">The completion token it carries; empty unless something else under the same key could still be answered.</param>
 /// <param name="stream">Where it went.</param>
 internal sealed class Delivery(Work work, string token, WorkItemStream stream)
 {
@@ -36,6 +36,6 @@ internal sealed class Delivery(Work work, string token, WorkItemStream stream)
 
     public WorkItemStream Stream { get; } = stream;
 
-    /// <summary>When its stream was lost, in case it was.</summary>
+    /// <summary>When its stream was lost, or its turn was dropped, in case it was.</summary>
     public DateTimeOffset? LostAt { get; set; }
 }

@@ -222,10 +222,12 @@ internal sealed partial class WorkflowEngine
         if (!instance.IsActive || instance.Metadata?.Stalled is null || instance.Turn is not null) return false;
         var request = new WorkflowRequest { InstanceId = instanceId };
         request.NewEvents.Add(FromOutside(new HistoryEvent { WorkflowStarted = new WorkflowStartedEvent() }));
-        request.NewEvents.AddRange(instance.Inbox.Select(static e => e.Event).Where(static e => e.EventTypeCase != Kind.WorkflowStarted));
+        // What does not fit into one write means nothing to an ended instance.
+        var taken = Math.Min(instance.Inbox.Count, _options.EventsPerTurn);
+        request.NewEvents.AddRange(instance.Inbox.Take(taken).Select(static e => e.Event).Where(static e => e.EventTypeCase != Kind.WorkflowStarted));
         request.NewEvents.Add(FromOutside(terminated));
         var end = new CompleteWorkflowAction { WorkflowStatus = OrchestrationStatus.Terminated, Result = terminated.ExecutionTerminated.Input };
-        var turn = new Turn(request, instance.Inbox.Count, lease.Pin());
+        var turn = instance.Turn = new Turn(request, taken, lease.Pin());
         var response = new WorkflowResponse { InstanceId = instanceId, Actions = { new WorkflowAction { Id = -1, CompleteWorkflow = end } } };
         _stalled.TryRemove(instanceId, out _);
         await CommitAsync(lease, turn, TurnOutcome.Of(instance, turn, response, AppId, Now), instance.CustomStatus);
@@ -265,7 +267,9 @@ internal sealed partial class WorkflowEngine
         var instance = lease.Instance;
         var metadata = instance.Metadata!;
         List<StateOperation> rows = [];
-        for (var row = metadata.HistoryStart; row < instance.NextHistoryRow; row++) rows.Add(new(_keys.History(instance.Id, row), null));
+        // The rows will be taken anew: nothing of them may be left, nor be deleted later.
+        await instance.Deleting;
+        for (var row = instance.FirstRow; row < instance.NextHistoryRow; row++) rows.Add(new(_keys.History(instance.Id, row), null));
         AddDeleted(instance, instance.Inbox, rows);
         if (instance.CustomStatus is not null) rows.Add(new(_keys.CustomStatus(instance.Id), null));
         if (rows.Count > _options.EventsPerTurn)
@@ -285,6 +289,7 @@ internal sealed partial class WorkflowEngine
         DropActivities(instance);
         _stalled.TryRemove(instance.Id, out _);
         instance.Reset();
+        instance.FirstRow = instance.NextHistoryRow;
         instance.Metadata = null;
         instance.CustomStatus = null;
     }

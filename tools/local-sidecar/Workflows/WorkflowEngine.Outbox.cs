@@ -21,10 +21,10 @@ internal sealed partial class WorkflowEngine
     {
         if (messages.Count == 0 && !areLast) return;
         var sender = lease.Instance;
-        sender.Outbox = DeliverAsync(sender, messages, areLast, sender.Outbox, lease.Pin());
+        sender.Outbox = DeliverAsync(sender, sender.ExecutionId, messages, areLast, sender.Outbox, lease.Pin());
     }
 
-    private async Task DeliverAsync(WorkflowInstance sender, List<(long Row, OutboxChunk Chunk)> messages, bool areLast, Task before, IDisposable pin)
+    private async Task DeliverAsync(WorkflowInstance sender, string executionId, List<(long Row, OutboxChunk Chunk)> messages, bool areLast, Task before, IDisposable pin)
     {
         using var _ = pin;
         await Task.Yield();
@@ -38,7 +38,7 @@ internal sealed partial class WorkflowEngine
                 if (!await TryDeliverAsync(sender, chunk.Messages[i], delivered)) return;
             }
         }
-        if (areLast) await FinishAsync(sender);
+        if (areLast) await FinishAsync(sender.Id, executionId);
     }
 
     /// <summary>Tries until it has arrived.</summary>
@@ -65,20 +65,26 @@ internal sealed partial class WorkflowEngine
     }
 
     /// <summary>A finished instance that has told everything needs no looking after any more.</summary>
-    private async Task FinishAsync(WorkflowInstance sender)
+    private async Task FinishAsync(string instanceId, string executionId)
     {
         try
         {
-            using var lease = await AcquireAsync(sender.Id, _stop.Token);
+            using var lease = await AcquireAsync(instanceId, _stop.Token);
             // Started anew or deleted meanwhile: then this is over.
-            if (lease.Instance.ExecutionId != sender.ExecutionId || !lease.Instance.IsTerminal || !lease.Instance.Exists) return;
+            if (lease.Instance.ExecutionId != executionId || !lease.Instance.IsTerminal || !lease.Instance.Exists) return;
             var purgeAt = PurgeAt(lease.Instance.History[^1]);
             await ApplyAsync(lease, [FinishedIndex(lease.Instance, purgeAt)]);
-            if (purgeAt is { } at) SchedulePurge(sender.Id, at);
+            if (purgeAt is { } at) SchedulePurge(instanceId, at);
         }
         catch (Exception e) when (e is WorkflowException or OperationCanceledException)
         {
             // Done again when the instance is next activated.
+        }
+        catch (Exception e)
+        {
+            // Those that have something to tell after this wait for it.
+            _logger.LogError(e, "The end of workflow instance '{InstanceId}' could not be marked; it is tried again.", instanceId);
+            ActivateLater(instanceId);
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed partial class WorkflowEngine
     public async Task CompleteTurnAsync(WorkflowResponse response)
     {
         if (_dispatcher.Answer(new(response.InstanceId, null), response.CompletionToken) is not Turn turn) return;
-        using var lease = await AcquireAsync(response.InstanceId, CancellationToken.None);
+        using var lease = await AcquireAnsweredAsync(response.InstanceId);
         var instance = lease.Instance;
         if (instance.Turn != turn) return;
         var outcome = TurnOutcome.Of(instance, turn, response, AppId, Now, _tracer);
@@ -65,7 +65,8 @@ internal sealed partial class WorkflowEngine
         _spans.Ran(work, lease.Instance.Started, response.FailureDetails is { } failed ? $"{failed.ErrorType}: {failed.ErrorMessage}" : null);
     }
 
-    // Its answer was taken, so nobody would ask for the activity again: the instance does, as soon as it can be read.
+    // Its answer was taken, so nobody would ask for the work again: the instance does, as soon as it can be read. No worker sends an answer again for
+    // this status: a later turn would take it for its own.
     private async Task<InstanceCache.Lease> AcquireAnsweredAsync(string instanceId)
     {
         try
@@ -74,7 +75,7 @@ internal sealed partial class WorkflowEngine
         }
         catch (Exception e)
         {
-            _logger.LogError(e, "Workflow instance '{InstanceId}' could not be read for the result of an activity; the activity is sent again.", instanceId);
+            _logger.LogError(e, "Workflow instance '{InstanceId}' could not be read for an answer; what it is for is sent again.", instanceId);
             ActivateLater(instanceId);
             throw new WorkflowException(StatusCode.Unknown, $"failed to load workflow state: {e.Message}");
         }
@@ -137,7 +138,7 @@ internal sealed partial class WorkflowEngine
             _ = Task.Run(() => StallAsync(instance.Id, stalled));
             return;
         }
-        instance.Turn = new Turn(request, taken, lease.Pin());
+        instance.Turn = new Turn(request, taken, lease.Pin(), instance.MayBeAnsweredLate);
         _dispatcher.Send(instance.Turn, stream);
     }
 
@@ -190,9 +191,10 @@ internal sealed partial class WorkflowEngine
     private async Task CommitNextGenerationAsync(InstanceCache.Lease lease, Turn turn, TurnOutcome outcome, string? customStatus)
     {
         var instance = lease.Instance;
+        // Should the process die after this, their activities and timers answer again.
+        await DeleteSurplusAsync(lease, instance.Inbox.Skip(turn.InboxEvents).Where(static e => e.Event.EventTypeCase is Kind.TaskCompleted or Kind.TaskFailed or Kind.TimerFired));
         var later = instance.Inbox.Skip(turn.InboxEvents).ToLookup(static e => WorkflowInstance.OutlivesGeneration(e.Event));
         var metadata = instance.Metadata!.Clone();
-        var firstOldRow = metadata.HistoryStart;
         metadata.HistoryStart = instance.NextHistoryRow;
         // The new start takes the first row of the batch, which is before all that arrived meanwhile.
         var first = instance.Inbox[0].Row;
@@ -218,7 +220,7 @@ internal sealed partial class WorkflowEngine
         _spans.Created(instance.Started!, null, Now);
         foreach (var entry in kept) instance.Receive(entry.Row, entry.Event);
         Deliver(lease, messages);
-        DeleteHistory(instance.Id, firstOldRow, metadata.HistoryStart);
+        DeleteHistory(lease);
         QueueTurn(lease);
     }
 

@@ -106,15 +106,29 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     {
         if (!_indexed.IsCompletedSuccessfully) await _indexed.WaitAsync(cancellationToken);
         var lease = await _cache.AcquireAsync(instanceId, cancellationToken);
-        if (!_toActivate.IsEmpty && _toActivate.TryRemove(instanceId, out var firstOutboxRow)) Activate(lease, firstOutboxRow);
-        return lease;
+        if (_toActivate.IsEmpty || !_toActivate.TryRemove(instanceId, out var firstOutboxRow)) return lease;
+        try
+        {
+            Activate(lease, firstOutboxRow);
+            return lease;
+        }
+        catch
+        {
+            _toActivate.TryAdd(instanceId, firstOutboxRow);
+            lease.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Writes one step. When that fails nobody knows whether it was written: the instance is read again and goes on from what it finds.</summary>
-    private async Task ApplyAsync(InstanceCache.Lease lease, List<StateOperation> operations)
+    /// <summary>
+    /// Writes one step. When that fails nobody knows whether it was written: the instance is read again and goes on from what it finds. With
+    /// <paramref name="turn"/> a worker has the turn that the step causes meanwhile: it does nothing but compute, and its answer waits for this lease.
+    /// </summary>
+    private async Task ApplyAsync(InstanceCache.Lease lease, List<StateOperation> operations, bool turn = false)
     {
         try
         {
+            if (turn) QueueTurn(lease);
             // Not cancelled with the call that asked for it: half of the step would be in memory and half not.
             await _store.ApplyAsync(operations, CancellationToken.None);
         }
@@ -122,7 +136,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         {
             var instance = lease.Instance;
             _logger.LogError(e, "A step of workflow instance '{InstanceId}' could not be saved.", instance.Id);
-            if (instance.Turn is { } turn) End(instance, turn);
+            if (instance.Turn is { } sent) End(instance, sent);
             DropActivities(instance);
             _timers.Cancel(instance.Id);
             _toActivate.TryAdd(instance.Id, instance.NextOutboxRow);
@@ -184,6 +198,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         var instance = lease.Instance;
         if (!instance.Exists) return;
         _timers.Cancel(instance.Id);
+        instance.MayBeAnsweredLate = true;
         Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow), areLast: instance.IsTerminal);
         instance.UndeliveredOutbox.Clear();
         _waiters.Changed(instance);
@@ -198,7 +213,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private void Schedule(WorkflowInstance instance, HistoryEvent timer)
     {
         var (instanceId, executionId, timerId, fireAt) = (instance.Id, instance.ExecutionId, timer.EventId, timer.TimerCreated.FireAt);
-        var due = fireAt is null ? Now : ToDateTimeOffset(fireAt);
+        var due = fireAt is null ? Now : WorkflowInstance.Moment(fireAt);
         _timers.Schedule(instanceId, due, async () =>
         {
             using var lease = await AcquireAsync(instanceId, _stop.Token);
@@ -212,10 +227,6 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             });
         });
     }
-
-    /// <summary>Protobuf reaches beyond what the base library can hold: 9999-12-31T23:59:59.9999999 is the last moment.</summary>
-    private static DateTimeOffset ToDateTimeOffset(Timestamp timestamp) =>
-        timestamp.Seconds >= 253402300799 ? DateTimeOffset.MaxValue : timestamp.ToDateTimeOffset();
 
     private void Dispatch(WorkflowInstance instance, HistoryEvent scheduled)
     {
@@ -231,7 +242,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             TaskId = scheduled.EventId,
             ParentTraceContext = TraceContexts.WithSpan(task.ParentTraceContext, TraceContexts.NewSpanId()),
             TaskExecutionId = task.TaskExecutionId,
-        }, instance.ExecutionId, Now));
+        }, instance.ExecutionId, Now, instance.MayBeAnsweredLate));
     }
 
     /// <summary>Nobody needs the answers to an instance's activities any more.</summary>
@@ -255,29 +266,20 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         operations.Insert(0, new StateOperation(_keys.Inbox(instance.Id, row), bytes));
         instance.Bytes += bytes.Length;
         instance.Receive(row, e);
-        await ApplyWithTurnAsync(lease, operations);
-    }
-
-    /// <summary>
-    /// Writes what causes a turn while a worker has the turn already: it does nothing but compute, and its answer waits for this lease. When the
-    /// write fails nobody heard of it, and the answer is dropped.
-    /// </summary>
-    private Task ApplyWithTurnAsync(InstanceCache.Lease lease, List<StateOperation> operations)
-    {
-        QueueTurn(lease);
-        return ApplyAsync(lease, operations);
+        await ApplyAsync(lease, operations, turn: true);
     }
 
     /// <summary>Brings an instance into being, over a finished one of the same id where there is one.</summary>
     private async Task CreateAsync(InstanceCache.Lease lease, HistoryEvent started, params StateOperation[] also)
     {
         var instance = lease.Instance;
+        await DeleteSurplusAsync(lease, instance.Inbox);
         var now = Now;
         var metadata = new InstanceMetadata { HistoryStart = instance.NextHistoryRow, CreatedTicks = now.UtcTicks };
-        var (row, firstOldRow, oldInbox) = (instance.NextInboxRow, instance.Metadata?.HistoryStart ?? instance.NextHistoryRow, instance.Inbox.ToList());
+        var (row, bytes, oldInbox) = (instance.NextInboxRow, Row(started), instance.Inbox.ToList());
         List<StateOperation> operations =
         [
-            new(_keys.Inbox(instance.Id, row), Row(started)),
+            new(_keys.Inbox(instance.Id, row), bytes),
             new(_keys.Metadata(instance.Id), metadata.ToByteArray()),
             new(_keys.Index(instance.Id), new IndexEntry { CreatedTicks = metadata.CreatedTicks, Active = true }.ToByteArray()),
             .. also,
@@ -290,9 +292,10 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         instance.Metadata = metadata;
         instance.CustomStatus = null;
         instance.NextInboxRow = row + 1;
+        instance.Bytes = bytes.Length;
         instance.Receive(row, started);
-        await ApplyWithTurnAsync(lease, operations);
-        DeleteHistory(instance.Id, firstOldRow, metadata.HistoryStart);
+        await ApplyAsync(lease, operations, turn: true);
+        DeleteHistory(lease);
         if (instance.ScheduledStart is { } start && start > now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
         _waiters.Changed(instance);
     }
@@ -310,25 +313,49 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         QueueTurn(lease);
     }
 
-    /// <summary>Rows of an earlier generation mean nothing once the metadata is past them; they go in the background, or when the instance is next loaded.</summary>
-    private void DeleteHistory(string instanceId, long first, long end)
+    /// <summary>Deletes events that nobody will read until those that are left fit into one write with others.</summary>
+    private async Task DeleteSurplusAsync(InstanceCache.Lease lease, IEnumerable<InboxEntry> unread)
     {
-        if (first >= end) return;
-        _ = Task.Run(async () =>
+        var instance = lease.Instance;
+        for (var rows = unread.Select(static e => e.Row).Distinct().ToList(); rows.Count > _options.EventsPerTurn; rows.RemoveRange(0, _options.EventsPerTurn))
         {
-            try
+            var deleted = rows.Take(_options.EventsPerTurn).ToHashSet();
+            await ApplyAsync(lease, [.. deleted.Select(row => new StateOperation(_keys.Inbox(instance.Id, row), null))]);
+            instance.Inbox.RemoveAll(e => deleted.Contains(e.Row));
+        }
+    }
+
+    /// <summary>
+    /// Rows of an earlier generation mean nothing once the metadata is past them; they go in the background, or when the instance is next loaded or
+    /// deleted. It stays in memory until then: whoever takes its row numbers anew must know what is still to be deleted.
+    /// </summary>
+    private void DeleteHistory(InstanceCache.Lease lease)
+    {
+        var instance = lease.Instance;
+        if (instance.FirstRow < instance.Metadata!.HistoryStart) instance.Deleting = DeleteHistoryAsync(instance, instance.Metadata.HistoryStart, instance.Deleting, lease.Pin());
+    }
+
+    private async Task DeleteHistoryAsync(WorkflowInstance instance, long end, Task before, IDisposable pin)
+    {
+        using var _ = pin;
+        await Task.Yield();
+        await before;
+        try
+        {
+            while (instance.FirstRow < end)
             {
-                for (; first < end; first += _options.EventsPerTurn)
-                {
-                    var count = (int)Math.Min(_options.EventsPerTurn, end - first);
-                    var from = first;
-                    await _store.ApplyAsync([.. Enumerable.Range(0, count).Select(i => new StateOperation(_keys.History(instanceId, from + i), null))], _stop.Token);
-                }
+                var (first, count) = (instance.FirstRow, (int)Math.Min(_options.EventsPerTurn, end - instance.FirstRow));
+                await _store.ApplyAsync([.. Enumerable.Range(0, count).Select(i => new StateOperation(_keys.History(instance.Id, first + i), null))], _stop.Token);
+                instance.FirstRow = first + count;
             }
-            catch (Exception e) when (e is not OperationCanceledException)
-            {
-                _logger.LogWarning(e, "Old history of workflow instance '{InstanceId}' could not be deleted now.", instanceId);
-            }
-        });
+        }
+        catch (OperationCanceledException)
+        {
+            // The next process does it.
+        }
+        catch (Exception e)
+        {
+            _logger.LogWarning(e, "Old history of workflow instance '{InstanceId}' could not be deleted now.", instance.Id);
+        }
     }
 }

@@ -30,6 +30,12 @@ internal sealed class WorkflowInstance(string id)
 
     public long NextHistoryRow { get; set; }
 
+    /// <summary>The first history row that may be in the store; those before the generation's first are being deleted.</summary>
+    public long FirstRow { get; set; }
+
+    /// <summary>Ends when rows of earlier generations are deleted, or could not be.</summary>
+    public Task Deleting { get; set; } = Task.CompletedTask;
+
     public long NextInboxRow { get; set; }
 
     public long NextOutboxRow { get; set; }
@@ -57,6 +63,9 @@ internal sealed class WorkflowInstance(string id)
     /// <summary>A turn is wanted and waits for a worker, or for the pause after a failed one.</summary>
     public bool TurnQueued { get; set; }
 
+    /// <summary>An earlier process, or this one before a failed write, may have sent its work: an answer to that may still come.</summary>
+    public bool MayBeAnsweredLate { get; set; }
+
     /// <summary>Turns in a row that could not be committed.</summary>
     public int FailedTurns { get; set; }
 
@@ -80,7 +89,7 @@ internal sealed class WorkflowInstance(string id)
         : OrchestrationStatus.Running;
 
     /// <summary>When the first turn may be sent: null at once.</summary>
-    public DateTimeOffset? ScheduledStart => History.Count == 0 ? Started?.ScheduledStartTimestamp?.ToDateTimeOffset() : null;
+    public DateTimeOffset? ScheduledStart => History.Count == 0 && Started?.ScheduledStartTimestamp is { } start ? Moment(start) : null;
 
     /// <summary>Forgets generation and history, for another one under the same id.</summary>
     public void Reset()
@@ -93,6 +102,7 @@ internal sealed class WorkflowInstance(string id)
         Started = null;
         Completed = null;
         Suspended = false;
+        TurnQueued = false;
         FailedTurns = 0;
         Bytes = 0;
     }
@@ -135,6 +145,14 @@ internal sealed class WorkflowInstance(string id)
 
     /// <summary>Whether an event that arrived during the last turn of a generation is for the next one too.</summary>
     public static bool OutlivesGeneration(HistoryEvent e) => e.EventTypeCase is Kind.EventRaised or Kind.ExecutionSuspended or Kind.ExecutionResumed or Kind.ExecutionTerminated;
+
+    /// <summary>A moment of the wire, which reaches beyond what the base library can hold, as the nearest that it can.</summary>
+    public static DateTimeOffset Moment(Timestamp timestamp)
+    {
+        if (timestamp.Seconds >= DateTimeOffset.MaxValue.ToUnixTimeSeconds()) return DateTimeOffset.MaxValue;
+        if (timestamp.Seconds < DateTimeOffset.MinValue.ToUnixTimeSeconds()) return DateTimeOffset.MinValue;
+        return DateTimeOffset.FromUnixTimeSeconds(timestamp.Seconds).AddTicks(Math.Clamp(timestamp.Nanos, 0, 999_999_999) / 100);
+    }
 
     public WorkflowState ToState(bool withPayloads)
     {

@@ -1,0 +1,245 @@
+using Danube.Dapr.LocalSidecar.State;
+using Danube.Dapr.LocalSidecar.Workflows;
+using Danube.Dapr.TaskHub;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+
+namespace Danube.Dapr.LocalSidecar.Tests.Workflows;
+
+/// <summary>Writes that fail beside a turn, or that would be too large, and what they leave behind.</summary>
+public sealed class WorkflowStoreFaultTests
+{
+    private const int OperationsOfEtcd = 128;
+
+    private static readonly WorkflowEngineOptions Impatient = new() { RetryDelay = TimeSpan.FromMilliseconds(20) };
+
+    [Fact]
+    public async Task Turn_WhoseCauseCannotBeWritten_KeepsNoPlaceOfItsWorker()
+    {
+        var store = new FaultyStore(TimeProvider.System) { Fail = { [1] = false } };
+        await using var host = await EngineHost.StartAsync(store, options: Impatient with { TurnsPerStream = 1 });
+        using var never = new ManualResetEventSlim();
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>(Scripts.Workflows)
+        {
+            ["Hang"] = r =>
+            {
+                never.Wait();
+                return Scripts.Answer();
+            },
+        });
+
+        await Assert.ThrowsAsync<RpcException>(async () => await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "lost", Name = "Hang" }));
+
+        Assert.Equal("x!", (await host.RunAsync("Hello", "a", "x")).Output);
+        never.Set();
+    }
+
+    [Fact]
+    public async Task Answer_ToATurnWhoseInstanceCannotBeRead_IsNoneThatAWorkerSendsAgain()
+    {
+        var written = new TaskCompletionSource();
+        var store = new FaultyStore(TimeProvider.System);
+        await using var host = await EngineHost.StartAsync(store, options: Impatient);
+        var hanging = new TaskCompletionSource<bool>();
+        var worker = await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["WaitEvent"] = r =>
+            {
+                if (r.Raised("go") is not null && !hanging.Task.IsCompleted) hanging.Task.Wait();
+                return Scripts.Workflows["WaitEvent"](r);
+            },
+        });
+        await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "WaitEvent" });
+        store.BeforeWrite = _ => written.Task;
+        store.Fail[store.Writes + 1] = false;
+        var raise = host.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "a", Name = "go", Input = "1" }).ResponseAsync;
+        await Eventually.TrueAsync(() => worker.Turns.Count() == 2, "the turn is at the worker");
+
+        var answer = host.Engine.CompleteTurnAsync(new WorkflowResponse { InstanceId = "a" });
+        store.FailingReads = 1;
+        written.SetResult();
+
+        await Assert.ThrowsAsync<RpcException>(() => raise);
+        Assert.Equal(StatusCode.Unknown, (await Assert.ThrowsAsync<WorkflowException>(() => answer)).Status);
+        hanging.SetResult(true);
+        await host.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "a", Name = "go", Input = "2" });
+        Assert.Equal("2", (await host.CompletionAsync("a")).Output);
+    }
+
+    [Fact]
+    public async Task Restart_SendsWhatAnotherProcessMayHaveSentWithAToken()
+    {
+        var store = new InMemoryStateStore(TimeProvider.System);
+        await using (var first = await EngineHost.StartAsync(store))
+        {
+            var held = await first.WorkerAsync(activities: static _ => new TaskCompletionSource<ActivityResponse>().Task);
+            await first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "old", Name = "Hello", Input = "x" });
+            await Eventually.TrueAsync(() => held.ActivityRequests.Any(), "the activity is out");
+        }
+
+        await using var second = await EngineHost.StartAsync(store);
+        var worker = await second.WorkerAsync();
+
+        Assert.Equal("x!", (await second.CompletionAsync("old")).Output);
+        Assert.Equal("y!", (await second.RunAsync("Hello", "new", "y")).Output);
+        Assert.All(worker.Items, static i => Assert.Equal((i.WorkflowRequest?.InstanceId ?? i.ActivityRequest.WorkflowInstance.InstanceId) == "old", i.CompletionToken.Length > 0));
+    }
+
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(long.MinValue)]
+    public async Task Start_AtAMomentBeyondTheCalendar_IsNeverOrAtOnce(long seconds)
+    {
+        var store = new InMemoryStateStore(TimeProvider.System);
+        await using (var first = await EngineHost.StartAsync(store))
+        {
+            await first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "NoTasks", ScheduledStartTimestamp = new Timestamp { Seconds = seconds, Nanos = -1 } });
+        }
+
+        await using var second = await EngineHost.StartAsync(store);
+        await second.WorkerAsync();
+        await second.Engine.Recovered;
+
+        if (seconds > 0) Assert.Equal(OrchestrationStatus.Pending, (await second.StateAsync("a"))!.WorkflowStatus);
+        else Assert.Equal(OrchestrationStatus.Completed, (await second.CompletionAsync("a")).WorkflowStatus);
+    }
+
+    [Fact]
+    public async Task Start_OverOneThatEndedWithMoreUnreadEventsThanOneWriteTakes_DeletesThemFirst()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await using var host = await EngineHost.StartAsync(store);
+        using var full = new ManualResetEventSlim();
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Late"] = r =>
+            {
+                full.Wait();
+                return Scripts.Complete(0, r.Input() ?? "");
+            },
+        });
+        var start = host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Late", Input = "1" }).ResponseAsync;
+        await Eventually.TrueAsync(async () => await host.StateAsync("a") is not null, "it exists");
+        for (var i = 0; i < 300; i++) await host.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "a", Name = "unread" });
+        full.Set();
+        await start;
+        Assert.Equal("1", (await host.CompletionAsync("a")).Output);
+
+        Assert.Equal("2", (await host.RunAsync("Late", "a", "2")).Output);
+
+        Assert.InRange(store.LargestWrite, 1, OperationsOfEtcd);
+        Assert.DoesNotContain(await store.ListAsync("", CancellationToken.None), static e => e.Key.Contains("||inbox", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task NextGeneration_WithMoreUnreadAnswersThanOneWriteTakes_DeletesThemFirst()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await using var host = await EngineHost.StartAsync(store);
+        using var full = new ManualResetEventSlim();
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Many"] = r =>
+            {
+                if (r.Input() == "last") return Scripts.Complete(0, "last");
+                if (r.PastEvents.Count == 0) return Scripts.Schedule([.. Enumerable.Range(0, 300).Select(static i => (i, "Greet", (string?)"x"))]);
+                full.Wait();
+                return Scripts.Answer(new WorkflowAction { CompleteWorkflow = new CompleteWorkflowAction { WorkflowStatus = OrchestrationStatus.ContinuedAsNew, Result = "last" } });
+            },
+        });
+        await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Many" });
+        await Eventually.TrueAsync(async () => (await store.ListAsync("", CancellationToken.None)).Count(static e => e.Key.Contains("||inbox", StringComparison.Ordinal)) == 300, "all have answered");
+
+        full.Set();
+
+        Assert.Equal("last", (await host.CompletionAsync("a")).Output);
+        Assert.InRange(store.LargestWrite, 1, OperationsOfEtcd);
+    }
+
+    [Fact]
+    public async Task Termination_OfAStalledOneWithManyEvents_FitsIntoOneWriteAndKeepsNothingInMemory()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await using var host = await EngineHost.StartAsync(store, options: Impatient with { CacheInstances = 0, CacheFinished = 0 });
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Old"] = static _ => Scripts.Answer(new WorkflowAction { WorkflowVersionNotAvailable = new WorkflowVersionNotAvailableAction() }),
+        });
+        _ = host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Old" }).ResponseAsync.ContinueWith(static t => t.Exception, TaskScheduler.Default);
+        await Eventually.TrueAsync(() => host.Engine.StalledInstances == 1, "it is stalled");
+        for (var i = 0; i < 300; i++) await host.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "a", Name = "unread" });
+        store.Fail[store.Writes + 1] = false;
+
+        await Assert.ThrowsAsync<RpcException>(async () => await host.Client.TerminateInstanceAsync(new TerminateRequest { InstanceId = "a" }));
+        await host.Client.TerminateInstanceAsync(new TerminateRequest { InstanceId = "a" });
+
+        Assert.Equal(OrchestrationStatus.Terminated, (await host.CompletionAsync("a")).WorkflowStatus);
+        Assert.InRange(store.LargestWrite, 1, OperationsOfEtcd);
+        await Eventually.TrueAsync(() => host.Engine.CachedInstances == 0, "nothing is held in memory");
+    }
+
+    /// <summary>Row numbers begin anew after a purge: history that could not be deleted before must not come back as the new instance's.</summary>
+    [Fact]
+    public async Task Purge_OfOneWhoseOlderHistoryCouldNotBeDeleted_DeletesThatToo()
+    {
+        var failed = false;
+        var store = new FaultyStore(TimeProvider.System)
+        {
+            BeforeWrite = o => !failed && o.All(static w => w.Value is null && w.Key.Contains("||history", StringComparison.Ordinal)) && (failed = true) ? throw new IOException("the store failed") : Task.CompletedTask,
+        };
+        await using (var first = await EngineHost.StartAsync(store, options: Impatient))
+        {
+            await first.WorkerAsync();
+            await first.RunAsync("Sequence", "a", "x");
+            await first.RunAsync("NoTasks", "a", "x");
+            await Eventually.TrueAsync(() => failed, "the old history could not be deleted");
+            await first.Client.PurgeInstancesAsync(new PurgeInstancesRequest { InstanceId = "a" });
+
+            Assert.Empty((await store.ListAsync("", CancellationToken.None)).Select(static e => e.Key));
+            await first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "WaitEvent" });
+        }
+
+        await using var second = await EngineHost.StartAsync(store, options: Impatient);
+        Assert.Equal(OrchestrationStatus.Running, (await second.StateAsync("a"))!.WorkflowStatus);
+    }
+
+    /// <summary>While what the first one had to tell is on its way, the id is started anew and ends with something to tell, too.</summary>
+    [Fact]
+    public async Task Crash_OfOneThatWasStartedAnewBeforeItHadToldAll_DeliversWhatTheSecondOneHadToTell()
+    {
+        var firstKid = new TaskCompletionSource();
+        var tried = false;
+        var store = new FaultyStore(TimeProvider.System)
+        {
+            BeforeWrite = async o =>
+            {
+                if (Writes(o, "kid1||inbox")) await firstKid.Task;
+                if (!Writes(o, "kid2||inbox")) return;
+                tried = true;
+                await Task.Delay(Timeout.Infinite);
+            },
+        };
+        var scripts = new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>(Scripts.Workflows)
+        {
+            ["Leave"] = static r => Scripts.Answer(
+                new WorkflowAction { Id = 0, CreateDetachedWorkflow = new CreateDetachedWorkflowAction { Name = "NoTasks", InstanceId = r.Input(), Input = r.Input() } },
+                new WorkflowAction { Id = 1, CompleteWorkflow = new CompleteWorkflowAction { WorkflowStatus = OrchestrationStatus.Completed, Result = "left" } }),
+        };
+        await using (var first = await EngineHost.StartAsync(store, options: Impatient))
+        {
+            await first.WorkerAsync(scripts);
+            await first.RunAsync("Leave", "a", "kid1");
+            await first.RunAsync("Leave", "a", "kid2");
+            firstKid.SetResult();
+            await Eventually.TrueAsync(() => tried, "the second one's message is about to be delivered");
+        }
+        store.Revive();
+
+        await using var second = await EngineHost.StartAsync(store, options: Impatient);
+        await second.WorkerAsync(scripts);
+
+        Assert.Equal("done kid2", (await second.CompletionAsync("kid2")).Output);
+    }
+
+    private static bool Writes(IReadOnlyList<StateOperation> operations, string row) => operations.Any(o => o.Key.Contains(row, StringComparison.Ordinal) && o.Value is not null);
+}
