@@ -45,8 +45,8 @@ internal sealed partial class ControlLoopActor
         var state = await ReconcileAsync(await LoadAsync());
         if (Find(state, submission.IdempotencyKey, submission.Command) is { } known)
             return known;
-        var forced = submission.Plan.Trigger == PlanTrigger.Repair || submission.Plan.Moves.All(m => m.Force);
-        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow(), forced) is { } denial)
+        var repairs = submission.Plan.Trigger == PlanTrigger.Repair;
+        if (ControlRules.WhyNotStartManually(state, monitor.CurrentValue, time.GetUtcNow(), repairs || submission.Plan.Moves.All(m => m.Force), repairs) is { } denial)
             return new CommandResult(denial.Reason, denial.Detail);
         await BeginAsync(state, submission.Plan, manual: true, deadline: null, submission.RequestedBy, submission.IdempotencyKey, submission.Command);
         return new CommandResult(null, submission.Plan.Summary, submission.Plan.Id);

@@ -62,7 +62,8 @@ internal static class ControlRules
     /// <param name="options">The configuration.</param>
     /// <param name="now">Now.</param>
     /// <param name="forced">True for what does not rest when Danube's own rebalancer moves topics: a move by force, a repair.</param>
-    public static Denial? WhyNotStartManually(ControlState state, RebalancerOptions options, DateTimeOffset now, bool forced = false)
+    /// <param name="repairs">True for a repair: the topic serves nobody where it is, so the storage mode does not hold it back, as it does not when it is repaired by itself.</param>
+    public static Denial? WhyNotStartManually(ControlState state, RebalancerOptions options, DateTimeOffset now, bool forced = false, bool repairs = false)
     {
         if (state.KillSwitch is { } kill)
             return new Denial(ReasonCode.KillSwitch, Describe(kill));
@@ -70,7 +71,7 @@ internal static class ControlRules
             return new Denial(ReasonCode.PlanRunning, $"Plan {active.PlanId} is running.");
         if (!forced && WhyBuiltInRest(state, now) is { } rest)
             return rest;
-        return options.StorageKeepsHistory ? null : StorageDenial(options);
+        return repairs || options.StorageKeepsHistory ? null : StorageDenial(options);
     }
 
     /// <summary>Why a drain may not go on by itself now; null when it may. Quiet hours and mode do not hold back what an operator began.</summary>

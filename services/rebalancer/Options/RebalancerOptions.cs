@@ -22,7 +22,7 @@ internal sealed class RebalancerOptions
     /// <summary>How long the imbalance must last before anything is moved. 0 to 86,400; null (default) for the policy's own: 120, 60 or 30.</summary>
     public double? SustainedSeconds { get; set; }
 
-    /// <summary>Moves of one plan. 1 to 10,000; default 3.</summary>
+    /// <summary>Moves of one plan. 1 to 1,000; default 3.</summary>
     public int MaxMovesPerCycle { get; set; } = 3;
 
     /// <summary>Moves in 60 minutes. 1 to 100,000; default 10.</summary>
