@@ -2,8 +2,12 @@ using Danube.Dapr.Cli.Up;
 
 namespace Danube.Dapr.Cli.Tests;
 
-public sealed class SidecarsTests
+public sealed class SidecarsTests : IDisposable
 {
+    private readonly string _folder = Directory.CreateTempSubdirectory("danube-lb-test").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
     /// <summary>Flags of daprd that are used here; anything else would end it at start.</summary>
     private static readonly string[] KnownFlags =
     [
@@ -50,16 +54,22 @@ public sealed class SidecarsTests
     }
 
     [Theory]
-    [InlineData(nameof(SidecarKind.Auto), nameof(StateKind.Sqlite), true)]
-    [InlineData(nameof(SidecarKind.Auto), nameof(StateKind.Memory), false)]
-    [InlineData(nameof(SidecarKind.Auto), nameof(StateKind.Etcd), false)]
-    [InlineData(nameof(SidecarKind.Daprd), nameof(StateKind.Sqlite), true)]
-    [InlineData(nameof(SidecarKind.Local), nameof(StateKind.Sqlite), false)]
-    public void Choose_DaprInstalled_IsTakenWhereItsPubSubJoins(string kind, string state, bool taken)
+    [InlineData(nameof(StateKind.Sqlite), "state.sqlite")]
+    [InlineData(nameof(StateKind.Memory), "state.in-memory")]
+    [InlineData(nameof(StateKind.Etcd), "state.etcd")]
+    public void Resources_OfSeparateSidecars_HaveTheStoreAskedForAndThePubSubThatJoinsThem(string state, string store)
     {
-        var installed = new DaprInstallation("daprd", null, null);
-        Assert.Equal(taken ? installed : null, Sidecars.Choose(new UpSettings { Dapr = Enum.Parse<SidecarKind>(kind), State = Enum.Parse<StateKind>(state) }, () => installed));
+        var copied = Resources.Prepare(Resources.Files(Enum.Parse<StateKind>(state), separateSidecars: true), _folder, "db:2380");
+
+        Assert.Contains($"type: {store}", File.ReadAllText(Path.Combine(copied, "statestore.yaml")), StringComparison.Ordinal);
+        Assert.Contains("type: pubsub.redis", File.ReadAllText(Path.Combine(copied, "pubsub.yaml")), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(copied, "resiliency.yaml")));
+        Assert.Equal(store == "state.etcd", File.ReadAllText(Path.Combine(copied, "statestore.yaml")).Contains("db:2380", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public void Resources_OfOneSidecarForAll_HaveInMemoryPubSub() => Assert.All(Enum.GetValues<StateKind>(), static state => Assert.Contains(
+        "type: pubsub.in-memory", File.ReadAllText(Resources.Files(state, separateSidecars: false).Single(f => Path.GetFileName(f) == "pubsub.yaml")), StringComparison.Ordinal));
 
     private static string After(SidecarCommand command, string flag) => command.Start.ArgumentList[command.Start.ArgumentList.IndexOf(flag) + 1];
 }

@@ -4,9 +4,6 @@ namespace Danube.Dapr.Cli.Tests;
 
 public sealed class UpCommandTests
 {
-    private const string DaprdWithoutRedis =
-        "--dapr daprd goes with --state sqlite: the other component sets have in-memory pub/sub, which cannot join separate daprds. Use --dapr local with them.";
-
     [Theory]
     [InlineData("--timeout is 0, but must be 1 to 86400.", "--timeout", "0")]
     [InlineData("--port-base is 70000, but must be 0 to 65000.", "--port-base", "70000")]
@@ -15,8 +12,6 @@ public sealed class UpCommandTests
     [InlineData("--until-balanced and --for exclude each other.", "--until-balanced", "--for", "10")]
     [InlineData("--move goes with --seeds: in a simulated cluster topics are always moved.", "--move")]
     [InlineData("--etcd goes with --state etcd.", "--etcd", "localhost:2379")]
-    [InlineData(DaprdWithoutRedis, "--dapr", "daprd", "--state", "memory")]
-    [InlineData(DaprdWithoutRedis, "--dapr", "daprd", "--state", "etcd", "--etcd", "localhost:2379")]
     [InlineData("--case names a simulated cluster, --seeds a real one: give one of them.", "--case", "skew", "--seeds", "http://a:1")]
     [InlineData("Unrecognized command or argument '--cse'.", "--cse")]
     public void Up_WrongArguments_AreToldInOneLine(string expected, params string[] arguments) =>
@@ -24,12 +19,6 @@ public sealed class UpCommandTests
 
     [Fact]
     public void Up_NoArguments_IsFine() => Assert.Empty(UpCommand.Create().Parse([]).Errors);
-
-    [Theory]
-    [InlineData("--dapr", "daprd")]
-    [InlineData("--dapr", "local", "--state", "etcd")]
-    [InlineData("--state", "memory")]
-    public void Up_SidecarThatFitsTheStore_IsFine(params string[] arguments) => Assert.Empty(UpCommand.Create().Parse(arguments).Errors);
 
     [Fact]
     public void Seeds_CommasAndRepeats_AreAllTaken() =>

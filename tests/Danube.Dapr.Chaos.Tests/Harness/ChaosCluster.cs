@@ -123,7 +123,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
             await StartAsync(Etcd);
         }
 
-        var resources = Resources.Prepare(etcd is null ? "local" : "etcd", _run.FullName, etcd);
+        var resources = Resources.Prepare(Resources.Files(etcd is null ? StateKind.Sqlite : StateKind.Etcd, separateSidecars: false), _run.FullName, etcd);
         var configuration = Resources.PrepareConfiguration(_run.FullName, null);
         foreach (var service in Topology.Create(_ports).Services.Where(s => s.AppId != DaprNames.Apps.Console))
             AddService(service.AppId, service);

@@ -18,7 +18,7 @@ internal static class UpCommand
         var move = new Option<bool>("--move") { Description = "With --seeds: move topics. Without it plans are only shown." };
         var storage = new Option<string>("--storage-mode") { Description = "With --seeds: storage mode of the brokers; a topic moves without loss only with shared_fs and object_store.", DefaultValueFactory = _ => "unknown" };
         storage.AcceptOnlyFromAmong("shared_fs", "object_store", "local", "unknown");
-        var dapr = ServiceCommand.Choice("--dapr", "Sidecar: an installed Dapr if there is one and --state is sqlite (auto), daprd, or the embedded one (local). daprd needs Redis on localhost:6379.", SidecarKind.Auto);
+        var dapr = ServiceCommand.Choice("--dapr", "Sidecar: an installed Dapr if there is one (auto), daprd, or the embedded one (local). daprd needs Redis on localhost:6379.", SidecarKind.Auto);
         var state = ServiceCommand.Choice("--state", "State store: sqlite, memory or etcd.", StateKind.Sqlite);
         var etcd = new Option<string?>("--etcd") { Description = "With --state etcd: host:port of a running etcd; without it one is started for the run." };
         var zipkin = new Option<string?>("--zipkin") { Description = "Send traces to this Zipkin, for instance http://localhost:9411." };
@@ -42,8 +42,6 @@ internal static class UpCommand
                 result.AddError("--move goes with --seeds: in a simulated cluster topics are always moved.");
             if (result.GetResult(etcd) is not null && result.GetValue(state) != "etcd")
                 result.AddError("--etcd goes with --state etcd.");
-            if (result.GetValue(dapr) == "daprd" && result.GetValue(state) is "memory" or "etcd")
-                result.AddError("--dapr daprd goes with --state sqlite: the other component sets have in-memory pub/sub, which cannot join separate daprds. Use --dapr local with them.");
             if (result.GetResult(caseName) is { Implicit: false } && result.GetResult(seeds) is not null)
                 result.AddError("--case names a simulated cluster, --seeds a real one: give one of them.");
         });

@@ -1,20 +1,32 @@
 namespace Danube.Dapr.Cli.Up;
 
-/// <summary>The Dapr component files of a run: copied from <c>components/&lt;set&gt;</c> into the run's folder, so that relative paths in them (the SQLite file) lie there, with the etcd endpoint of the run put in.</summary>
+/// <summary>
+/// The Dapr component files of a run: copied from <c>components/&lt;set&gt;</c> into the run's folder, so that relative paths in them (the SQLite file) lie there, with the etcd endpoint of the run
+/// put in. In-memory pub/sub joins services within one process only: separate sidecars get that of <c>components/dapr</c> with every store.
+/// </summary>
 internal static class Resources
 {
     private const string DefaultEtcdEndpoint = "localhost:2379";
+    private const string PubSub = "pubsub.yaml";
     private const string DefaultZipkinEndpoint = "http://localhost:9411/api/v2/spans";
 
-    /// <summary>Where a set of component files is.</summary>
-    public static string Source(string set) => Folder("components", set);
-
-    /// <summary>Copies the set and gives the folder for <c>--resources-path</c>.</summary>
-    public static string Prepare(string set, string runFolder, string? etcdEndpoint)
+    /// <summary>The files of a store's set.</summary>
+    public static IReadOnlyList<string> Files(StateKind state, bool separateSidecars)
     {
-        var source = Source(set);
+        var set = Folder("components", state switch
+        {
+            StateKind.Memory => "memory",
+            StateKind.Etcd => "etcd",
+            _ => separateSidecars ? "dapr" : "local",
+        });
+        return [.. Directory.EnumerateFiles(set, "*.yaml").Select(f => separateSidecars && Path.GetFileName(f) == PubSub ? Path.Combine(Folder("components", "dapr"), PubSub) : f)];
+    }
+
+    /// <summary>Copies the files and gives the folder for <c>--resources-path</c>.</summary>
+    public static string Prepare(IEnumerable<string> files, string runFolder, string? etcdEndpoint)
+    {
         var target = Directory.CreateDirectory(Path.Combine(runFolder, "components")).FullName;
-        foreach (var file in Directory.EnumerateFiles(source, "*.yaml"))
+        foreach (var file in files)
         {
             var text = File.ReadAllText(file);
             if (etcdEndpoint is not null)

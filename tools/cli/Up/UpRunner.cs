@@ -87,7 +87,7 @@ internal sealed class UpRunner : IAsyncDisposable
 
     private async Task<Started> StartAsync(CancellationToken stop)
     {
-        var dapr = Sidecars.Choose(_settings, DaprInstallation.Find);
+        var dapr = Sidecars.Choose(_settings.Dapr, DaprInstallation.Find);
         Say(dapr is null ? "Sidecar: the embedded local-sidecar." : $"Sidecar: daprd at {dapr.Daprd}.");
         Say(_settings.Simulated
             ? "Policy: demonstration (short intervals, high limits); the production defaults are in docs/configuration.md."
@@ -111,14 +111,10 @@ internal sealed class UpRunner : IAsyncDisposable
         }
 
         var etcd = _settings.State == StateKind.Etcd ? await Etcd.ProvideAsync(_settings, _supervisor, ports, _folders.State, stop) : null;
-        var set = dapr is not null ? "dapr" : _settings.State switch
-        {
-            StateKind.Memory => "memory",
-            StateKind.Etcd => "etcd",
-            _ => "local",
-        };
-        var resources = Resources.Prepare(set, _folders.Run, etcd);
-        _supervisor.CopiedFrom(Resources.Source(set), resources);
+        var files = Resources.Files(_settings.State, separateSidecars: dapr is not null);
+        var resources = Resources.Prepare(files, _folders.Run, etcd);
+        foreach (var file in files)
+            _supervisor.CopiedFrom(file, Path.Combine(resources, Path.GetFileName(file)));
         var configuration = Resources.PrepareConfiguration(_folders.Run, _settings.Zipkin);
         foreach (var service in topology.Services)
             _supervisor.Start(service.AppId, ServiceStart.Of(service, seeds, _settings));

@@ -3,7 +3,7 @@ namespace Danube.Dapr.Cli.Up;
 /// <summary>Which sidecar stands beside each service.</summary>
 internal enum SidecarKind
 {
-    /// <summary>An installed Dapr if there is one and the state store is SQLite, else the embedded one.</summary>
+    /// <summary>An installed Dapr if there is one, else the embedded one.</summary>
     Auto,
 
     /// <summary>The real daprd.</summary>
