@@ -9,7 +9,7 @@ namespace Danube.Dapr.History;
 /// acknowledges what a handler could not store. So plans that have ended are compared with the rebalancer's own list: the plan and the end of each move
 /// must be in the record, and a step before the end of each that was begun.
 /// </summary>
-internal sealed class GapFinder(HttpClient rebalancer, HistoryReader reader, TimeProvider clock)
+internal sealed class GapFinder(HttpClient rebalancer, HistoryReader reader, TimeProvider clock, int retentionDays)
 {
     private const int PlanPage = 50;
     private const int MovePage = 500;
@@ -25,7 +25,10 @@ internal sealed class GapFinder(HttpClient rebalancer, HistoryReader reader, Tim
     {
         var plans = await GetAsync<PlanRun>($"/plans?limit={PlanPage}", cancel);
         _complete.IntersectWith(plans.Items.Select(p => p.Plan.Id));
-        var ended = plans.Items.Where(p => p.FinishedAt + OnItsWay < clock.GetUtcNow() && !_complete.Contains(p.Plan.Id)).Reverse().ToList();
+        var now = clock.GetUtcNow();
+        // What is not kept any more, or will not be tomorrow, is no gap.
+        var kept = now.AddDays(1 - retentionDays);
+        var ended = plans.Items.Where(p => p.FinishedAt + OnItsWay < now && p.Plan.CreatedAt > kept && !_complete.Contains(p.Plan.Id)).Reverse().ToList();
         if (ended.Count == 0)
             return [];
         var ends = await EndsAsync(ended.Sum(p => p.Plan.Moves.Count) + plans.Items.Sum(p => p.Plan.Moves.Count), cancel);
@@ -33,9 +36,10 @@ internal sealed class GapFinder(HttpClient rebalancer, HistoryReader reader, Tim
         foreach (var plan in ended)
         {
             var before = missing.Count;
-            if (await reader.PlanAsync(plan.Plan.Id, cancel) is null)
+            var story = await reader.StoryAsync(plan.Plan, cancel);
+            if (!story.IsTold)
                 missing.Add(Entries.Of(plan.Plan));
-            var told = (await reader.StepsAsync(plan.Plan.Id, cancel)).ToLookup(s => s.MoveId, StringComparer.Ordinal);
+            var told = story.Steps.ToLookup(s => s.MoveId, StringComparer.Ordinal);
             foreach (var end in ends[plan.Plan.Id])
             {
                 if (end.State is not (MoveState.Skipped or MoveState.Cancelled) && told[end.MoveId].All(s => Entries.IsEnd(s.State)))

@@ -15,6 +15,9 @@ internal sealed class HistoryReader(IHistoryStore store)
     /// <summary>Segments that are read from the store at once.</summary>
     private const int ReadAhead = 10;
 
+    /// <summary>How far the clocks of two hosts may be apart.</summary>
+    private static readonly TimeSpan ClockDifference = TimeSpan.FromHours(1);
+
     private readonly ConcurrentDictionary<long, IReadOnlyList<HistoryEntry>> _closed = new();
 
     /// <summary>The table of contents.</summary>
@@ -26,29 +29,37 @@ internal sealed class HistoryReader(IHistoryStore store)
     {
         var head = await HeadAsync(cancel);
         var items = new List<HistoryEntry>();
-        await foreach (var entry in ScanAsync(head, cancel))
-        {
-            if (!filter.Matches(entry))
-                continue;
-            items.Add(entry);
-            if (items.Count == filter.Limit)
-                break;
-        }
-
+        for (var day = head.Days.Count - 1; day >= 0 && items.Count < filter.Limit; day--)
+            await AddDayAsync(head, day, filter, items, cancel);
         return new Page<HistoryEntry>(head.Count, 0, items);
     }
 
-    /// <summary>All entries, newest first.</summary>
-    /// <param name="head">The table of contents.</param>
-    /// <param name="cancel">Ends the scan.</param>
-    /// <param name="first">The oldest segment to read; those that are not kept any more are left out.</param>
-    internal async IAsyncEnumerable<HistoryEntry> ScanAsync(HistoryHead head, [EnumeratorCancellation] CancellationToken cancel, long first = 0)
+    /// <summary>Adds what a day has of what is asked for. The table of contents says how many entries of a kind there are: when they are seen, the rest of the day is not read.</summary>
+    private async Task AddDayAsync(HistoryHead head, int day, HistoryFilter filter, List<HistoryEntry> items, CancellationToken cancel)
+    {
+        var left = filter.Kind is { } kind && head.Days[day].Kinds is { } kinds ? kinds.GetValueOrDefault(kind) : int.MaxValue;
+        if (left == 0)
+            return;
+        await foreach (var entry in ScanAsync(head, head.Days[day].FirstSegment, head.LastSegmentOf(day), cancel))
+        {
+            if (filter.Matches(entry))
+                items.Add(entry);
+            // What came after the table of contents was read is not in its counts.
+            if (entry.Kind == filter.Kind && entry.Position < head.NextPosition)
+                left--;
+            if (left == 0 || items.Count == filter.Limit)
+                return;
+        }
+    }
+
+    /// <summary>The entries of some segments, newest first; those that are not kept any more are left out.</summary>
+    private async IAsyncEnumerable<HistoryEntry> ScanAsync(HistoryHead head, long first, long newest, [EnumeratorCancellation] CancellationToken cancel)
     {
         if (head.Days.Count == 0)
             yield break;
         first = Math.Max(first, head.Days[0].FirstSegment);
         var ahead = 1;
-        for (var last = head.OpenSegment; last >= first; last -= ahead, ahead = ReadAhead)
+        for (var last = newest; last >= first; last -= ahead, ahead = ReadAhead)
         {
             ahead = (int)Math.Min(ahead, last - first + 1);
             var segments = await SegmentsAsync(head, last, ahead, cancel);
@@ -65,22 +76,21 @@ internal sealed class HistoryReader(IHistoryStore store)
     {
         if (await PlanArchive.ReadAsync(store, planId, cancel) is not { } plan)
             return null;
-        var moves = await StepsAsync(planId, cancel);
-        return PlanOutcome.Of(plan, moves);
+        return PlanOutcome.Of(plan, (await StoryAsync(plan, cancel)).Steps);
     }
 
     /// <summary>The steps of a move, oldest first; none when there is no such move.</summary>
     internal async Task<IReadOnlyList<MoveRecord>> MoveAsync(string planId, string topic, CancellationToken cancel) =>
-        [.. (await StepsAsync(planId, cancel)).Where(m => m.Topic == topic)];
+        await PlanArchive.ReadAsync(store, planId, cancel) is { } plan ? [.. (await StoryAsync(plan, cancel)).Steps.Where(m => m.Topic == topic)] : [];
 
-    /// <summary>Sums over the entries between two times.</summary>
+    /// <summary>Sums over the entries between two times; where the record begins later, from then on.</summary>
     internal async Task<HistoryStatistics> StatisticsAsync(DateTimeOffset from, DateTimeOffset to, CancellationToken cancel)
     {
         var head = await HeadAsync(cancel);
         var entries = new List<HistoryEntry>();
-        // Nothing is stored before it happened, so older days need not be read.
-        var firstDay = head.Days.FirstOrDefault(d => d.Date >= DateOnly.FromDateTime(from.UtcDateTime));
-        await foreach (var entry in ScanAsync(head, cancel, firstDay?.FirstSegment ?? head.OpenSegment + 1))
+        if (head.Days is [var oldest, ..] && new DateTimeOffset(oldest.Date, TimeOnly.MinValue, TimeSpan.Zero) is var begin && begin > from)
+            from = begin < to ? begin : to;
+        await foreach (var entry in ScanAsync(head, head.FirstSegmentSince(from), head.OpenSegment, cancel))
         {
             if (entry.Time >= from && entry.Time <= to)
                 entries.Add(entry);
@@ -89,23 +99,21 @@ internal sealed class HistoryReader(IHistoryStore store)
         return Statistics.Of(entries, from, to);
     }
 
-    /// <summary>All steps of a plan's moves, oldest first. Nothing of a plan is older than the plan's own entry.</summary>
-    internal async Task<IReadOnlyList<MoveRecord>> StepsAsync(string planId, CancellationToken cancel)
+    /// <summary>What the record has of a plan. Messages are swapped on their way, by minutes after an outage: the plan's own entry may be newer than its steps, and cycles between them.</summary>
+    internal async Task<PlanStory> StoryAsync(RebalancePlan plan, CancellationToken cancel)
     {
-        var moves = new List<MoveRecord>();
-        var found = false;
-        await foreach (var entry in ScanAsync(await HeadAsync(cancel), cancel))
+        var steps = new List<MoveRecord>();
+        var isTold = false;
+        var head = await HeadAsync(cancel);
+        await foreach (var entry in ScanAsync(head, head.FirstSegmentSince(plan.CreatedAt - ClockDifference), head.OpenSegment, cancel))
         {
-            if (entry.Move?.PlanId == planId)
-                moves.Add(entry.Move);
-            // Messages may be swapped on their way: look a little past the plan's entry.
-            else if (found && entry.Kind == Entries.Cycle)
-                break;
-            found |= entry.Plan?.Id == planId;
+            if (entry.Move?.PlanId == plan.Id)
+                steps.Add(entry.Move);
+            isTold |= entry.Plan?.Id == plan.Id;
         }
 
-        moves.Reverse();
-        return moves;
+        steps.Reverse();
+        return new PlanStory(isTold, steps);
     }
 
     private async Task<IReadOnlyList<IReadOnlyList<HistoryEntry>>> SegmentsAsync(HistoryHead head, long last, int count, CancellationToken cancel)
@@ -143,3 +151,8 @@ internal sealed class HistoryReader(IHistoryStore store)
         _closed[number] = entries;
     }
 }
+
+/// <summary>What the record has of a plan.</summary>
+/// <param name="IsTold">True when the plan's own entry is there.</param>
+/// <param name="Steps">The steps of its moves, oldest first.</param>
+internal sealed record PlanStory(bool IsTold, IReadOnlyList<MoveRecord> Steps);

@@ -28,7 +28,8 @@ builder.Services.AddHostedService(services => services.GetRequiredService<Histor
 builder.Services.AddSingleton(services => new GapFinder(
     DaprClient.CreateInvokeHttpClient(DaprNames.Apps.Rebalancer, daprApiToken: builder.Configuration["DAPR_API_TOKEN"]),
     services.GetRequiredService<HistoryReader>(),
-    services.GetRequiredService<TimeProvider>()));
+    services.GetRequiredService<TimeProvider>(),
+    services.GetRequiredService<IOptions<HistoryOptions>>().Value.RetentionDays));
 builder.Services.AddHostedService<GapCloser>();
 
 var app = builder.Build();

@@ -163,7 +163,7 @@ public sealed record HistoryEntry
 /// <summary>Sums over the history, as <c>GET /history/statistics</c> answers.</summary>
 public sealed record HistoryStatistics
 {
-    /// <summary>From when.</summary>
+    /// <summary>From when: as asked, or the day (UTC) of the oldest entry that is kept.</summary>
     public required DateTimeOffset From { get; init; }
 
     /// <summary>Until when.</summary>

@@ -10,18 +10,22 @@ namespace Danube.Dapr.History.Tests;
 /// <summary>What the rebalancer knows and the record does not.</summary>
 public sealed class GapFinderTests : IDisposable
 {
+    private const int RetentionDays = 30;
+
     private readonly FakeTimeProvider _clock = new(At(60));
+    private readonly MemoryStore _store = new();
     private readonly HistoryRecorder _recorder;
     private readonly Rebalancer _rebalancer = new();
     private readonly HttpClient _http;
+    private readonly HistoryReader _reader;
     private readonly GapFinder _finder;
 
     public GapFinderTests()
     {
-        var store = new MemoryStore();
-        _recorder = new HistoryRecorder(store, _clock, 30);
+        _recorder = new HistoryRecorder(_store, _clock, RetentionDays);
         _http = new HttpClient(_rebalancer) { BaseAddress = new Uri("http://rebalancer") };
-        _finder = new GapFinder(_http, new HistoryReader(store), _clock);
+        _reader = new HistoryReader(_store);
+        _finder = new GapFinder(_http, _reader, _clock, RetentionDays);
     }
 
     public void Dispose() => _http.Dispose();
@@ -54,6 +58,38 @@ public sealed class GapFinderTests : IDisposable
         Assert.Equal(missing[0].Plan!.CreatedAt, missing[1].Time);
         await _recorder.AppendAsync(missing, default);
         Assert.Empty(await _finder.FindAsync(default));
+    }
+
+    /// <summary>After an outage each kind of message comes by itself: the plan last, cycles before it.</summary>
+    [Fact]
+    public async Task Find_PlanToldAfterItsStepsAndLaterCycles_FindsNothingAndThePlanHasItsSteps()
+    {
+        _rebalancer.Ends("p1", endedAt: 10, MoveState.Done);
+        await _recorder.AppendAsync(
+            [Move("p1", "/default/topic-0", MoveState.Unloading), Move("p1", "/default/topic-0", MoveState.Done), Cycle(1), Cycle(2), Entries.Of(Plan("p1", 1))], default);
+
+        Assert.Empty(await _finder.FindAsync(default));
+        Assert.Equal((PlanRunState.Finished, 1), (await _reader.PlanAsync("p1", default)) is { } run ? (run.State, run.Done) : default);
+        Assert.Equal(2, (await _reader.MoveAsync("p1", "/default/topic-0", default)).Count);
+    }
+
+    [Fact]
+    public async Task Find_PlanOlderThanWhatIsKept_IsNoGap()
+    {
+        _rebalancer.Ends("p1", endedAt: 10, MoveState.Done);
+        _clock.Advance(TimeSpan.FromDays(RetentionDays));
+
+        Assert.Empty(await _finder.FindAsync(default));
+    }
+
+    [Fact]
+    public async Task Find_PlanOfWhichOnlyThePiecesWereStored_GivesItsEntry()
+    {
+        _rebalancer.Ends("p1", endedAt: 10, MoveState.Done);
+        await _store.WriteAsync([.. PlanArchive.Writes(Plan("p1", 1))], default);
+        await _recorder.AppendAsync([Move("p1", "/default/topic-0", MoveState.Unloading), Move("p1", "/default/topic-0", MoveState.Done)], default);
+
+        Assert.Equal(["plan|p1"], (await _finder.FindAsync(default)).Select(Entries.Identity));
     }
 
     [Fact]

@@ -1,6 +1,8 @@
+using System.Text.Json;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.History.Api;
 using Danube.Dapr.History.Record;
+using Danube.Dapr.History.Storage;
 using Microsoft.Extensions.Time.Testing;
 using static Danube.Dapr.History.Tests.Happenings;
 
@@ -69,6 +71,48 @@ public sealed class HistoryReaderTests
         await PageAsync(limit: 1_000);
 
         Assert.Equal(["history-head", "history-segment-3"], _store.Reads);
+    }
+
+    /// <summary>What is seldom must not cost a reading of all that is frequent.</summary>
+    [Fact]
+    public async Task Page_OfOneKind_ReadsOnlyTheDaysThatHaveIt_AndThoseOnlyUntilAllAreSeen()
+    {
+        await CyclesAsync(1, 250);
+        await _recorder.AppendAsync([Event(1)], default);
+        await CyclesAsync(251, 40);
+        for (var day = 1; day <= 3; day++)
+        {
+            _clock.Advance(TimeSpan.FromDays(1));
+            await CyclesAsync(day * 1_000, 250);
+        }
+
+        var reader = new HistoryReader(_store);
+        _store.Reads.Clear();
+        var page = await reader.PageAsync(new HistoryQuery("broker-event", Limit: 12).ToFilter(), default);
+
+        Assert.Equal(["event-1"], page.Items.Select(e => e.BrokerEvent!.Id));
+        Assert.Equal(["history-head", "history-segment-3"], _store.Reads);
+
+        async Task CyclesAsync(int first, int count)
+        {
+            foreach (var batch in Enumerable.Range(first, count).Chunk(50))
+                await _recorder.AppendAsync([.. batch.Select(n => Cycle(n))], default);
+        }
+    }
+
+    [Fact]
+    public async Task Page_OfOneKind_FindsWhatADayHasThatAnOlderVersionBegan()
+    {
+        var head = new HistoryHead { NextPosition = 2, Days = [new HistoryDay(DateOnly.FromDateTime(_clock.GetUtcNow().UtcDateTime), 1, 1)] };
+        await _store.WriteAsync(
+            [
+                new StoreWrite(Keys.Head, JsonSerializer.SerializeToUtf8Bytes(head, HistoryJson.Default.HistoryHead)),
+                new StoreWrite(Keys.Segment(1), JsonSerializer.SerializeToUtf8Bytes(new Segment([Event(1) with { Position = 1 }]), HistoryJson.Default.Segment)),
+            ],
+            default);
+        await _recorder.AppendAsync([Event(2)], default);
+
+        Assert.Equal([2, 1], await PositionsAsync(kind: "broker-event"));
     }
 
     [Fact]
@@ -145,6 +189,16 @@ public sealed class HistoryReaderTests
         Assert.Equal(new Dictionary<string, int> { ["CoolDown"] = 1 }, statistics.CyclesByReason);
         Assert.Equal((60, 100, 1), (statistics.MedianMoveMs, statistics.MaxMoveMs, statistics.PingPongs));
         Assert.DoesNotContain("history-segment-1", _store.Reads);
+    }
+
+    [Fact]
+    public async Task Statistics_OverMoreThanIsKept_AreOfWhatIsKept()
+    {
+        await _recorder.AppendAsync([Cycle(1)], default);
+
+        var statistics = await _reader.StatisticsAsync(At(0).AddDays(-365), At(60), default);
+
+        Assert.Equal((new DateTimeOffset(At(0).Date, TimeSpan.Zero), At(60), 1), (statistics.From, statistics.To, statistics.Cycles));
     }
 
     [Theory]

@@ -83,7 +83,9 @@ internal sealed class HistoryRecorder(IHistoryStore store, TimeProvider clock, i
         {
             NextPosition = head.NextPosition + 1,
             OpenSegment = open,
-            Days = newDay ? [.. head.Days, new HistoryDay(today, open, 1)] : [.. head.Days.SkipLast(1), head.Days[^1] with { Count = head.Days[^1].Count + 1 }],
+            Days = newDay
+                ? [.. head.Days, new HistoryDay(today, open, 0, new Dictionary<string, int>()).With(entry.Kind)]
+                : [.. head.Days.SkipLast(1), head.Days[^1].With(entry.Kind)],
         };
     }
 

@@ -7,7 +7,7 @@ using Danube.Dapr.Contracts;
 
 namespace Danube.Dapr.History.Record;
 
-/// <summary>The table of contents: days of segments, the oldest first. One value of about 60 bytes a day.</summary>
+/// <summary>The table of contents: days of segments, the oldest first. One value of about 120 bytes a day.</summary>
 internal sealed record HistoryHead
 {
     /// <summary>Position of the next entry.</summary>
@@ -23,20 +23,35 @@ internal sealed record HistoryHead
     [JsonIgnore]
     public int Count => Days.Sum(d => d.Count);
 
-    /// <summary>The segments of a day; the last one may be the open one.</summary>
+    /// <summary>The last segment of a day; it may be the open one.</summary>
+    internal long LastSegmentOf(int day) => day + 1 < Days.Count ? Days[day + 1].FirstSegment - 1 : OpenSegment;
+
+    /// <summary>The segments of a day.</summary>
     internal IEnumerable<long> SegmentsOf(int day)
     {
-        var end = day + 1 < Days.Count ? Days[day + 1].FirstSegment : OpenSegment + 1;
-        for (var number = Days[day].FirstSegment; number < end; number++)
+        for (var number = Days[day].FirstSegment; number <= LastSegmentOf(day); number++)
             yield return number;
     }
+
+    /// <summary>The first segment that can hold what happened at a time or later: nothing is stored before it happened.</summary>
+    internal long FirstSegmentSince(DateTimeOffset time) =>
+        Days.FirstOrDefault(d => d.Date >= DateOnly.FromDateTime(time.UtcDateTime))?.FirstSegment ?? OpenSegment + 1;
 }
 
 /// <summary>The segments that were written on one day (UTC).</summary>
 /// <param name="Date">The day.</param>
 /// <param name="FirstSegment">Its first segment.</param>
 /// <param name="Count">Its entries.</param>
-internal sealed record HistoryDay(DateOnly Date, long FirstSegment, int Count);
+/// <param name="Kinds">Its entries of each kind; null for a day that an older version began.</param>
+internal sealed record HistoryDay(DateOnly Date, long FirstSegment, int Count, IReadOnlyDictionary<string, int>? Kinds = null)
+{
+    /// <summary>The day with one more entry.</summary>
+    internal HistoryDay With(string kind) => this with
+    {
+        Count = Count + 1,
+        Kinds = Kinds is null ? null : new Dictionary<string, int>(Kinds) { [kind] = Kinds.GetValueOrDefault(kind) + 1 },
+    };
+}
 
 /// <summary>A run of entries in the order of their positions: never more than a bounded number, and never changed once the next one is begun.</summary>
 /// <param name="Entries">The entries.</param>
