@@ -150,12 +150,13 @@ public sealed class PlannerPropertyTests
                 var to = plan.Moves.ToDictionary(m => m.Topic, m => m.To);
                 question = question with { Snapshot = question.Snapshot with { Topics = [.. question.Snapshot.Topics.Select(t => to.TryGetValue(t.Name, out var b) ? t with { BrokerId = b } : t)] } };
                 var next = Overload(question);
-                Assert.True(next.CompareTo(overload) < 0, $"Plan {round} moved {plan.Moves.Count} topics, and the overload went from {overload} to {next}.");
+                Assert.True(next.CompareTo(overload) < 0, $"Plan {round} let the overload go from {overload} to {next}: {plan.Summary} {string.Join("; ", plan.Moves.Select(m => $"{m.Topic} {m.From} to {m.To}, {m.Reason}"))}");
                 overload = next;
                 Assert.All(plan.Moves, move => Assert.True(visited[move.Topic].Add(move.To), $"{move.Topic} came back to broker {move.To}."));
             }
         },
-        iter: Iterations);
+        // The first case: a plan cut down to three topics that only change places.
+        seed: "1rtKI0b_OG23", iter: Iterations);
 
     /// <summary>The load above the target, in mean broker loads, and then what the coefficients of variation are above theirs; of all resources, rounded, so that the order of a sum does not count.</summary>
     private static (double Load, double Variation) Overload(Question question)

@@ -43,6 +43,7 @@ internal sealed class Schedule
         schedule.DropHarmful();
         schedule.DropPointless();
         schedule.DropUnpaid();
+        schedule.DropIdle();
         return schedule;
     }
 
@@ -222,6 +223,16 @@ internal sealed class Schedule
             var (topic, _) = Moves[single[i]];
             if (_at.MayPut(topic, _p.Home[topic])) Remove(single[i], Reason.NoBenefit);
         }
+    }
+
+    /// <summary>After moves were left out, the others may only change places: each of them helps where the next one has come, all together help nobody.</summary>
+    private void DropIdle()
+    {
+        if (Skipped.Count == 0 || Moves.Count == 0 || Moves.Exists(m => _p.MustLeave[m.Topic] || _p.Group[m.Topic] >= 0)) return;
+        var (before, target) = (new Placement(_p), _p.Options.Policy.TargetCoefficientOfVariation);
+        if (_at.Violation < before.Violation - Problem.Tolerance) return;
+        if (_at.Violation <= before.Violation + Problem.Tolerance && new Fills(_p, _at).Excess(target) < new Fills(_p, before).Excess(target) - 1e-9) return;
+        for (var i = Moves.Count - 1; i >= 0; i--) Remove(i, Reason.NoBenefit);
     }
 
     /// <summary>Load above the mean that goes away because the topic is not at home, in mean broker loads, of the resource where that is most.</summary>
