@@ -18,8 +18,9 @@ internal sealed class RankingMetrics
     public RankingMetrics(IMeterFactory meters)
     {
         var meter = meters.Create("Danube.Dapr.Ranking");
-        Cluster(meter, "danube_cluster_imbalance", "Coefficient of variation of the worst resource.", f => f.View.Balance.CoefficientOfVariation);
-        Cluster(meter, "danube_cluster_max_over_mean", "Highest load over mean of the worst resource.", f => f.View.Balance.MaxOverMean);
+        // Where no broker takes part the balance is not known; as a figure it would read as a level cluster.
+        Cluster(meter, "danube_cluster_imbalance", "Coefficient of variation of the worst resource.", f => f.View.Balance is { Brokers: > 0 } b ? b.CoefficientOfVariation : null);
+        Cluster(meter, "danube_cluster_max_over_mean", "Highest load over mean of the worst resource.", f => f.View.Balance is { Brokers: > 0 } b ? b.MaxOverMean : null);
         Cluster(meter, "danube_cluster_broker_count", "Brokers that Danube lists.", f => f.View.Snapshot.Brokers.Count);
         Cluster(meter, "danube_cluster_topic_count", "Topics.", f => f.View.Snapshot.Topics.Count);
         Cluster(meter, "danube_cluster_unowned_topics", "Topics that nobody owns.", f => f.View.Snapshot.Topics.Count(t => t.BrokerId is null));
@@ -55,8 +56,9 @@ internal sealed class RankingMetrics
 
     private static double Megabits(double bytesPerSecond) => bytesPerSecond * 8 / 1e6;
 
-    private void Cluster(Meter meter, string name, string description, Func<Figures, double> value) =>
-        meter.CreateObservableGauge(name, () => _figures is { } f ? [new Measurement<double>(value(f))] : Array.Empty<Measurement<double>>(), description: description);
+    private void Cluster(Meter meter, string name, string description, Func<Figures, double?> value) =>
+        meter.CreateObservableGauge(
+            name, () => _figures is { } f && value(f) is { } v ? [new Measurement<double>(v)] : Array.Empty<Measurement<double>>(), description: description);
 
     private void Broker(Meter meter, string name, string description, Func<BrokerView, double?> value) =>
         meter.CreateObservableGauge(
