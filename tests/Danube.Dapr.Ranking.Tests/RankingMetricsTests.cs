@@ -50,6 +50,35 @@ public sealed class RankingMetricsTests : IDisposable
         Assert.Equal(2, _shown["danube_cluster_broker_count"]);
     }
 
+    [Fact]
+    public void MeasuredFigures_OneLoadReportTooOld_AreThoseOfTheOtherBroker()
+    {
+        Take(5, Used("1", 5), Used("2", 5));
+        Take(20, Used("2", 20) with { Sequence = 2 });
+
+        Show(95);
+        Assert.Equal((8d, 50d, 60d, 16d), Measured("1"));
+
+        Show(96);
+        Assert.Equal((null, null, null, 8d), Measured("1"));
+        Assert.Equal((8d, 50d, 60d, 8d), Measured("2"));
+        Assert.Equal(1, _shown["danube_broker_reachable 1"]);
+
+        Show(111);
+        Assert.DoesNotContain("danube_cluster_total_throughput_mbps", _shown.Keys);
+    }
+
+    private static LoadReport Used(string broker, double seconds) => Load(broker, 1, seconds, Topic($"/default/{broker}", bytes: 1e6)) with
+    {
+        Resources = new ResourceUsage { Source = "host", CpuPercent = Figure.Of(50), MemoryPercent = Figure.Of(60) },
+    };
+
+    private (double? Throughput, double? Cpu, double? Memory, double? Total) Measured(string broker) => (
+        Shown($"danube_broker_throughput_mbps {broker}"), Shown($"danube_broker_cpu_usage {broker}"), Shown($"danube_broker_memory_usage {broker}"),
+        Shown("danube_cluster_total_throughput_mbps"));
+
+    private double? Shown(string gauge) => _shown.TryGetValue(gauge, out var value) ? value : null;
+
     private void Take(double seconds, params LoadReport[] reports)
     {
         foreach (var report in reports)

@@ -8,17 +8,19 @@ namespace Danube.Dapr.Ranking.Balance;
 /// <param name="Snapshot">The snapshot.</param>
 /// <param name="Ranking">The ranking of the brokers that answer.</param>
 /// <param name="Balance">The balance of the brokers that are active, answer and have a fresh report.</param>
-internal sealed record RankedView(ClusterSnapshot Snapshot, RankingReport Ranking, BalanceReport Balance)
+/// <param name="Fresh">Ids of the brokers with a fresh report.</param>
+internal sealed record RankedView(ClusterSnapshot Snapshot, RankingReport Ranking, BalanceReport Balance, IReadOnlySet<string> Fresh)
 {
     internal static RankedView Of(ClusterSnapshot snapshot, RankingOptions options)
     {
-        // A broker without a fresh report takes no part in the balance, as one that does not answer.
         var oldest = snapshot.Time - TimeSpan.FromSeconds(options.StaleAfterSeconds);
+        var fresh = snapshot.Brokers.Where(b => b.ReportTime >= oldest).Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
+        // A broker without a fresh report takes no part in the balance, as one that does not answer.
         var planned = SnapshotMapping.ToPlanning(snapshot with
         {
-            Brokers = [.. snapshot.Brokers.Select(b => b.ReportTime >= oldest ? b : b with { Reachable = false })],
+            Brokers = [.. snapshot.Brokers.Select(b => fresh.Contains(b.Id) ? b : b with { Reachable = false })],
         });
-        return new RankedView(snapshot, Rank(snapshot, planned, options), Measure(snapshot.Time, planned, options));
+        return new RankedView(snapshot, Rank(snapshot, planned, options), Measure(snapshot.Time, planned, options), fresh);
     }
 
     private static RankingReport Rank(ClusterSnapshot snapshot, Snapshot planned, RankingOptions options)
