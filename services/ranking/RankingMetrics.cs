@@ -25,7 +25,7 @@ internal sealed class RankingMetrics
         Cluster(meter, "danube_cluster_topic_count", "Topics.", f => f.View.Snapshot.Topics.Count);
         Cluster(meter, "danube_cluster_unowned_topics", "Topics that nobody owns.", f => f.View.Snapshot.Topics.Count(t => t.BrokerId is null));
         Cluster(meter, "danube_cluster_total_throughput_mbps", "Payload in and out, megabits per second.", f => f.Measured.Count > 0 ? Megabits(f.Measured.Sum(b => b.BytesPerSecond)) : null);
-        Broker(meter, "danube_broker_load_score", "Score of the ranking strategy.", b => b.Score);
+        Broker(meter, "danube_broker_load_score", "Score of the ranking strategy.", b => b.Rank > 0 ? b.Score : null);
         Broker(meter, "danube_broker_topic_count", "Topics that the broker owns.", b => b.Topics);
         Measured(meter, "danube_broker_throughput_mbps", "Payload in and out of the broker, megabits per second.", b => Megabits(b.BytesPerSecond));
         Measured(meter, "danube_broker_cpu_usage", "CPU use of the broker in percent.", b => b.Resources?.CpuPercent?.Mean);

@@ -68,6 +68,19 @@ public sealed class RankingMetricsTests : IDisposable
         Assert.DoesNotContain("danube_cluster_total_throughput_mbps", _shown.Keys);
     }
 
+    [Fact]
+    public void LoadScore_BrokerWithAnOldReport_IsNotShown()
+    {
+        Take(5, Load("1", 1, 5, Topic("/default/a")), Load("2", 1, 5, Topic("/default/b")));
+        Take(20, Load("2", 2, 20, Topic("/default/b")));
+
+        Show(95);
+        Assert.Equal((100d, 100d), (Shown("danube_broker_load_score 1"), Shown("danube_broker_load_score 2")));
+
+        Show(96);
+        Assert.Equal((null, 100d), (Shown("danube_broker_load_score 1"), Shown("danube_broker_load_score 2")));
+    }
+
     private static LoadReport Used(string broker, double seconds) => Load(broker, 1, seconds, Topic($"/default/{broker}", bytes: 1e6)) with
     {
         Resources = new ResourceUsage { Source = "host", CpuPercent = Figure.Of(50), MemoryPercent = Figure.Of(60) },
