@@ -18,17 +18,18 @@ internal sealed class RankingMetrics
     public RankingMetrics(IMeterFactory meters)
     {
         var meter = meters.Create("Danube.Dapr.Ranking");
-        Cluster(meter, "danube_cluster_imbalance", "Coefficient of variation of the worst resource.", f => f.View.Balance.CoefficientOfVariation);
-        Cluster(meter, "danube_cluster_max_over_mean", "Highest load over mean of the worst resource.", f => f.View.Balance.MaxOverMean);
+        // Where no broker takes part the balance is not known; as a figure it would read as a level cluster.
+        Cluster(meter, "danube_cluster_imbalance", "Coefficient of variation of the worst resource.", f => f.View.Balance is { Brokers: > 0 } b ? b.CoefficientOfVariation : null);
+        Cluster(meter, "danube_cluster_max_over_mean", "Highest load over mean of the worst resource.", f => f.View.Balance is { Brokers: > 0 } b ? b.MaxOverMean : null);
         Cluster(meter, "danube_cluster_broker_count", "Brokers that Danube lists.", f => f.View.Snapshot.Brokers.Count);
         Cluster(meter, "danube_cluster_topic_count", "Topics.", f => f.View.Snapshot.Topics.Count);
         Cluster(meter, "danube_cluster_unowned_topics", "Topics that nobody owns.", f => f.View.Snapshot.Topics.Count(t => t.BrokerId is null));
-        Cluster(meter, "danube_cluster_total_throughput_mbps", "Payload in and out, megabits per second.", f => Megabits(f.Brokers.Sum(b => b.BytesPerSecond)));
-        Broker(meter, "danube_broker_load_score", "Score of the ranking strategy.", b => b.Score);
+        Cluster(meter, "danube_cluster_total_throughput_mbps", "Payload in and out, megabits per second.", f => f.Measured.Count > 0 ? Megabits(f.Measured.Sum(b => b.BytesPerSecond)) : null);
+        Broker(meter, "danube_broker_load_score", "Score of the ranking strategy.", b => b.Rank > 0 ? b.Score : null);
         Broker(meter, "danube_broker_topic_count", "Topics that the broker owns.", b => b.Topics);
-        Broker(meter, "danube_broker_throughput_mbps", "Payload in and out of the broker, megabits per second.", b => Megabits(b.BytesPerSecond));
-        Broker(meter, "danube_broker_cpu_usage", "CPU use of the broker in percent.", b => b.Resources?.CpuPercent?.Mean);
-        Broker(meter, "danube_broker_memory_usage", "Memory use of the broker in percent.", b => b.Resources?.MemoryPercent?.Mean);
+        Measured(meter, "danube_broker_throughput_mbps", "Payload in and out of the broker, megabits per second.", b => Megabits(b.BytesPerSecond));
+        Measured(meter, "danube_broker_cpu_usage", "CPU use of the broker in percent.", b => b.Resources?.CpuPercent?.Mean);
+        Measured(meter, "danube_broker_memory_usage", "Memory use of the broker in percent.", b => b.Resources?.MemoryPercent?.Mean);
         Broker(meter, "danube_broker_reachable", "1 when the broker's ports answer, else 0.", b => b.Reachable ? 1 : 0);
         _reports = meter.CreateCounter<long>("danube_ranking_reports", description: "Reports by kind and what became of them.");
         _refreshes = meter.CreateCounter<long>("danube_ranking_refreshes", description: "Requests to the collector to measure now.");
@@ -46,7 +47,8 @@ internal sealed class RankingMetrics
     /// <summary>The cluster was ranked anew.</summary>
     internal void Ranked(RankedView view, TimeSpan elapsed)
     {
-        _figures = new Figures(view, BrokerViews.Of(view, view.Snapshot.Time));
+        var brokers = BrokerViews.Of(view, view.Snapshot.Time);
+        _figures = new Figures(view, brokers, [.. brokers.Where(b => view.Fresh.Contains(b.Id))]);
         _latency.Record(elapsed.TotalMilliseconds);
     }
 
@@ -55,16 +57,25 @@ internal sealed class RankingMetrics
 
     private static double Megabits(double bytesPerSecond) => bytesPerSecond * 8 / 1e6;
 
-    private void Cluster(Meter meter, string name, string description, Func<Figures, double> value) =>
-        meter.CreateObservableGauge(name, () => _figures is { } f ? [new Measurement<double>(value(f))] : Array.Empty<Measurement<double>>(), description: description);
+    private void Cluster(Meter meter, string name, string description, Func<Figures, double?> value) =>
+        meter.CreateObservableGauge(
+            name, () => _figures is { } f && value(f) is { } v ? [new Measurement<double>(v)] : Array.Empty<Measurement<double>>(), description: description);
 
-    private void Broker(Meter meter, string name, string description, Func<BrokerView, double?> value) =>
+    private void Broker(Meter meter, string name, string description, Func<BrokerView, double?> value) => Each(meter, name, description, f => f.Brokers, value);
+
+    /// <summary>What is known from load reports only. Old figures would stand still and look like measured ones.</summary>
+    private void Measured(Meter meter, string name, string description, Func<BrokerView, double?> value) => Each(meter, name, description, f => f.Measured, value);
+
+    private void Each(Meter meter, string name, string description, Func<Figures, IReadOnlyList<BrokerView>> brokers, Func<BrokerView, double?> value) =>
         meter.CreateObservableGauge(
             name,
-            () => (_figures?.Brokers ?? [])
+            () => (_figures is { } f ? brokers(f) : [])
                 .Where(b => value(b) is not null)
                 .Select(b => new Measurement<double>(value(b)!.Value, new KeyValuePair<string, object?>(BrokerTag, b.Id))),
             description: description);
 
-    private sealed record Figures(RankedView View, IReadOnlyList<BrokerView> Brokers);
+    /// <param name="View">Where they come from.</param>
+    /// <param name="Brokers">All brokers.</param>
+    /// <param name="Measured">Those with a fresh report.</param>
+    private sealed record Figures(RankedView View, IReadOnlyList<BrokerView> Brokers, IReadOnlyList<BrokerView> Measured);
 }

@@ -72,13 +72,28 @@ public sealed class ClusterViewTests
     }
 
     [Fact]
-    public void Snapshot_BrokerMissingFromReportWithGaps_IsKept()
+    public void Snapshot_BrokerMissingFromReportWithoutDiscovery_IsKept()
     {
         var (view, _) = NewView();
         view.Apply(Cluster(1, 0, Broker("1"), Broker("2")));
-        view.Apply(Cluster(2, 10, Broker("2")) with { Gaps = [new ReportGap("brokers", "the admin port did not answer")] });
+        view.Apply(Cluster(2, 10, Broker("2")) with { Gaps = [new ReportGap("discovery", "the admin port did not answer")] });
 
         Assert.Equal(["1", "2"], view.Snapshot(At(11), 1).Brokers.Select(b => b.Id));
+    }
+
+    [Theory]
+    [InlineData("raft")]
+    [InlineData("namespaces")]
+    [InlineData("topics")]
+    [InlineData("ownership")]
+    [InlineData("state")]
+    public void Snapshot_BrokerMissingFromReportWithAGapThatHidesNone_IsGone(string part)
+    {
+        var (view, _) = NewView();
+        view.Apply(Cluster(1, 0, Broker("1"), Broker("2")));
+        view.Apply(Cluster(2, 10, Broker("2"), Broker("3")) with { Gaps = [new ReportGap(part, "no permission")] });
+
+        Assert.Equal(["2", "3"], view.Snapshot(At(11), 1).Brokers.Select(b => b.Id));
     }
 
     [Fact]

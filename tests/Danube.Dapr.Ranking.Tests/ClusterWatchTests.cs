@@ -52,14 +52,24 @@ public sealed class ClusterWatchTests
     }
 
     [Fact]
-    public void Observe_BrokerMissingFromReportWithGaps_TellsNothing()
+    public void Observe_BrokerMissingFromReportWithoutDiscovery_TellsNothing()
     {
         var memory = Published(_watch.Observe(new ClusterMemory(), Cluster(1, 0, Broker("1"), Broker("2"))));
 
-        var after = _watch.Observe(memory, Cluster(2, 1, Broker("1")) with { Gaps = [new ReportGap("brokers", "no answer")] });
+        var after = _watch.Observe(memory, Cluster(2, 1, Broker("1")) with { Gaps = [new ReportGap("discovery", "no answer")] });
 
         Assert.Empty(after.Outbox);
         Assert.Equal(2, after.Brokers.Count);
+    }
+
+    [Fact]
+    public void Observe_BrokerMissingFromReportWithAGapThatHidesNone_TellsThatItIsGone()
+    {
+        var memory = Published(_watch.Observe(new ClusterMemory(), Cluster(1, 0, Broker("1"), Broker("2"))));
+
+        var after = _watch.Observe(memory, Cluster(2, 1, Broker("1")) with { Gaps = [new ReportGap("raft", "no permission")] });
+
+        Assert.Equal((BrokerEventKind.BrokerGone, "2"), after.Outbox.Select(e => (e.Kind, e.BrokerId)).Single());
     }
 
     [Fact]

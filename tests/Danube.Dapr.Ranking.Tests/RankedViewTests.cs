@@ -42,7 +42,26 @@ public sealed class RankedViewTests
 
         Assert.Equal(2, ranked.Balance.Brokers);
         Assert.Equal(0, ranked.Balance.CoefficientOfVariation);
-        Assert.Equal(["1", "2", "4", "5"], ranked.Ranking.Brokers.Select(b => b.BrokerId).Order());
+        Assert.Equal(["1", "2", "4"], ranked.Ranking.Brokers.Select(b => b.BrokerId).Order());
+    }
+
+    [Theory]
+    [InlineData("fair")]
+    [InlineData("weighted_composite")]
+    public void Ranking_BrokersWithAnOldReportOrNone_HaveNoPlace(string strategy)
+    {
+        var (view, _) = Reports.NewView();
+        view.Apply(Cluster(1, 0, Broker("1"), Broker("2"), Broker("3"), Broker("4")));
+        foreach (var (id, end, bytes) in new[] { ("1", 95d, 3_000d), ("2", 1, 100), ("4", 95, 2_000) })
+            view.Apply(Message(Load(id, 1, end, Topic($"/default/{id}", bytes: bytes))), At(100));
+
+        var ranked = RankedView.Of(view.Snapshot(At(100), 1), new RankingOptions { Strategy = strategy });
+
+        Assert.Equal(["1", "4"], ranked.Ranking.Brokers.Select(b => b.BrokerId).Order());
+        Assert.Equal([1, 2], ranked.Ranking.Brokers.Select(b => b.Rank));
+        var views = BrokerViews.Of(ranked, At(100));
+        Assert.Equal(["2", "3"], views.Where(b => b.Rank == 0).Select(b => b.Id));
+        Assert.Equal([99, null], views.Where(b => b.Rank == 0).Select(b => b.ReportAgeSeconds));
     }
 
     [Fact]

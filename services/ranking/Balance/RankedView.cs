@@ -6,19 +6,22 @@ namespace Danube.Dapr.Ranking.Balance;
 
 /// <summary>A snapshot with what follows from it: ranking and balance. Computed once for each generation.</summary>
 /// <param name="Snapshot">The snapshot.</param>
-/// <param name="Ranking">The ranking of the brokers that answer.</param>
+/// <param name="Ranking">The ranking of the brokers that answer and have a fresh report.</param>
 /// <param name="Balance">The balance of the brokers that are active, answer and have a fresh report.</param>
-internal sealed record RankedView(ClusterSnapshot Snapshot, RankingReport Ranking, BalanceReport Balance)
+/// <param name="Fresh">Ids of the brokers with a fresh report.</param>
+internal sealed record RankedView(ClusterSnapshot Snapshot, RankingReport Ranking, BalanceReport Balance, IReadOnlySet<string> Fresh)
 {
     internal static RankedView Of(ClusterSnapshot snapshot, RankingOptions options)
     {
-        // A broker without a fresh report takes no part in the balance, as one that does not answer.
         var oldest = snapshot.Time - TimeSpan.FromSeconds(options.StaleAfterSeconds);
-        var planned = SnapshotMapping.ToPlanning(snapshot with
+        var fresh = snapshot.Brokers.Where(b => b.ReportTime >= oldest).Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
+        // A broker without a fresh report takes no part in ranking and balance, as one that does not answer: it would be ranked by old figures, or by none as the least loaded.
+        var counted = snapshot with
         {
-            Brokers = [.. snapshot.Brokers.Select(b => b.ReportTime >= oldest ? b : b with { Reachable = false })],
-        });
-        return new RankedView(snapshot, Rank(snapshot, planned, options), Measure(snapshot.Time, planned, options));
+            Brokers = [.. snapshot.Brokers.Select(b => fresh.Contains(b.Id) ? b : b with { Reachable = false })],
+        };
+        var planned = SnapshotMapping.ToPlanning(counted);
+        return new RankedView(snapshot, Rank(counted, planned, options), Measure(snapshot.Time, planned, options), fresh);
     }
 
     private static RankingReport Rank(ClusterSnapshot snapshot, Snapshot planned, RankingOptions options)

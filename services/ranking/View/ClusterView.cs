@@ -37,9 +37,9 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
         if (_cluster is not null && !ReportInbox.IsNewer(report.Sequence, _cluster.Sequence, now))
             return (report.Sequence == _cluster.Sequence ? Intake.Duplicate : Intake.Late, "");
 
-        // A report with gaps may lack brokers that are still there: what is known of them is kept.
+        // What is known of brokers that it may lack though they are still there is kept.
         var brokers = report.Brokers;
-        if (report.Gaps.Count > 0 && _cluster is not null)
+        if (MayLackBrokers(report) && _cluster is not null)
         {
             var named = brokers.Select(b => b.Id).ToHashSet(StringComparer.Ordinal);
             brokers = [.. brokers, .. _cluster.Brokers.Where(b => b.State != BrokerState.Gone && !named.Contains(b.Id))];
@@ -177,6 +177,9 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
         Array.Sort(sorted, static (a, b) => string.CompareOrdinal(a.Name, b.Name));
         return sorted;
     }
+
+    /// <summary>True when a broker that the report does not list may still be there: the collector could not ask Danube who is. Its other gaps are of parts that hide no broker, and may last.</summary>
+    internal static bool MayLackBrokers(ClusterReport report) => report.Gaps.Any(g => g.Part == "discovery");
 
     /// <summary><c>base-part-n</c> belongs to <c>base</c>; any other name to nothing.</summary>
     internal static string? PartitionGroupOf(string name)

@@ -71,10 +71,11 @@ internal sealed class ClusterWatch(TimeSpan strandedAfter)
                 after.Add(told);
         }
 
-        // A report with gaps may have missed a broker; only a whole one proves that it is gone.
+        // Only a report that lacks no broker proves that one is gone.
+        var mayLack = ClusterView.MayLackBrokers(report);
         foreach (var missing in before.Values)
         {
-            if (report.Gaps.Count > 0 || !events.Add(BrokerEventKind.BrokerGone, missing.Id, null, $"Danube no longer lists broker {missing.Id}."))
+            if (mayLack || !events.Add(BrokerEventKind.BrokerGone, missing.Id, null, $"Danube no longer lists broker {missing.Id}."))
                 after.Add(missing);
         }
 
