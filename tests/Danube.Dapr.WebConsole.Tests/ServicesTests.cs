@@ -15,7 +15,7 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     public async Task InitializeAsync()
     {
         _sidecar = await TestSidecar.StartAsync();
-        _services = new Services(new ConfigurationBuilder().AddInMemoryCollection([new("DAPR_HTTP_PORT", $"{_sidecar.HttpPort}")]).Build());
+        _services = new Services(new ConfigurationBuilder().AddInMemoryCollection([new("DAPR_HTTP_PORT", $"{_sidecar.HttpPort}")]).Build(), TimeProvider.System);
     }
 
     public async Task DisposeAsync() => await _sidecar.DisposeAsync();
@@ -27,7 +27,7 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     {
         Pictures.Answer(_sidecar, "POST rebalancer/rebalance", new RebalanceResponse(false, null, "1 move.", Pictures.Plan));
 
-        var answer = await _services.RebalanceAsync(new RebalanceRequest { DryRun = true, Reason = "test" }, default);
+        var answer = await _services.RebalanceAsync(new RebalanceRequest { DryRun = true, Reason = "test" }, null, default);
 
         Assert.Equal("/default/orders", answer.Plan!.Moves.Single().Topic);
         var body = JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.RebalanceRequest);
@@ -51,7 +51,7 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     {
         Pictures.Answer(_sidecar, call, new CommandResponse(true, "Repair 1 topics.", "r-1"), 202);
 
-        var answer = await _services.RepairAsync(topic, "test", default);
+        var answer = await _services.RepairAsync(topic, "test", "k", default);
 
         Assert.Equal("r-1", answer.PlanId);
         Assert.Equal(new RepairRequest(Reason: "test"), JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.RepairRequest));
@@ -62,7 +62,7 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     {
         Pictures.Answer(_sidecar, "POST rebalancer/moves", new CommandResponse(true, "Move.", "m-1"), 202);
 
-        await _services.MoveAsync(new MoveRequest { Topic = "/default/orders", To = "2" }, default);
+        await _services.MoveAsync(new MoveRequest { Topic = "/default/orders", To = "2" }, "k", default);
 
         Assert.Equal("2", JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.MoveRequest)!.To);
     }
