@@ -30,6 +30,7 @@ public sealed partial class ConsolePageTests : IAsyncLifetime
     [InlineData("42 ms")]
     [InlineData("The ports of broker 2 refuse.")]
     [InlineData("3 of 10")]
+    [InlineData(">2026-01-02 03:04:05Z<")]
     public async Task Home_FirstDrawing_ShowsIt(string text) =>
         Assert.Contains(text, await GetAsync("/"), StringComparison.Ordinal);
 

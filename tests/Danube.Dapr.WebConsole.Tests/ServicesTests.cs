@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Text.Json;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Testing;
 using Danube.Dapr.WebConsole.Components;
 using Danube.Dapr.WebConsole.Feed;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Danube.Dapr.WebConsole.Tests;
 
@@ -91,6 +93,14 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
         Assert.Equal(["plan-7:/default/b", "plan-7:/default/orders"], moves.Select(m => m.Last.MoveId));
         Assert.Equal([MoveState.Unloading, MoveState.Done], moves[1].Steps.Select(s => s.State));
     }
+
+    [Theory]
+    [InlineData("2026-01-02T03:04:05Z", "03:04:05Z")]
+    [InlineData("2026-01-02T23:59:59Z", "23:59:59Z")]
+    [InlineData("2026-01-03T00:00:00Z", "2026-01-03 00:00:00Z")]
+    [InlineData("2026-01-02T01:30:00+02:00", "2026-01-01 23:30:00Z")]
+    public void Time_NotOfTodayInUtc_HasItsDate(string time, string expected) =>
+        Assert.Equal(expected, Look.Time(DateTimeOffset.Parse(time, CultureInfo.InvariantCulture), new FakeTimeProvider(Pictures.Start)));
 
     [Theory]
     [InlineData(0.4, false)]
