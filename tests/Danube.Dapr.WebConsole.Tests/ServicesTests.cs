@@ -102,6 +102,48 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     public void Time_NotOfTodayInUtc_HasItsDate(string time, string expected) =>
         Assert.Equal(expected, Look.Time(DateTimeOffset.Parse(time, CultureInfo.InvariantCulture), new FakeTimeProvider(Pictures.Start)));
 
+    [Fact]
+    public async Task Question_AskedAgain_TakesTheLaterAnswer()
+    {
+        var (question, clock) = (new Question<string>(), new FakeTimeProvider(Pictures.Start));
+        var (early, late) = (new TaskCompletionSource<string>(), new TaskCompletionSource<string>());
+        var first = question.AskAsync(early.Task, clock);
+        var second = question.AskAsync(late.Task, clock);
+
+        late.SetResult("late");
+        await second;
+        early.SetResult("early");
+        await first;
+
+        Assert.Equal((new Part<string>("late", null, Pictures.Start), false), (question.Answer, question.Open));
+    }
+
+    [Fact]
+    public async Task Question_Fails_KeepsTheLastAnswerWithItsTime()
+    {
+        var (question, clock) = (new Question<string>(), new FakeTimeProvider(Pictures.Start));
+        await question.AskAsync(Task.FromResult("seen"), clock);
+        clock.Advance(TimeSpan.FromMinutes(1));
+
+        await question.AskAsync(Task.FromException<string>(new ServiceException("history", "gone.")), clock);
+
+        Assert.Equal(new Part<string>("seen", "history: gone.", Pictures.Start), question.Answer);
+    }
+
+    [Fact]
+    public async Task Question_Forgotten_LeavesOutTheAnswerUnderWay()
+    {
+        var question = new Question<string>();
+        var answer = new TaskCompletionSource<string>();
+        var asked = question.AskAsync(answer.Task, TimeProvider.System);
+
+        question.Forget();
+        answer.SetResult("other");
+        await asked;
+
+        Assert.Equal((new Part<string>(), false), (question.Answer, question.Open));
+    }
+
     [Theory]
     [InlineData(0.4, false)]
     [InlineData(2, true)]

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Dapr.Client;
@@ -9,6 +10,9 @@ namespace Danube.Dapr.WebConsole.Feed;
 internal sealed class Services(IConfiguration configuration, TimeProvider clock) : IDisposable
 {
     private const string IdempotencyKey = "Idempotency-Key";
+
+    /// <summary>The code of a service for what it does not know. A sidecar or proxy that answers 404 does not use it.</summary>
+    private const string NotFound = "not-found";
 
     /// <summary>An answer that takes longer is none for somebody who watches.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -55,17 +59,17 @@ internal sealed class Services(IConfiguration configuration, TimeProvider clock)
     internal Task<CommandResponse> MoveAsync(MoveRequest request, string key, CancellationToken cancel) =>
         PostAsync(DaprNames.Apps.Rebalancer, "moves", JsonContent.Create(request, ContractsJson.Default.MoveRequest), ContractsJson.Default.CommandResponse, cancel, key);
 
-    /// <summary>A plan, from the rebalancer while it knows it, else from history.</summary>
-    internal async Task<PlanRun> PlanAsync(string id, CancellationToken cancel)
+    /// <summary>A plan, from the rebalancer while it keeps it, else from history.</summary>
+    internal async Task<FoundPlan> PlanAsync(string id, CancellationToken cancel)
     {
         var path = $"plans/{Uri.EscapeDataString(id)}";
         try
         {
-            return await GetAsync(DaprNames.Apps.Rebalancer, path, ContractsJson.Default.PlanRun, cancel);
+            return new FoundPlan(await GetAsync(DaprNames.Apps.Rebalancer, path, ContractsJson.Default.PlanRun, cancel), FromHistory: false);
         }
-        catch (ServiceException)
+        catch (ServiceException e) when (e.NotFound)
         {
-            return await GetAsync(DaprNames.Apps.History, $"history/{path}", ContractsJson.Default.PlanRun, cancel);
+            return new FoundPlan(await GetAsync(DaprNames.Apps.History, $"history/{path}", ContractsJson.Default.PlanRun, cancel), FromHistory: true);
         }
     }
 
@@ -126,7 +130,11 @@ internal sealed class Services(IConfiguration configuration, TimeProvider clock)
             {
                 using var response = await _http.SendAsync(request, stop.Token);
                 if (!response.IsSuccessStatusCode)
-                    throw new ServiceException(app, await ReasonAsync(response, stop.Token));
+                {
+                    var (reason, code) = await ReasonAsync(response, stop.Token);
+                    throw new ServiceException(app, reason) { NotFound = response.StatusCode == HttpStatusCode.NotFound && code == NotFound };
+                }
+
                 return await response.Content.ReadFromJsonAsync(type, stop.Token) ?? throw new ServiceException(app, "the answer is empty.");
             }
             catch (OperationCanceledException e) when (!cancel.IsCancellationRequested)
@@ -140,30 +148,39 @@ internal sealed class Services(IConfiguration configuration, TimeProvider clock)
         }
     }
 
-    /// <summary>The detail of a problem answer, or the message of the sidecar.</summary>
-    private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancel)
+    /// <summary>The detail of a problem answer, or the message of the sidecar; and its code.</summary>
+    private static async Task<(string Reason, string? Code)> ReasonAsync(HttpResponseMessage response, CancellationToken cancel)
     {
         var body = await response.Content.ReadAsStringAsync(cancel);
         try
         {
             using var json = JsonDocument.Parse(body);
-            foreach (var name in (ReadOnlySpan<string>)["detail", "message", "title"])
-            {
-                if (json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String)
-                    return text.GetString()!;
-            }
+            if ((Text(json.RootElement, "detail") ?? Text(json.RootElement, "message") ?? Text(json.RootElement, "title")) is { } reason)
+                return (reason, Text(json.RootElement, "code"));
         }
         catch (JsonException)
         {
             // Not a problem document: the status says what there is to say.
         }
 
-        return $"HTTP {(int)response.StatusCode} {response.ReasonPhrase}.";
+        return ($"HTTP {(int)response.StatusCode} {response.ReasonPhrase}.", null);
     }
+
+    private static string? Text(JsonElement json, string name) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
 }
 
 /// <summary>A service did not answer or refused.</summary>
 /// <param name="app">Its app-id.</param>
 /// <param name="reason">Why, in its own words.</param>
 /// <param name="inner">The cause.</param>
-internal sealed class ServiceException(string app, string reason, Exception? inner = null) : Exception($"{app}: {reason}", inner);
+internal sealed class ServiceException(string app, string reason, Exception? inner = null) : Exception($"{app}: {reason}", inner)
+{
+    /// <summary>True when the service answered that there is no such thing.</summary>
+    internal bool NotFound { get; init; }
+}
+
+/// <summary>A plan and where it came from.</summary>
+/// <param name="Run">The plan with what became of it.</param>
+/// <param name="FromHistory">True when the rebalancer keeps it no longer.</param>
+internal sealed record FoundPlan(PlanRun Run, bool FromHistory);
