@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using Danube.Dapr.Contracts;
 using Danube.Dapr.Testing;
+using Danube.Dapr.WebConsole.Components.Pages;
 using Danube.Dapr.WebConsole.Feed;
+using Microsoft.AspNetCore.Components;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Danube.Dapr.WebConsole.Tests;
@@ -30,6 +33,7 @@ public sealed partial class ConsolePageTests : IAsyncLifetime
     [InlineData("42 ms")]
     [InlineData("The ports of broker 2 refuse.")]
     [InlineData("3 of 10")]
+    [InlineData(">2026-01-02 03:04:05Z<")]
     public async Task Home_FirstDrawing_ShowsIt(string text) =>
         Assert.Contains(text, await GetAsync("/"), StringComparison.Ordinal);
 
@@ -94,14 +98,86 @@ public sealed partial class ConsolePageTests : IAsyncLifetime
         Assert.Contains("With a growing backlog since: /default/behind.", page, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Plan_RebalancerForgotIt_ComesFromHistory()
+    [Theory]
+    [InlineData(PlanRunState.Finished)]
+    [InlineData(PlanRunState.Running)]
+    [InlineData(PlanRunState.Proposed)]
+    public async Task Plan_RebalancerForgotIt_ComesFromHistory(PlanRunState state)
     {
-        _console.Sidecar.Answers["GET rebalancer/plans/plan-7"] = (404, """{"detail":"There is no plan 'plan-7'."}""");
-        _console.Sidecar.Answers["GET history/history/plans/plan-7"] = (200, System.Text.Json.JsonSerializer.Serialize(
-            new Contracts.PlanRun(Pictures.Plan, Contracts.PlanRunState.Finished, null, 1, 0, 0, Pictures.Start), Contracts.ContractsJson.Wire));
+        _console.Sidecar.Answers["GET rebalancer/plans/plan-7"] = (404, """{"detail":"There is no plan 'plan-7'.","code":"not-found"}""");
+        Answer("history/history", new PlanRun(Pictures.Plan, state, null, 1, 0, 0, null) { ApprovalDeadline = Pictures.Start });
 
-        Assert.Contains("Finished", await GetAsync("/plans/plan-7"), StringComparison.Ordinal);
+        var page = await GetAsync("/plans/plan-7");
+
+        Assert.Contains($"<b>{state}</b>", page, StringComparison.Ordinal);
+        Assert.Contains("The rebalancer keeps this plan no longer; this is what the history has of it.", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("<button", page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(503, """{"detail":"The store does not answer.","code":"StoreUnavailable"}""", "rebalancer: The store does not answer.")]
+    [InlineData(404, """{"message":"no such method"}""", "rebalancer: no such method")]
+    public async Task Plan_RebalancerFails_SaysSoAndAsksNoHistory(int status, string body, string expected)
+    {
+        _console.Sidecar.Answers["GET rebalancer/plans/plan-7"] = (status, body);
+        Answer("history/history", new PlanRun(Pictures.Plan, PlanRunState.Finished, null, 1, 0, 0, Pictures.Start));
+
+        var page = await GetAsync("/plans/plan-7");
+
+        Assert.Contains(expected, page, StringComparison.Ordinal);
+        Assert.DoesNotContain("Finished", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Plan_Open_IsFollowedUntilItEnds()
+    {
+        await using var screen = await ShowAsync<Plan>(("Id", "plan-7"));
+        await screen.UntilAsync(page => page.Contains("<b>Running</b>", StringComparison.Ordinal) && page.Contains("Stop this plan", StringComparison.Ordinal));
+
+        Answer("rebalancer", new PlanRun(Pictures.Plan, PlanRunState.Finished, null, 1, 0, 0, Pictures.Start));
+        Feed.Refresh();
+
+        var ended = await screen.UntilAsync(page => page.Contains("<b>Finished</b>", StringComparison.Ordinal));
+        Assert.DoesNotContain("Stop this plan", ended, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Plan_RebalancerFailsWhileOpen_SaysSoBesideWhatWasSeen()
+    {
+        await using var screen = await ShowAsync<Plan>(("Id", "plan-7"));
+        await screen.UntilAsync(page => page.Contains("<b>Running</b>", StringComparison.Ordinal));
+
+        _console.Sidecar.Answers["GET rebalancer/plans/plan-7"] = (503, """{"detail":"The plans cannot be read."}""");
+        Feed.Refresh();
+
+        var page = await screen.UntilAsync(page => page.Contains("rebalancer: The plans cannot be read.", StringComparison.Ordinal));
+        Assert.Contains("<b>Running</b>", page, StringComparison.Ordinal);
+        Assert.Contains("Seen at ", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Findings_Open_AreFollowed()
+    {
+        await using var screen = await ShowAsync<Findings>();
+        await screen.UntilAsync(page => page.Contains("StrandedTopic", StringComparison.Ordinal));
+
+        _console.Sidecar.Answers["GET rebalancer/findings"] = (200, "[]");
+        Feed.Refresh();
+
+        await screen.UntilAsync(page => page.Contains("Nothing is wrong that could be seen.", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/plans/plan-7")]
+    [InlineData("/findings")]
+    [InlineData("/topics")]
+    public async Task Page_Any_SaysWhenItWasSeenAndThatTimesAreUtc(string path)
+    {
+        var page = await GetAsync(path);
+
+        Assert.Matches(@"Seen at \d\d:\d\d:\d\dZ\.", page);
+        Assert.DoesNotMatch(@"\d\d:\d\d:\d\d[^Z]", page);
     }
 
     [Fact]
@@ -140,18 +216,24 @@ public sealed partial class ConsolePageTests : IAsyncLifetime
     [Fact]
     public async Task Feed_SomebodyWatches_LooksAndKeepsTheLastValueOnFailure()
     {
-        var feed = _console.Services.GetRequiredService<DashboardFeed>();
         var looked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using (feed.Watch(() => looked.TrySetResult()))
+        using (Feed.Watch(() => looked.TrySetResult()))
             await looked.Task.WaitAsync(TimeSpan.FromSeconds(30));
         _console.Sidecar.Answers.TryRemove("GET ranking/brokers", out _);
 
-        var board = await feed.LookAsync(default);
+        var board = await Feed.LookAsync(default);
 
         Assert.Equal(2, board.Brokers.Value!.Count);
         Assert.Equal("ranking: failed to invoke", board.Brokers.Error);
         Assert.Equal(["ranking: failed to invoke"], board.Errors);
     }
+
+    private DashboardFeed Feed => _console.Services.GetRequiredService<DashboardFeed>();
+
+    private Task<Screen> ShowAsync<TPage>(params (string Name, object Value)[] parameters) where TPage : IComponent =>
+        Screen.ShowAsync<TPage>(_console.Services.GetRequiredService<Services>(), Feed, TimeProvider.System, parameters);
+
+    private void Answer(string from, PlanRun run) => Pictures.Answer(_console.Sidecar, $"GET {from}/plans/plan-7", run);
 
     private async Task<string> GetAsync(string path) => WebUtility.HtmlDecode(await _console.Http.GetStringAsync(path)).Replace("<moved>", "&lt;moved&gt;", StringComparison.Ordinal);
 

@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Text.Json;
 using Danube.Dapr.Contracts;
 using Danube.Dapr.Testing;
 using Danube.Dapr.WebConsole.Components;
 using Danube.Dapr.WebConsole.Feed;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Danube.Dapr.WebConsole.Tests;
 
@@ -15,7 +17,7 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     public async Task InitializeAsync()
     {
         _sidecar = await TestSidecar.StartAsync();
-        _services = new Services(new ConfigurationBuilder().AddInMemoryCollection([new("DAPR_HTTP_PORT", $"{_sidecar.HttpPort}")]).Build());
+        _services = new Services(new ConfigurationBuilder().AddInMemoryCollection([new("DAPR_HTTP_PORT", $"{_sidecar.HttpPort}")]).Build(), TimeProvider.System);
     }
 
     public async Task DisposeAsync() => await _sidecar.DisposeAsync();
@@ -27,7 +29,7 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     {
         Pictures.Answer(_sidecar, "POST rebalancer/rebalance", new RebalanceResponse(false, null, "1 move.", Pictures.Plan));
 
-        var answer = await _services.RebalanceAsync(new RebalanceRequest { DryRun = true, Reason = "test" }, default);
+        var answer = await _services.RebalanceAsync(new RebalanceRequest { DryRun = true, Reason = "test" }, null, default);
 
         Assert.Equal("/default/orders", answer.Plan!.Moves.Single().Topic);
         var body = JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.RebalanceRequest);
@@ -51,7 +53,7 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     {
         Pictures.Answer(_sidecar, call, new CommandResponse(true, "Repair 1 topics.", "r-1"), 202);
 
-        var answer = await _services.RepairAsync(topic, "test", default);
+        var answer = await _services.RepairAsync(topic, "test", "k", default);
 
         Assert.Equal("r-1", answer.PlanId);
         Assert.Equal(new RepairRequest(Reason: "test"), JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.RepairRequest));
@@ -62,7 +64,7 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
     {
         Pictures.Answer(_sidecar, "POST rebalancer/moves", new CommandResponse(true, "Move.", "m-1"), 202);
 
-        await _services.MoveAsync(new MoveRequest { Topic = "/default/orders", To = "2" }, default);
+        await _services.MoveAsync(new MoveRequest { Topic = "/default/orders", To = "2" }, "k", default);
 
         Assert.Equal("2", JsonSerializer.Deserialize(_sidecar.Invocations.Single().Body, ContractsJson.Default.MoveRequest)!.To);
     }
@@ -90,6 +92,56 @@ public sealed class ServicesTests : IAsyncLifetime, IDisposable
 
         Assert.Equal(["plan-7:/default/b", "plan-7:/default/orders"], moves.Select(m => m.Last.MoveId));
         Assert.Equal([MoveState.Unloading, MoveState.Done], moves[1].Steps.Select(s => s.State));
+    }
+
+    [Theory]
+    [InlineData("2026-01-02T03:04:05Z", "03:04:05Z")]
+    [InlineData("2026-01-02T23:59:59Z", "23:59:59Z")]
+    [InlineData("2026-01-03T00:00:00Z", "2026-01-03 00:00:00Z")]
+    [InlineData("2026-01-02T01:30:00+02:00", "2026-01-01 23:30:00Z")]
+    public void Time_NotOfTodayInUtc_HasItsDate(string time, string expected) =>
+        Assert.Equal(expected, Look.Time(DateTimeOffset.Parse(time, CultureInfo.InvariantCulture), new FakeTimeProvider(Pictures.Start)));
+
+    [Fact]
+    public async Task Question_AskedAgain_TakesTheLaterAnswer()
+    {
+        var (question, clock) = (new Question<string>(), new FakeTimeProvider(Pictures.Start));
+        var (early, late) = (new TaskCompletionSource<string>(), new TaskCompletionSource<string>());
+        var first = question.AskAsync(early.Task, clock);
+        var second = question.AskAsync(late.Task, clock);
+
+        late.SetResult("late");
+        await second;
+        early.SetResult("early");
+        await first;
+
+        Assert.Equal((new Part<string>("late", null, Pictures.Start), false), (question.Answer, question.Open));
+    }
+
+    [Fact]
+    public async Task Question_Fails_KeepsTheLastAnswerWithItsTime()
+    {
+        var (question, clock) = (new Question<string>(), new FakeTimeProvider(Pictures.Start));
+        await question.AskAsync(Task.FromResult("seen"), clock);
+        clock.Advance(TimeSpan.FromMinutes(1));
+
+        await question.AskAsync(Task.FromException<string>(new ServiceException("history", "gone.")), clock);
+
+        Assert.Equal(new Part<string>("seen", "history: gone.", Pictures.Start), question.Answer);
+    }
+
+    [Fact]
+    public async Task Question_Forgotten_LeavesOutTheAnswerUnderWay()
+    {
+        var question = new Question<string>();
+        var answer = new TaskCompletionSource<string>();
+        var asked = question.AskAsync(answer.Task, TimeProvider.System);
+
+        question.Forget();
+        answer.SetResult("other");
+        await asked;
+
+        Assert.Equal((new Part<string>(), false), (question.Answer, question.Open));
     }
 
     [Theory]

@@ -42,7 +42,9 @@ internal static class Look
 
     internal static string Percent(Figure? figure) => figure is null ? "–" : Number(figure.Mean, "0.0") + " %";
 
-    internal static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("HH:mm:ss", CultureInfo.InvariantCulture);
+    /// <summary>A time in UTC, with its date when that is not today's.</summary>
+    internal static string Time(DateTimeOffset time, TimeProvider clock) =>
+        time.UtcDateTime.ToString(time.UtcDateTime.Date == clock.GetUtcNow().UtcDateTime.Date ? "HH:mm:ss'Z'" : "yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     internal static string Age(double? seconds) => seconds switch
     {

@@ -32,5 +32,20 @@ internal sealed record Dashboard
 /// <summary>One part of the page.</summary>
 /// <param name="Value">The last value that came; null before the first.</param>
 /// <param name="Error">Why there is no newer one; null when there is.</param>
+/// <param name="Time">When the value came; null before the first.</param>
 /// <typeparam name="T">What it is.</typeparam>
-internal sealed record Part<T>(T? Value = null, string? Error = null) where T : class;
+internal sealed record Part<T>(T? Value = null, string? Error = null, DateTimeOffset? Time = null) where T : class
+{
+    /// <summary>The part once this answer has come, or has not.</summary>
+    internal async Task<Part<T>> ThenAsync(Task<T> answer, TimeProvider clock)
+    {
+        try
+        {
+            return new Part<T>(await answer, null, clock.GetUtcNow());
+        }
+        catch (ServiceException e)
+        {
+            return this with { Error = e.Message };
+        }
+    }
+}

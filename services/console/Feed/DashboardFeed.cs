@@ -47,14 +47,14 @@ internal sealed class DashboardFeed(Services services, IOptions<ConsoleOptions> 
     internal async Task<Dashboard> LookAsync(CancellationToken cancel)
     {
         var last = Current;
-        var brokers = Take(last.Brokers, services.BrokersAsync(cancel));
-        var balance = Take(last.Balance, services.BalanceAsync(cancel));
-        var curve = Take(last.Curve, services.CurveAsync(cancel));
-        var unowned = Take(last.Unowned, services.UnownedAsync(cancel));
-        var status = Take(last.Status, services.StatusAsync(cancel));
-        var cycles = Take(last.Cycles, services.HistoryAsync("cycle", Cycles, cancel));
-        var moves = Take(last.Moves, services.HistoryAsync("move", MoveSteps, cancel));
-        var events = Take(last.Events, services.HistoryAsync("broker-event", Events, cancel));
+        var brokers = last.Brokers.ThenAsync(services.BrokersAsync(cancel), clock);
+        var balance = last.Balance.ThenAsync(services.BalanceAsync(cancel), clock);
+        var curve = last.Curve.ThenAsync(services.CurveAsync(cancel), clock);
+        var unowned = last.Unowned.ThenAsync(services.UnownedAsync(cancel), clock);
+        var status = last.Status.ThenAsync(services.StatusAsync(cancel), clock);
+        var cycles = last.Cycles.ThenAsync(services.HistoryAsync("cycle", Cycles, cancel), clock);
+        var moves = last.Moves.ThenAsync(services.HistoryAsync("move", MoveSteps, cancel), clock);
+        var events = last.Events.ThenAsync(services.HistoryAsync("broker-event", Events, cancel), clock);
         return Current = new Dashboard
         {
             Brokers = await brokers,
@@ -91,18 +91,6 @@ internal sealed class DashboardFeed(Services services, IOptions<ConsoleOptions> 
             }
 
             Changed?.Invoke();
-        }
-    }
-
-    private static async Task<Part<T>> Take<T>(Part<T> last, Task<T> answer) where T : class
-    {
-        try
-        {
-            return new Part<T>(await answer);
-        }
-        catch (ServiceException e)
-        {
-            return last with { Error = e.Message };
         }
     }
 
