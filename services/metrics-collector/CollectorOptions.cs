@@ -29,7 +29,7 @@ internal sealed class CollectorOptions
     /// <summary>Failed probes in a row after which a broker counts as unreachable, 1 to 10. Default 2.</summary>
     public int ProbeFailures { get; set; } = 2;
 
-    /// <summary>Limit in seconds of one admin question, 0.1 to 300. Default 5.</summary>
+    /// <summary>Limit in seconds of one admin question, 0.1 to 300. Default 5. After half of it the next broker is asked.</summary>
     public double CallTimeoutSeconds { get; set; } = 5;
 
     /// <summary>Limit in seconds of one metrics scrape, 0.1 to 300. Default 5.</summary>
