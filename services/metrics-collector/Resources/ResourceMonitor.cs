@@ -19,12 +19,15 @@ internal sealed record TargetView(string BrokerId, string Address, string Kind, 
 internal sealed partial class ResourceMonitor(
     ITargetResolver resolver, IOptions<CollectorOptions> options, TimeProvider time, ILogger<ResourceMonitor> log)
 {
+    /// <summary>Whoever listens on no port of this machine may only be late, and a name may have an address a moment later. Looking costs a name query and a walk through the processes.</summary>
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(10);
+
     private readonly CollectorOptions _options = options.Value;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Followed> _followed = new(StringComparer.Ordinal);
     private readonly long _origin = time.GetTimestamp();
 
-    /// <summary>Says which brokers are measured from now on; a target that is new, or whose last reading failed, is looked for again.</summary>
+    /// <summary>Says which brokers are measured from now on; a target that is new, was not found, or whose last reading failed, is looked for again.</summary>
     public void Follow(IReadOnlyList<BrokerNode> brokers)
     {
         lock (_lock)
@@ -33,14 +36,13 @@ internal sealed partial class ResourceMonitor(
                 _followed.Remove(gone);
             foreach (var broker in brokers)
             {
-                // A fallback is looked at again each time: the broker may only have been late.
-                if (_followed.TryGetValue(broker.Id, out var known) && known.Broker.ClientAddress == broker.ClientAddress && known is { NeedsResolving: false, Target.Fallback: false })
+                if (_followed.TryGetValue(broker.Id, out var known) && known.Broker.ClientAddress == broker.ClientAddress && !NeedsResolving(known))
                     continue;
                 var target = resolver.Resolve(broker, TargetOf(broker));
                 var window = known?.Window ?? new UsageWindow();
                 if (known?.Target.Reader?.Key != target.Reader?.Key || known?.Target.Evidence != target.Evidence)
                     window.Break();
-                _followed[broker.Id] = new Followed(broker, target, window) { ReportedAt = known?.ReportedAt };
+                _followed[broker.Id] = new Followed(broker, target, window) { ReportedAt = known?.ReportedAt, ResolvedAt = Now() };
                 if (known?.Target.Evidence != target.Evidence)
                     LogTarget(broker.Id, target.Reader?.Source ?? "none", target.Evidence);
             }
@@ -69,7 +71,7 @@ internal sealed partial class ResourceMonitor(
                 followed.Error = result.Error;
                 if (result.Reading is null)
                 {
-                    followed.NeedsResolving = true;
+                    followed.IsLost = true;
                     followed.Window.Break();
                     continue;
                 }
@@ -131,6 +133,10 @@ internal sealed partial class ResourceMonitor(
         }
     }
 
+    /// <summary>A fallback is looked at again each time: the broker may only have been late.</summary>
+    private bool NeedsResolving(Followed known) =>
+        known.IsLost || known.Target.Fallback || (known.Target is { Reader: null, Kind: not "none" } && Now() - known.ResolvedAt >= LookAgainAfter);
+
     private bool IsDueEarly(Followed followed) =>
         _options.EarlyReportChangePercent > 0
         && followed.ReportedAt is { } reported
@@ -152,7 +158,9 @@ internal sealed partial class ResourceMonitor(
 
     private sealed record Followed(BrokerNode Broker, ResolvedTarget Target, UsageWindow Window)
     {
-        public bool NeedsResolving { get; set; }
+        public bool IsLost { get; set; }
+
+        public TimeSpan ResolvedAt { get; init; }
 
         public TimeSpan? ReportedAt { get; set; }
 

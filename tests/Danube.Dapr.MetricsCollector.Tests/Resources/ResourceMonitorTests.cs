@@ -43,6 +43,35 @@ public sealed class ResourceMonitorTests : IDisposable
     }
 
     [Fact]
+    public void Follow_NobodyListenedYet_IsLookedForAgainAndFound()
+    {
+        _bench.Target = _ => new ResolvedTarget("auto", null, "host is another machine", false, "");
+        Monitor.Follow([Broker("1")]);
+        Assert.Equal("none", Monitor.Take("1").Source);
+        _bench.Target = _ => new ResolvedTarget("auto", _reader, "process 5 listens", false, "");
+        _bench.Time.Advance(TimeSpan.FromSeconds(10));
+        Monitor.Follow([Broker("1")]);
+
+        Assert.Equal(("process", "process 5 listens"), (Monitor.Take("1").Source, Monitor.Take("1").Evidence));
+    }
+
+    [Fact]
+    public void Follow_MeasuringIsTurnedOff_IsNotLookedForAgain()
+    {
+        var resolved = 0;
+        _bench.Target = _ =>
+        {
+            resolved++;
+            return new ResolvedTarget("none", null, "turned off", false, "");
+        };
+        Monitor.Follow([Broker("1")]);
+        _bench.Time.Advance(TimeSpan.FromMinutes(10));
+        Monitor.Follow([Broker("1")]);
+
+        Assert.Equal(1, resolved);
+    }
+
+    [Fact]
     public void Follow_TargetCouldNotBeRead_IsLookedForAgain()
     {
         Monitor.Follow([Broker("1")]);
