@@ -37,6 +37,9 @@ internal sealed class ClusterMonitor(Reachability reachability, TimeProvider tim
     private string? _leaderId;
     private ulong _raftTerm;
 
+    /// <summary>Whether a report has named the brokers yet.</summary>
+    public bool HasBrokers { get; private set; }
+
     /// <summary>Makes the report of a round.</summary>
     public ClusterReport Report(ClusterSight sight, long sequence)
     {
@@ -116,6 +119,7 @@ internal sealed class ClusterMonitor(Reachability reachability, TimeProvider tim
         }
 
         _listed = listed;
+        HasBrokers = true;
     }
 
     private void TakeOwnership(IReadOnlyCollection<ListedTopic> topics, IReadOnlyDictionary<string, IReadOnlyList<OwnedTopic>> owned, DateTimeOffset now)

@@ -85,7 +85,13 @@ internal sealed partial class Collector(
             return changed.Count > 0;
         ClusterReport report;
         lock (_clusterLock)
+        {
+            // The first round names the brokers at its end; until then a report would read as a cluster without any.
+            if (!_cluster.HasBrokers)
+                return true;
             report = _cluster.Refresh(sequences.Next());
+        }
+
         await TryPublishAsync(t => publisher.PublishAsync(report, t), "cluster", cancellationToken);
         return true;
     }
