@@ -64,6 +64,9 @@ internal sealed class ClusterMonitor(Reachability reachability, TimeProvider tim
     /// <summary>True for a topic that nobody owned in the last report.</summary>
     public bool IsKnownUnowned(string topic) => _unowned.ContainsKey(topic);
 
+    /// <summary>Whether a topic is without owner that still had one, or did not exist, at that time.</summary>
+    public bool HasUnownedSince(DateTimeOffset time) => _unowned.Values.Any(t => t.Since > time);
+
     private ClusterReport Build(long sequence, DateTimeOffset now, IReadOnlyList<ReportGap> gaps) => new()
     {
         Sequence = sequence,
