@@ -205,6 +205,8 @@ internal sealed partial class Collector(
             var (report, list) = await monitor.CollectAsync(() => resources.Take(brokerId), cancellationToken);
             if (list is not null)
                 owned[brokerId] = list;
+            // Only of a broker that is listed at the same address: a wrong metrics address alone makes nobody dead.
+            reachability.SetReplaced(brokerId, monitor.OtherBroker is { } other && AddressOf(other) is { } address && address == AddressOf(brokerId));
             foreach (var gap in report.Gaps)
                 LogGap(brokerId, gap.Part, gap.Detail);
             metrics.Report(report);
@@ -242,6 +244,8 @@ internal sealed partial class Collector(
             return false;
         }
     }
+
+    private Uri? AddressOf(string brokerId) => _topology?.Find(brokerId)?.ClientAddress;
 
     private bool IsMeasured(BrokerNode broker) =>
         _options.Brokers.Count > 0

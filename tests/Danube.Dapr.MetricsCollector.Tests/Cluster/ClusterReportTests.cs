@@ -137,4 +137,32 @@ public sealed class ClusterReportTests : IDisposable
         Assert.All(_bench.ClusterReports, r => Assert.Equal((2, 2), (r.Brokers.Count, r.TopicCount)));
         Assert.False(Assert.Single(Last.Brokers, b => b.Id == B).Reachable);
     }
+
+    [Fact]
+    public async Task Round_AnotherBrokerAnswersAtItsAddress_IsUnreachableAlthoughThePortAccepts()
+    {
+        await _bench.RoundAsync();
+        _danube.AtHostOfA.Add(B);
+        _danube.Text(B, Of(A));
+        await _bench.RoundAsync();
+        var first = Last.Time;
+        await _bench.Collector.ProbeAsync(CancellationToken.None);
+        await _bench.RoundAsync();
+        var replaced = Assert.Single(Last.Brokers, b => b.Id == B);
+
+        Assert.Equal((false, (DateTimeOffset?)first), (replaced.Reachable, replaced.UnreachableSince));
+        Assert.True(Assert.Single(Last.Brokers, b => b.Id == A).Reachable);
+        _danube.Text(B, Of(B));
+        await _bench.RoundAsync();
+        Assert.True(Assert.Single(Last.Brokers, b => b.Id == B).Reachable);
+    }
+
+    [Fact]
+    public async Task Round_TextIsThatOfABrokerAtAnotherAddress_SaysNothingOfReachability()
+    {
+        _danube.Text(B, Of(A));
+        await _bench.RoundAsync();
+
+        Assert.True(Assert.Single(Last.Brokers, b => b.Id == B).Reachable);
+    }
 }
