@@ -17,7 +17,7 @@ internal sealed class CollectorOptions
     /// <summary>Whether this collector publishes cluster reports. Default true; agents leave it to the central collector.</summary>
     public bool ClusterReports { get; set; } = true;
 
-    /// <summary>Seconds between two rounds, 0.5 to 3600. Default 30.</summary>
+    /// <summary>Seconds between two rounds, 0.5 to 3600. Default 30. At most 3 for up to two minutes after a broker, or 15 s after a topic's owner, was lost.</summary>
     public double IntervalSeconds { get; set; } = 30;
 
     /// <summary>Seconds between two probes of the brokers' ports, 0.2 to 60. Default 2.</summary>
@@ -29,7 +29,7 @@ internal sealed class CollectorOptions
     /// <summary>Failed probes in a row after which a broker counts as unreachable, 1 to 10. Default 2.</summary>
     public int ProbeFailures { get; set; } = 2;
 
-    /// <summary>Limit in seconds of one admin question, 0.1 to 300. Default 5.</summary>
+    /// <summary>Limit in seconds of one admin question, 0.1 to 300. Default 5. After half of it the next broker is asked.</summary>
     public double CallTimeoutSeconds { get; set; } = 5;
 
     /// <summary>Limit in seconds of one metrics scrape, 0.1 to 300. Default 5.</summary>

@@ -44,10 +44,11 @@ internal static class CollectorServices
             options.Seeds = text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
     }
 
-    private static DanubeClientOptions ClientOptions(CollectorOptions options) => new()
+    internal static DanubeClientOptions ClientOptions(CollectorOptions options) => new()
     {
         Seeds = [.. options.Seeds.Select(s => new Uri(s))],
-        CallTimeout = TimeSpan.FromSeconds(options.CallTimeoutSeconds),
+        // A question goes to the next broker when one hangs: that one must not use up the question's whole time.
+        CallTimeout = TimeSpan.FromSeconds(options.CallTimeoutSeconds / 2),
         MetricsTimeout = TimeSpan.FromSeconds(options.ScrapeTimeoutSeconds),
         MetricsMaxBytes = options.ScrapeMaxBytes,
         Token = options.Token.Length == 0 ? null : options.Token,

@@ -14,13 +14,16 @@ public sealed partial class DanubeCluster : IDisposable
 {
     private static readonly TimeSpan SilenceRemembered = TimeSpan.FromSeconds(3);
 
+    // A broker that hangs costs each question that begins with it a whole deadline; one that refuses costs nothing.
+    private static readonly TimeSpan HangRemembered = TimeSpan.FromMinutes(1);
+
     private readonly DanubeClientOptions _options;
     private readonly TimeProvider _time;
     private readonly RpcChannels _channels;
     private readonly MetricsFetcher _metrics;
     private readonly AddressRewriter _rewriter;
     private readonly SemaphoreSlim _discovering = new(1, 1);
-    private readonly ConcurrentDictionary<Uri, DateTimeOffset> _silentSince = new();
+    private readonly ConcurrentDictionary<Uri, DateTimeOffset> _askedLastUntil = new();
     private volatile ClusterTopology? _topology;
 
     // The old topology is kept when it has become doubtful: its addresses are the best ones to ask for a new one.
@@ -94,7 +97,7 @@ public sealed partial class DanubeCluster : IDisposable
         {
             try
             {
-                var answer = await _channels.InvokeAsync(
+                var answer = await AskAsync(
                     address, "ListBrokers", call => _channels.Brokers(address).ListBrokersAsync(new Empty(), call), cancellationToken).ConfigureAwait(false);
                 var topology = new ClusterTopology(
                     [.. answer.Brokers.Select(broker => ToNode(broker, address.Host))], address, _time.GetUtcNow());
@@ -105,7 +108,7 @@ public sealed partial class DanubeCluster : IDisposable
             catch (DanubeUnreachableException error)
             {
                 last = error;
-                _silentSince[address] = _time.GetUtcNow();
+                AskLast(address, SilenceRemembered);
             }
         }
 
@@ -113,7 +116,10 @@ public sealed partial class DanubeCluster : IDisposable
             null, "ListBrokers", StatusCode.Unavailable, $"none of {string.Join(", ", AdminAddresses())} answers", last);
     }
 
-    /// <summary>The leader first; last those that were silent a moment ago: a dead leader stays named for seconds, and every question would wait for it.</summary>
+    /// <summary>
+    /// The leader first; last those that were silent a moment ago: a dead leader stays named for seconds, and every question would wait for it. Among the silent ones
+    /// they take turns, so that several that hang do not hide one that answers.
+    /// </summary>
     private List<Uri> AdminAddresses()
     {
         var now = _time.GetUtcNow();
@@ -125,8 +131,37 @@ public sealed partial class DanubeCluster : IDisposable
                 .Select(broker => broker.AdminAddress)
                 .Concat(_options.Seeds)
                 .Distinct()
-                .OrderBy(address => _silentSince.TryGetValue(address, out var since) && now - since < SilenceRemembered),
+                .OrderBy(address => _askedLastUntil.TryGetValue(address, out var until) && until > now ? until : DateTimeOffset.MinValue),
         ];
+    }
+
+    /// <summary>One call; remembers whether the broker answers or hangs.</summary>
+    private async Task<T> AskAsync<T>(Uri address, string operation, Func<CallOptions, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
+    {
+        var began = _time.GetTimestamp();
+        try
+        {
+            var answer = await _channels.InvokeAsync(address, operation, call, cancellationToken).ConfigureAwait(false);
+            _askedLastUntil.TryRemove(address, out _);
+            return answer;
+        }
+        catch (DanubeUnreachableException error) when (error.Status == StatusCode.DeadlineExceeded)
+        {
+            AskLast(address, HangRemembered);
+            throw;
+        }
+        catch (OperationCanceledException) when (_time.GetElapsedTime(began) >= _options.CallTimeout / 2)
+        {
+            // The caller's own limit came first. One that gave up at once tells nothing about the broker.
+            AskLast(address, HangRemembered);
+            throw;
+        }
+    }
+
+    private void AskLast(Uri address, TimeSpan span)
+    {
+        var until = _time.GetUtcNow() + span;
+        _askedLastUntil.AddOrUpdate(address, until, (_, known) => known > until ? known : until);
     }
 
     private BrokerNode ToNode(BrokerInfo info, string answeringHost)
@@ -183,7 +218,7 @@ public sealed partial class DanubeCluster : IDisposable
         var address = (await LeaderAsync(operation, cancellationToken).ConfigureAwait(false)).AdminAddress;
         try
         {
-            return (await _channels.InvokeAsync(address, operation, options => call(address, options), cancellationToken).ConfigureAwait(false), address);
+            return (await AskAsync(address, operation, options => call(address, options), cancellationToken).ConfigureAwait(false), address);
         }
         catch (DanubeUnreachableException)
         {
@@ -202,13 +237,13 @@ public sealed partial class DanubeCluster : IDisposable
         {
             try
             {
-                return await _channels.InvokeAsync(address, operation, options => call(address, options), cancellationToken).ConfigureAwait(false);
+                return await AskAsync(address, operation, options => call(address, options), cancellationToken).ConfigureAwait(false);
             }
             catch (DanubeUnreachableException error)
             {
                 last = error;
                 _stale = true;
-                _silentSince[address] = _time.GetUtcNow();
+                AskLast(address, SilenceRemembered);
             }
         }
 

@@ -70,6 +70,9 @@ internal sealed class RpcChannels(DanubeClientOptions options, ILoggerFactory? l
             ConnectTimeout = options.CallTimeout,
             EnableMultipleHttp2Connections = true,
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(2),
+            // A machine without power closes nothing: without pings its connections are kept, and used again when it is back, until TCP gives up after minutes.
+            KeepAlivePingDelay = TimeSpan.FromSeconds(10),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
         };
         if (_trusted is not null)
             handler.SslOptions = TrustOnly(_trusted);

@@ -1,6 +1,7 @@
 using Danube.Dapr.BrokerClient.Protocol.Admin;
 using Danube.Dapr.BrokerClient.Protocol.Client;
 using Grpc.Core;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Danube.Dapr.BrokerClient.Tests;
 
@@ -206,5 +207,49 @@ public sealed class CallTests
 
         Assert.Equal(["ListBrokers"], dead.Calls);
         Assert.Equal("1", (await cluster.GetTopologyAsync()).Leader!.Id);
+    }
+
+    [Fact]
+    public async Task Discover_LeaderHangsLongerThanTheCallersLimit_TheOthersAreAskedFirstNextTime()
+    {
+        await using var hung = await ScriptedBroker.StartAsync();
+        await using var alive = await ScriptedBroker.StartAsync();
+        var asked = new TaskCompletionSource();
+        hung.Answer("ListBrokers", _ =>
+        {
+            asked.TrySetResult();
+            return null;
+        });
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var cluster = new DanubeCluster(new DanubeClientOptions { Seeds = [hung.Address, alive.Address] }, time);
+        using var limit = new CancellationTokenSource();
+        var first = cluster.DiscoverAsync(limit.Token);
+        await asked.Task;
+        time.Advance(TimeSpan.FromSeconds(5));
+        await limit.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        time.Advance(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(alive.Address.Port, (await cluster.DiscoverAsync()).AnsweredBy.Port);
+        Assert.Equal(1, hung.CallsOf("ListBrokers"));
+    }
+
+    [Fact]
+    public async Task Discover_BrokerHangs_IsNotAskedFirstForAMinute()
+    {
+        await using var hung = await ScriptedBroker.StartAsync();
+        await using var alive = await ScriptedBroker.StartAsync();
+        hung.Answer("ListBrokers", call => call == 1 ? null : hung.Listing());
+        alive.Answer("ListBrokers", call => call < 3 ? hung.Listing() : new Status(StatusCode.Unavailable, "down"));
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var options = new DanubeClientOptions { Seeds = [hung.Address, alive.Address], CallTimeout = TimeSpan.FromSeconds(1), MaxAttempts = 1 };
+        using var cluster = new DanubeCluster(options, time);
+
+        // It still names the other one as the leader.
+        Assert.Equal(alive.Address.Port, (await cluster.DiscoverAsync()).AnsweredBy.Port);
+        time.Advance(TimeSpan.FromSeconds(50));
+        await cluster.DiscoverAsync();
+        Assert.Equal(1, hung.CallsOf("ListBrokers"));
+        Assert.Equal(hung.Address.Port, (await cluster.DiscoverAsync()).AnsweredBy.Port);
     }
 }

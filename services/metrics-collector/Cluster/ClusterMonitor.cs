@@ -37,6 +37,9 @@ internal sealed class ClusterMonitor(Reachability reachability, TimeProvider tim
     private string? _leaderId;
     private ulong _raftTerm;
 
+    /// <summary>Whether a report has named the brokers yet.</summary>
+    public bool HasBrokers { get; private set; }
+
     /// <summary>Makes the report of a round.</summary>
     public ClusterReport Report(ClusterSight sight, long sequence)
     {
@@ -60,6 +63,9 @@ internal sealed class ClusterMonitor(Reachability reachability, TimeProvider tim
 
     /// <summary>True for a topic that nobody owned in the last report.</summary>
     public bool IsKnownUnowned(string topic) => _unowned.ContainsKey(topic);
+
+    /// <summary>Whether a topic is without owner that still had one, or did not exist, at that time.</summary>
+    public bool HasUnownedSince(DateTimeOffset time) => _unowned.Values.Any(t => t.Since > time);
 
     private ClusterReport Build(long sequence, DateTimeOffset now, IReadOnlyList<ReportGap> gaps) => new()
     {
@@ -116,6 +122,7 @@ internal sealed class ClusterMonitor(Reachability reachability, TimeProvider tim
         }
 
         _listed = listed;
+        HasBrokers = true;
     }
 
     private void TakeOwnership(IReadOnlyCollection<ListedTopic> topics, IReadOnlyDictionary<string, IReadOnlyList<OwnedTopic>> owned, DateTimeOffset now)

@@ -4,18 +4,35 @@ namespace Danube.Dapr.MetricsCollector.Cluster;
 
 /// <summary>
 /// Which brokers' ports accept connections. A dead broker refuses at once, while Danube lists it for 26 to 32 s more. A broker counts as unreachable after several failed
-/// probes in a row, in which neither its client nor its admin port accepted.
+/// probes in a row, in which neither its client nor its admin port accepted, or when another broker answers at its address.
 /// </summary>
 internal sealed class Reachability(IDanubeSource source, TimeProvider time, TimeSpan timeout, int failuresNeeded)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, State> _states = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DateTimeOffset> _replacedSince = new(StringComparer.Ordinal);
 
     /// <summary>Since when the broker is unreachable; null while it is reachable or was never probed.</summary>
     public DateTimeOffset? UnreachableSince(string brokerId)
     {
         lock (_lock)
-            return _states.TryGetValue(brokerId, out var state) && state.Failures >= failuresNeeded ? state.FirstFailure : null;
+        {
+            return _states.TryGetValue(brokerId, out var state) && state.Failures >= failuresNeeded ? state.FirstFailure
+                : _replacedSince.TryGetValue(brokerId, out var since) ? since
+                : null;
+        }
+    }
+
+    /// <summary>Says whether another broker answers at this one's address: the port accepts, and yet this one is dead.</summary>
+    public void SetReplaced(string brokerId, bool isReplaced)
+    {
+        lock (_lock)
+        {
+            if (isReplaced)
+                _replacedSince.TryAdd(brokerId, time.GetUtcNow());
+            else
+                _replacedSince.Remove(brokerId);
+        }
     }
 
     /// <summary>Probes every broker once, all at the same time.</summary>
@@ -39,6 +56,8 @@ internal sealed class Reachability(IDanubeSource source, TimeProvider time, Time
 
             foreach (var gone in _states.Keys.Except(brokers.Select(b => b.Id)).ToArray())
                 _states.Remove(gone);
+            foreach (var gone in _replacedSince.Keys.Except(brokers.Select(b => b.Id)).ToArray())
+                _replacedSince.Remove(gone);
         }
 
         return changed;

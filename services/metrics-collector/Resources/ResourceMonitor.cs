@@ -19,30 +19,39 @@ internal sealed record TargetView(string BrokerId, string Address, string Kind, 
 internal sealed partial class ResourceMonitor(
     ITargetResolver resolver, IOptions<CollectorOptions> options, TimeProvider time, ILogger<ResourceMonitor> log)
 {
+    /// <summary>Whoever listens on no port of this machine may only be late, and a name may have an address a moment later. Looking costs a name query and a walk through the processes.</summary>
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(10);
+
+    private readonly BoundedQuestions<ResolvedTarget> _targets = new(TimeSpan.FromSeconds(5));
+    private readonly BoundedQuestions<(double? UsedPercent, double? FreeBytes)> _fileSystems = new(TimeSpan.FromSeconds(2));
     private readonly CollectorOptions _options = options.Value;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Followed> _followed = new(StringComparer.Ordinal);
     private readonly long _origin = time.GetTimestamp();
 
-    /// <summary>Says which brokers are measured from now on; a target that is new, or whose last reading failed, is looked for again.</summary>
+    /// <summary>Asks the file system of a path.</summary>
+    internal Func<string, (double? UsedPercent, double? FreeBytes)> AskFileSystem { get; init; } = Storage.Of;
+
+    /// <summary>Says which brokers are measured from now on; a target that is new, was not found, or whose last reading failed, is looked for again.</summary>
     public void Follow(IReadOnlyList<BrokerNode> brokers)
     {
+        BrokerNode[] due;
         lock (_lock)
         {
             foreach (var gone in _followed.Keys.Except(brokers.Select(b => b.Id)).ToArray())
                 _followed.Remove(gone);
-            foreach (var broker in brokers)
+            due = [.. brokers.Where(b => !_followed.TryGetValue(b.Id, out var known) || known.Broker.ClientAddress != b.ClientAddress || NeedsResolving(known))];
+        }
+
+        // Outside the lock: a name server or a mount that does not answer holds up no samples and no reports.
+        foreach (var broker in due)
+        {
+            var wanted = TargetOf(broker);
+            var target = _targets.TryAsk($"{broker.Id} {broker.ClientAddress}", () => resolver.Resolve(broker, wanted), out var found) ? found : null;
+            lock (_lock)
             {
-                // A fallback is looked at again each time: the broker may only have been late.
-                if (_followed.TryGetValue(broker.Id, out var known) && known.Broker.ClientAddress == broker.ClientAddress && known is { NeedsResolving: false, Target.Fallback: false })
-                    continue;
-                var target = resolver.Resolve(broker, TargetOf(broker));
-                var window = known?.Window ?? new UsageWindow();
-                if (known?.Target.Reader?.Key != target.Reader?.Key || known?.Target.Evidence != target.Evidence)
-                    window.Break();
-                _followed[broker.Id] = new Followed(broker, target, window) { ReportedAt = known?.ReportedAt };
-                if (known?.Target.Evidence != target.Evidence)
-                    LogTarget(broker.Id, target.Reader?.Source ?? "none", target.Evidence);
+                if (target is not null || !_followed.ContainsKey(broker.Id))
+                    Follow(broker, target ?? new ResolvedTarget(wanted.Kind, null, "the machine did not tell in time what to measure", false, ""));
             }
         }
 
@@ -69,7 +78,7 @@ internal sealed partial class ResourceMonitor(
                 followed.Error = result.Error;
                 if (result.Reading is null)
                 {
-                    followed.NeedsResolving = true;
+                    followed.IsLost = true;
                     followed.Window.Break();
                     continue;
                 }
@@ -86,6 +95,8 @@ internal sealed partial class ResourceMonitor(
     /// <summary>The use of a broker's machine since its last report.</summary>
     public ResourceUsage Take(string brokerId)
     {
+        var path = StoragePathOf(brokerId);
+        var (usedPercent, freeBytes) = path.Length > 0 && _fileSystems.TryAsk(path, () => AskFileSystem(path), out var answer) ? answer : default;
         lock (_lock)
         {
             if (!_followed.TryGetValue(brokerId, out var followed))
@@ -100,11 +111,16 @@ internal sealed partial class ResourceMonitor(
             };
             if (followed.Target.Reader is null || followed.Error is not null)
                 return head with { Source = "none" };
-            var (usedPercent, freeBytes) = Storage.Of(followed.Target.StoragePath);
             if (followed.Target.StoragePath.Length > 0 && freeBytes is null)
                 head = head with { Evidence = $"{head.Evidence}; the file system of {followed.Target.StoragePath} cannot be asked" };
             return followed.Window.Take(head) with { DiskUsedPercent = usedPercent is { } used ? Figure.Of(used) : null, DiskFreeBytes = freeBytes };
         }
+    }
+
+    private string StoragePathOf(string brokerId)
+    {
+        lock (_lock)
+            return _followed.GetValueOrDefault(brokerId) is { Target: { Reader: not null } target, Error: null } ? target.StoragePath : "";
     }
 
     public IReadOnlyList<TargetView> Targets()
@@ -131,6 +147,21 @@ internal sealed partial class ResourceMonitor(
         }
     }
 
+    private void Follow(BrokerNode broker, ResolvedTarget target)
+    {
+        var known = _followed.GetValueOrDefault(broker.Id);
+        var window = known?.Window ?? new UsageWindow();
+        if (known?.Target.Reader?.Key != target.Reader?.Key || known?.Target.Evidence != target.Evidence)
+            window.Break();
+        _followed[broker.Id] = new Followed(broker, target, window) { ReportedAt = known?.ReportedAt, ResolvedAt = Now() };
+        if (known?.Target.Evidence != target.Evidence)
+            LogTarget(broker.Id, target.Reader?.Source ?? "none", target.Evidence);
+    }
+
+    /// <summary>A fallback is looked at again each time: the broker may only have been late.</summary>
+    private bool NeedsResolving(Followed known) =>
+        known.IsLost || known.Target.Fallback || (known.Target is { Reader: null, Kind: not "none" } && Now() - known.ResolvedAt >= LookAgainAfter);
+
     private bool IsDueEarly(Followed followed) =>
         _options.EarlyReportChangePercent > 0
         && followed.ReportedAt is { } reported
@@ -152,7 +183,9 @@ internal sealed partial class ResourceMonitor(
 
     private sealed record Followed(BrokerNode Broker, ResolvedTarget Target, UsageWindow Window)
     {
-        public bool NeedsResolving { get; set; }
+        public bool IsLost { get; set; }
+
+        public TimeSpan ResolvedAt { get; init; }
 
         public TimeSpan? ReportedAt { get; set; }
 
@@ -163,11 +196,9 @@ internal sealed partial class ResourceMonitor(
 /// <summary>The file system of a path.</summary>
 internal static class Storage
 {
-    /// <summary>Used share in percent and free bytes; null without a path, or when it cannot be asked.</summary>
+    /// <summary>Used share in percent and free bytes; null when it cannot be asked. Does not return while the mount hangs.</summary>
     public static (double? UsedPercent, double? FreeBytes) Of(string path)
     {
-        if (path.Length == 0)
-            return (null, null);
         try
         {
             var drive = new DriveInfo(path);

@@ -21,12 +21,18 @@ internal sealed record ResourceReading
     /// <summary>Memory that the target may use.</summary>
     public double? MemoryLimitBytes { get; init; }
 
+    /// <summary>The devices whose bytes are summed up below; sums over other ones cannot be compared.</summary>
+    public string Disks { get; init; } = "";
+
     public double? DiskReadBytes { get; init; }
 
     public double? DiskWrittenBytes { get; init; }
 
     /// <summary>Seconds so far in which each block device was busy.</summary>
     public IReadOnlyList<(string Device, double Seconds)> DiskBusySeconds { get; init; } = [];
+
+    /// <summary>The interfaces whose bytes are summed up below; sums over other ones cannot be compared.</summary>
+    public string Cards { get; init; } = "";
 
     public double? NetworkInBytes { get; init; }
 

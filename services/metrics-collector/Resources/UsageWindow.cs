@@ -25,6 +25,7 @@ internal sealed class UsageWindow
     public void Add(ResourceReading reading, TimeSpan at)
     {
         var seconds = (at - _lastAt).TotalSeconds;
+        ForgetWhatIsNotMeasured(reading);
         if (reading.MemoryBytes is { } used && reading.MemoryLimitBytes is > 0 and var limit)
             _memory.Add(100 * used / limit, _last is null ? 1 : seconds);
         if (_last is { } last && seconds > 0)
@@ -33,10 +34,19 @@ internal sealed class UsageWindow
                 _cpu.Add(100 * cpu / (seconds * cores), seconds);
             if (Increase(last.CpuPeriods, reading.CpuPeriods) is { } periods && Increase(last.CpuThrottledPeriods, reading.CpuThrottledPeriods) is { } throttled)
                 _throttled.Add(periods > 0 ? 100 * throttled / periods : 0, weight: periods);
-            _diskRead.AddRate(last.DiskReadBytes, reading.DiskReadBytes, seconds);
-            _diskWritten.AddRate(last.DiskWrittenBytes, reading.DiskWrittenBytes, seconds);
-            _networkIn.AddRate(last.NetworkInBytes, reading.NetworkInBytes, seconds);
-            _networkOut.AddRate(last.NetworkOutBytes, reading.NetworkOutBytes, seconds);
+            // A device that came or went brings or takes all that passed it since the machine's start.
+            if (last.Disks == reading.Disks)
+            {
+                _diskRead.AddRate(last.DiskReadBytes, reading.DiskReadBytes, seconds);
+                _diskWritten.AddRate(last.DiskWrittenBytes, reading.DiskWrittenBytes, seconds);
+            }
+
+            if (last.Cards == reading.Cards)
+            {
+                _networkIn.AddRate(last.NetworkInBytes, reading.NetworkInBytes, seconds);
+                _networkOut.AddRate(last.NetworkOutBytes, reading.NetworkOutBytes, seconds);
+            }
+
             AddDiskBusy(last, reading, seconds);
         }
 
@@ -44,13 +54,18 @@ internal sealed class UsageWindow
         _lastAt = at;
     }
 
-    /// <summary>Forgets the last reading: the next one is not compared with it, because the target is another one or was not read for a while.</summary>
-    public void Break() => _last = null;
+    /// <summary>Forgets everything, because the target is another one or was not read for a while: the next reading is compared with none, and no figure is repeated.</summary>
+    public void Break()
+    {
+        _last = null;
+        foreach (var series in _all)
+            series.Clear();
+    }
 
     /// <summary>True when the mean of the last samples lies further from the last report than <paramref name="share"/> of its figure.</summary>
     public bool HasChanged(double share) => Array.Exists(_all, s => s.HasChanged(share));
 
-    /// <summary>The figures since the last call; those of the last report where no sample came since.</summary>
+    /// <summary>The figures since the last call; those of the last report where no sample came since, as long as they are measured at all.</summary>
     public ResourceUsage Take(ResourceUsage head) => head with
     {
         CpuPercent = _cpu.Take(),
@@ -67,6 +82,26 @@ internal sealed class UsageWindow
         MemoryPressurePercent = _last?.MemoryPressurePercent,
         IoPressurePercent = _last?.IoPressurePercent,
     };
+
+    private void ForgetWhatIsNotMeasured(ResourceReading reading)
+    {
+        if (reading.CpuSeconds is null || reading.CpuCores is not > 0)
+            _cpu.ForgetReported();
+        if (reading.CpuPeriods is null || reading.CpuThrottledPeriods is null)
+            _throttled.ForgetReported();
+        if (reading.MemoryBytes is null || reading.MemoryLimitBytes is not > 0)
+            _memory.ForgetReported();
+        if (reading.DiskReadBytes is null)
+            _diskRead.ForgetReported();
+        if (reading.DiskWrittenBytes is null)
+            _diskWritten.ForgetReported();
+        if (reading.DiskBusySeconds.Count == 0)
+            _diskBusy.ForgetReported();
+        if (reading.NetworkInBytes is null)
+            _networkIn.ForgetReported();
+        if (reading.NetworkOutBytes is null)
+            _networkOut.ForgetReported();
+    }
 
     private void AddDiskBusy(ResourceReading last, ResourceReading reading, double seconds)
     {
@@ -109,6 +144,15 @@ internal sealed class UsageWindow
         {
             if (Increase(before, now) is { } increase)
                 Add(increase / seconds, seconds);
+        }
+
+        /// <summary>What was reported is not repeated; samples since then still count.</summary>
+        public void ForgetReported() => _reported = null;
+
+        public void Clear()
+        {
+            _samples.Clear();
+            _reported = null;
         }
 
         public bool HasChanged(double share)

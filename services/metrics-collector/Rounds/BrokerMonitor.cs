@@ -21,6 +21,9 @@ internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, Seque
 
     public LoadReport? LastReport { get; private set; }
 
+    /// <summary>The broker whose metrics text came last where this one's should be; null when it was its own.</summary>
+    public string? OtherBroker { get; private set; }
+
     /// <summary>Packs this broker's reports.</summary>
     public LoadReportWriter Writer { get; } = new(fullNamesEvery);
 
@@ -68,6 +71,7 @@ internal sealed class BrokerMonitor(string brokerId, IDanubeSource source, Seque
         var waited = text.ReadAt - beganWall;
         var at = began + (waited < TimeSpan.Zero ? TimeSpan.Zero : waited > text.Elapsed ? text.Elapsed : waited);
         var faults = _series.Take(text.Utf8.Span, at);
+        OtherBroker = faults.OtherBroker;
         if (faults.Refusal is not null)
             return (false, $"{text.Address}: {faults.Refusal}");
         _scrapedAt = text.ReadAt;

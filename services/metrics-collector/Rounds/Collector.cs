@@ -29,6 +29,15 @@ internal sealed partial class Collector(
     TimeProvider time,
     ILogger<Collector> log) : IDisposable
 {
+    /// <summary>Pace of the rounds while something was lost just now. Ranking tells a topic as stranded by a report in which it is 5 s without owner.</summary>
+    internal static readonly TimeSpan UrgentPace = TimeSpan.FromSeconds(3);
+
+    /// <summary>Danube drops a dead broker within half a minute and gives its topics away; one that is listed much longer is no news.</summary>
+    internal static readonly TimeSpan LostBrokerIsNewFor = TimeSpan.FromMinutes(2);
+
+    /// <summary>Until ranking has told it as stranded, with a margin.</summary>
+    internal static readonly TimeSpan UnownedTopicIsNewFor = TimeSpan.FromSeconds(15);
+
     private static readonly ActivitySource Activities = new("Danube.Dapr.MetricsCollector");
 
     private readonly CollectorOptions _options = options.Value;
@@ -39,9 +48,13 @@ internal sealed partial class Collector(
     private readonly ClusterMonitor _cluster = new(reachability, time);
     private readonly ConcurrentDictionary<string, BrokerMonitor> _monitors = new(StringComparer.Ordinal);
     private volatile ClusterTopology? _topology;
+    private volatile bool _probesSawChange;
 
     /// <summary>The brokers that Danube listed in the last round.</summary>
     public IReadOnlyList<BrokerNode> Brokers => _topology?.Brokers ?? [];
+
+    /// <summary>Time from the begin of one round to that of the next: shorter than the interval for a while after a broker or a topic's owner was lost.</summary>
+    public TimeSpan Pace => TimeSpan.FromSeconds(_options.IntervalSeconds) is var interval && interval > UrgentPace && IsUnsettled() ? UrgentPace : interval;
 
     /// <summary>The last report of each broker that still exists, ordered by broker.</summary>
     public IReadOnlyList<LoadReport> LastReports =>
@@ -81,11 +94,18 @@ internal sealed partial class Collector(
         var changed = await reachability.ProbeAsync(Brokers, cancellationToken);
         foreach (var id in changed)
             LogReachability(id, reachability.UnreachableSince(id) is null ? "reachable" : "unreachable");
+        _probesSawChange |= changed.Count > 0;
         if (changed.Count == 0 || !_options.ClusterReports)
             return changed.Count > 0;
         ClusterReport report;
         lock (_clusterLock)
+        {
+            // The first round names the brokers at its end; until then a report would read as a cluster without any.
+            if (!_cluster.HasBrokers)
+                return true;
             report = _cluster.Refresh(sequences.Next());
+        }
+
         await TryPublishAsync(t => publisher.PublishAsync(report, t), "cluster", cancellationToken);
         return true;
     }
@@ -96,8 +116,21 @@ internal sealed partial class Collector(
         _parallel.Dispose();
     }
 
+    private bool IsUnsettled()
+    {
+        // Without cluster reports a round tells nothing of lost brokers and topics.
+        if (!_options.ClusterReports)
+            return false;
+        var now = time.GetUtcNow();
+        if (_probesSawChange || Brokers.Any(b => reachability.UnreachableSince(b.Id) is { } since && (now - since).Duration() < LostBrokerIsNewFor))
+            return true;
+        lock (_clusterLock)
+            return _cluster.HasUnownedSince(now - UnownedTopicIsNewFor);
+    }
+
     private async Task<RoundSummary> RoundAsync(CancellationToken cancellationToken)
     {
+        _probesSawChange = false;
         var (topology, fault) = await Bounded.TryAsync(source.DiscoverAsync, _limits.Call, cancellationToken);
         var gaps = new List<ReportGap>();
         if (topology is null)
@@ -172,6 +205,8 @@ internal sealed partial class Collector(
             var (report, list) = await monitor.CollectAsync(() => resources.Take(brokerId), cancellationToken);
             if (list is not null)
                 owned[brokerId] = list;
+            // Only of a broker that is listed at the same address: a wrong metrics address alone makes nobody dead.
+            reachability.SetReplaced(brokerId, monitor.OtherBroker is { } other && AddressOf(other) is { } address && address == AddressOf(brokerId));
             foreach (var gap in report.Gaps)
                 LogGap(brokerId, gap.Part, gap.Detail);
             metrics.Report(report);
@@ -209,6 +244,8 @@ internal sealed partial class Collector(
             return false;
         }
     }
+
+    private Uri? AddressOf(string brokerId) => _topology?.Find(brokerId)?.ClientAddress;
 
     private bool IsMeasured(BrokerNode broker) =>
         _options.Brokers.Count > 0

@@ -3,19 +3,26 @@ using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.MetricsCollector.Rounds;
 
-/// <summary>A round every interval, the first at once.</summary>
+/// <summary>A round every interval, the first at once; sooner while something was lost just now.</summary>
 internal sealed class RoundLoop(Collector collector, IOptions<CollectorOptions> options, TimeProvider time) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(options.Value.IntervalSeconds), time);
+        // What the probes see shortens the pace, so it is looked at between the rounds: in equal parts of the interval.
+        var look = TimeSpan.FromSeconds(options.Value.IntervalSeconds / Math.Ceiling(options.Value.IntervalSeconds / 0.5));
+        using var timer = new PeriodicTimer(look, time);
         try
         {
-            do
+            var began = time.GetTimestamp();
+            await collector.RunRoundAsync(stoppingToken);
+            while (await timer.WaitForNextTickAsync(stoppingToken))
             {
+                // A tick can come a little early: without the half a round would wait for the next one.
+                if (time.GetElapsedTime(began) < collector.Pace - (look / 2))
+                    continue;
+                began = time.GetTimestamp();
                 await collector.RunRoundAsync(stoppingToken);
             }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -24,7 +31,7 @@ internal sealed class RoundLoop(Collector collector, IOptions<CollectorOptions> 
     }
 }
 
-/// <summary>Probes the brokers' ports between the rounds; a change starts a round, which sees what became of the topics.</summary>
+/// <summary>Probes the brokers' ports between the rounds; a change hastens the next round, which sees what became of the topics.</summary>
 internal sealed class ProbeLoop(Collector collector, IOptions<CollectorOptions> options, TimeProvider time) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

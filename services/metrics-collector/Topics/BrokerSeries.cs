@@ -43,8 +43,8 @@ internal sealed class BrokerSeries(string brokerId)
     /// <returns>What was wrong. With <see cref="ScrapeFaults.Refusal"/> nothing was taken.</returns>
     public ScrapeFaults Take(ReadOnlySpan<byte> text, TimeSpan at)
     {
-        if (Refusal(text) is { } refusal)
-            return new ScrapeFaults(refusal, 0, 0);
+        if (Refusal(text, out var other) is { } refusal)
+            return new ScrapeFaults(refusal, 0, 0, other);
         var scrape = Scrape + 1;
         Scrape = scrape;
         Seconds = scrape == 1 ? 0 : (at - LastAt).TotalSeconds;
@@ -75,8 +75,9 @@ internal sealed class BrokerSeries(string brokerId)
     }
 
     /// <summary>A text that cannot be this broker's whole text is not taken at all: a missing series would look like one that began anew.</summary>
-    private string? Refusal(ReadOnlySpan<byte> text)
+    private string? Refusal(ReadOnlySpan<byte> text, out string? other)
     {
+        other = null;
         if (text.IsEmpty)
             return "the text is empty";
         if (text[^1] != '\n')
@@ -88,9 +89,10 @@ internal sealed class BrokerSeries(string brokerId)
             if ((from + at > 0 && text[from + at - 1] != '\n') || !reader.Read() || !reader.Name.SequenceEqual(MetricNames.OwnedGauge))
                 continue;
             var labels = SeriesLabels.Of(reader.Labels);
-            return labels.Broker.SequenceEqual(_broker)
-                ? null
-                : $"the text is that of broker '{Encoding.UTF8.GetString(labels.Broker)}'";
+            if (labels.Broker.SequenceEqual(_broker))
+                return null;
+            other = Encoding.UTF8.GetString(labels.Broker);
+            return $"the text is that of broker '{other}'";
         }
 
         return "the text is not that of a Danube broker: it has no danube_broker_topics_owned";
@@ -192,4 +194,5 @@ internal sealed class BrokerSeries(string brokerId)
 /// <param name="Refusal">Why nothing of it was taken; null when it was.</param>
 /// <param name="MalformedLines">Lines that could not be read.</param>
 /// <param name="ForeignSeries">Series with another broker's id, which were left out.</param>
-internal readonly record struct ScrapeFaults(string? Refusal, int MalformedLines, int ForeignSeries);
+/// <param name="OtherBroker">Whose text it is, when it was refused as another broker's.</param>
+internal readonly record struct ScrapeFaults(string? Refusal, int MalformedLines, int ForeignSeries, string? OtherBroker = null);

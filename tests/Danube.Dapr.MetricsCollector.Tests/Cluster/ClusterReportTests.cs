@@ -119,4 +119,50 @@ public sealed class ClusterReportTests : IDisposable
         Assert.True(await _bench.Collector.ProbeAsync(CancellationToken.None));
         Assert.True(Assert.Single(Last.Brokers, b => b.Id == B).Reachable);
     }
+
+    [Fact]
+    public async Task Probe_DuringTheFirstRound_ReportsNoClusterWithoutBrokers()
+    {
+        _danube.Unreachable.Add(Host(B));
+        var probes = new List<Task>();
+        _danube.Topics = () =>
+        {
+            for (var i = 0; i < _bench.Options.ProbeFailures; i++)
+                probes.Add(_bench.Collector.ProbeAsync(CancellationToken.None));
+            return ["/default/t", "/default/u"];
+        };
+        await _bench.RoundAsync();
+        await Task.WhenAll(probes);
+
+        Assert.All(_bench.ClusterReports, r => Assert.Equal((2, 2), (r.Brokers.Count, r.TopicCount)));
+        Assert.False(Assert.Single(Last.Brokers, b => b.Id == B).Reachable);
+    }
+
+    [Fact]
+    public async Task Round_AnotherBrokerAnswersAtItsAddress_IsUnreachableAlthoughThePortAccepts()
+    {
+        await _bench.RoundAsync();
+        _danube.AtHostOfA.Add(B);
+        _danube.Text(B, Of(A));
+        await _bench.RoundAsync();
+        var first = Last.Time;
+        await _bench.Collector.ProbeAsync(CancellationToken.None);
+        await _bench.RoundAsync();
+        var replaced = Assert.Single(Last.Brokers, b => b.Id == B);
+
+        Assert.Equal((false, (DateTimeOffset?)first), (replaced.Reachable, replaced.UnreachableSince));
+        Assert.True(Assert.Single(Last.Brokers, b => b.Id == A).Reachable);
+        _danube.Text(B, Of(B));
+        await _bench.RoundAsync();
+        Assert.True(Assert.Single(Last.Brokers, b => b.Id == B).Reachable);
+    }
+
+    [Fact]
+    public async Task Round_TextIsThatOfABrokerAtAnotherAddress_SaysNothingOfReachability()
+    {
+        _danube.Text(B, Of(A));
+        await _bench.RoundAsync();
+
+        Assert.True(Assert.Single(Last.Brokers, b => b.Id == B).Reachable);
+    }
 }

@@ -24,6 +24,7 @@ public sealed class LinuxReaderTests
         Assert.Equal((5000, 7000), (reading.NetworkInBytes, reading.NetworkOutBytes));
         Assert.Equal((2200 * 512, 4400 * 512), (reading.DiskReadBytes, reading.DiskWrittenBytes));
         Assert.Equal([("vda", 0.5), ("sdb", 0.9)], reading.DiskBusySeconds);
+        Assert.Equal(("vda sdb", "eth0"), (reading.Disks, reading.Cards));
         Assert.Equal(12.34, reading.CpuPressurePercent);
         Assert.Null(reading.MemoryPressurePercent);
     }
@@ -83,7 +84,7 @@ public sealed class LinuxReaderTests
 
         var reading = Resolve(tree, new TargetOptions()).Reading;
 
-        Assert.Equal((1000, 2000), (reading.NetworkInBytes, reading.NetworkOutBytes));
+        Assert.Equal((1000, 2000, "eth0"), (reading.NetworkInBytes, reading.NetworkOutBytes, reading.Cards));
     }
 
     [Fact]
@@ -109,16 +110,16 @@ public sealed class LinuxReaderTests
     }
 
     [Theory]
-    [InlineData("v2-docker", 1010, 2020, 33.0)]
-    [InlineData("v1-docker", 1000, 2000, 12.34)]
-    [InlineData("v2-missing-files", null, null, 12.34)]
-    public void Cgroup_DiskAndPressure_ComeFromTheGroupElsePressureFromTheHost(string name, int? read, int? written, double pressure)
+    [InlineData("v2-docker", 1010, 2020, "254:0 8:16", 33.0)]
+    [InlineData("v1-docker", 1000, 2000, "254:0", 12.34)]
+    [InlineData("v2-missing-files", null, null, "", 12.34)]
+    public void Cgroup_DiskAndPressure_ComeFromTheGroupElsePressureFromTheHost(string name, int? read, int? written, string disks, double pressure)
     {
         using var tree = new KernelTree(name);
 
         var reading = Resolve(tree, new TargetOptions()).Reading;
 
-        Assert.Equal(((double?)read, (double?)written, (double?)pressure), (reading.DiskReadBytes, reading.DiskWrittenBytes, reading.CpuPressurePercent));
+        Assert.Equal(((double?)read, (double?)written, disks, (double?)pressure), (reading.DiskReadBytes, reading.DiskWrittenBytes, reading.Disks, reading.CpuPressurePercent));
     }
 
     [Fact]

@@ -120,10 +120,11 @@ public sealed class PortableTests
     [Fact]
     public void Network_ThisMachine_GrowsOrIsUnknown()
     {
-        var (before, _) = NetworkTotals.Read();
-        var (after, _) = NetworkTotals.Read();
+        var (before, _, cards) = NetworkTotals.Read();
+        var (after, _, _) = NetworkTotals.Read();
 
         Assert.True(before is null == after is null && !(after < before));
+        Assert.Equal(before is null, cards.Length == 0);
     }
 
     private ResolvedTarget Resolve(TargetOptions target) =>

@@ -1,12 +1,15 @@
 using Danube.Dapr.BrokerClient;
 using Danube.Dapr.MetricsCollector.Resources;
 using Danube.Dapr.MetricsCollector.Tests.Rounds;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 
 namespace Danube.Dapr.MetricsCollector.Tests.Resources;
 
 public sealed class ResourceMonitorTests : IDisposable
 {
     private readonly CollectorBench _bench = new(time => new ScriptedDanube(time));
+    private static readonly TimeSpan InTime = TimeSpan.FromSeconds(30);
     private readonly CountingReader _reader = new("one");
 
     public ResourceMonitorTests() => _bench.Target = _ => new ResolvedTarget("auto", _reader, "the test says so", false, "");
@@ -40,6 +43,35 @@ public sealed class ResourceMonitorTests : IDisposable
         Monitor.Follow([Broker("1")]);
 
         Assert.Equal((false, "process 5 listens", 3), (Monitor.Take("1").Fallback, Monitor.Take("1").Evidence, resolved));
+    }
+
+    [Fact]
+    public void Follow_NobodyListenedYet_IsLookedForAgainAndFound()
+    {
+        _bench.Target = _ => new ResolvedTarget("auto", null, "host is another machine", false, "");
+        Monitor.Follow([Broker("1")]);
+        Assert.Equal("none", Monitor.Take("1").Source);
+        _bench.Target = _ => new ResolvedTarget("auto", _reader, "process 5 listens", false, "");
+        _bench.Time.Advance(TimeSpan.FromSeconds(10));
+        Monitor.Follow([Broker("1")]);
+
+        Assert.Equal(("process", "process 5 listens"), (Monitor.Take("1").Source, Monitor.Take("1").Evidence));
+    }
+
+    [Fact]
+    public void Follow_MeasuringIsTurnedOff_IsNotLookedForAgain()
+    {
+        var resolved = 0;
+        _bench.Target = _ =>
+        {
+            resolved++;
+            return new ResolvedTarget("none", null, "turned off", false, "");
+        };
+        Monitor.Follow([Broker("1")]);
+        _bench.Time.Advance(TimeSpan.FromMinutes(10));
+        Monitor.Follow([Broker("1")]);
+
+        Assert.Equal(1, resolved);
     }
 
     [Fact]
@@ -108,6 +140,55 @@ public sealed class ResourceMonitorTests : IDisposable
 
         Assert.True(usage.DiskFreeBytes > 0);
         Assert.InRange(usage.DiskUsedPercent!.Mean, 0, 100);
+    }
+
+    [Fact]
+    public async Task Take_MountHangs_OnlyItsFigureIsMissing()
+    {
+        using var back = new ManualResetEventSlim();
+        var asked = 0;
+        var monitor = new ResourceMonitor(_bench, Options.Create(_bench.Options), _bench.Time, NullLogger<ResourceMonitor>.Instance)
+        {
+            AskFileSystem = _ =>
+            {
+                Interlocked.Increment(ref asked);
+                back.Wait();
+                return (25, 3e9);
+            },
+        };
+        _bench.Target = _ => new ResolvedTarget("auto", _reader, "the test says so", false, "/hung");
+        monitor.Follow([Broker("1")]);
+
+        var first = Task.Run(() => monitor.Take("1"));
+        await CollectorBench.UntilAsync(() => Volatile.Read(ref asked) == 1, "the question to the file system");
+        await Task.Run(monitor.Sample).WaitAsync(InTime);
+        var usage = await first.WaitAsync(InTime);
+        await Task.Run(() => monitor.Take("1")).WaitAsync(InTime);
+        Assert.Null(usage.DiskFreeBytes);
+        Assert.NotNull(usage.MemoryPercent);
+        Assert.Contains("the file system of /hung cannot be asked", usage.Evidence, StringComparison.Ordinal);
+        Assert.Equal(1, asked);
+
+        back.Set();
+        await CollectorBench.UntilAsync(() => monitor.Take("1").DiskFreeBytes is 3e9, "the figure again");
+    }
+
+    [Fact]
+    public async Task Follow_TargetCannotBeLookedForInTime_OthersAreMeasured()
+    {
+        using var back = new ManualResetEventSlim();
+        _bench.Target = b =>
+        {
+            if (b.Id == "1")
+                back.Wait();
+            return new ResolvedTarget("auto", _reader, "the test says so", false, "");
+        };
+        await Task.Run(() => Monitor.Follow([Broker("1"), Broker("2")])).WaitAsync(InTime);
+        Assert.Equal(("none", "process"), (Monitor.Take("1").Source, Monitor.Take("2").Source));
+
+        back.Set();
+        _bench.Time.Advance(TimeSpan.FromSeconds(10));
+        await CollectorBench.UntilAsync(() => Monitor.Take("1").Source == "process", "the target", () => Monitor.Follow([Broker("1"), Broker("2")]));
     }
 
     [Fact]

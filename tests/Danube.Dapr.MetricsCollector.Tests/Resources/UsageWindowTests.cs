@@ -100,6 +100,55 @@ public sealed class UsageWindowTests
     }
 
     [Fact]
+    public void Break_NewTarget_FiguresOfTheOldOneAreNotReported()
+    {
+        Add(0, cpu: 0);
+        Add(1, cpu: 1);
+        Assert.NotNull(_window.Take(Head).CpuPercent);
+        _window.Break();
+        Assert.Null(_window.Take(Head).CpuPercent);
+
+        Add(10, cpu: 0);
+        Add(11, cpu: 2);
+        _window.Break();
+        Add(20, cpu: 0);
+        Add(21, cpu: 1);
+        Assert.Equal(50, _window.Take(Head).CpuPercent!.Mean);
+    }
+
+    [Fact]
+    public void Take_FigureThatIsNoLongerMeasured_IsNotRepeated()
+    {
+        Add(0, cpu: 0, disk: 0);
+        Add(1, cpu: 1, disk: 600);
+        _window.Take(Head);
+        Add(2, cpu: 2, disk: 900);
+        Add(3, cpu: 3);
+
+        Assert.Equal(300, _window.Take(Head).DiskReadBytesPerSecond!.Mean);
+        Add(4, cpu: 4);
+        Assert.Null(_window.Take(Head).DiskReadBytesPerSecond);
+    }
+
+    [Theory]
+    [InlineData("a b", "a", 5000, 3000)]
+    [InlineData("a", "a b", 3000, 5000)]
+    public void Add_DeviceCameOrWent_ItsWholeTotalIsNoTraffic(string before, string after, double totalBefore, double totalAfter)
+    {
+        AddTotal(0, before, totalBefore);
+        AddTotal(1, before, totalBefore + 10);
+        AddTotal(2, after, totalAfter + 20);
+        AddTotal(3, after, totalAfter + 40);
+
+        var usage = _window.Take(Head);
+
+        Assert.Equal((20.0, 20.0), (usage.DiskReadBytesPerSecond!.Max, usage.NetworkOutBytesPerSecond!.Max));
+
+        void AddTotal(double second, string devices, double bytes) => _window.Add(
+            new ResourceReading { Disks = devices, DiskReadBytes = bytes, Cards = devices, NetworkOutBytes = bytes }, TimeSpan.FromSeconds(second));
+    }
+
+    [Fact]
     public void Take_Throttling_IsTheShareOfPeriods()
     {
         _window.Add(new ResourceReading { CpuPeriods = 100, CpuThrottledPeriods = 10 }, TimeSpan.Zero);

@@ -26,6 +26,9 @@ internal sealed class ScriptedDanube(TimeProvider time) : IDanubeSource
 
     public HashSet<string> Unreachable { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Brokers that are registered at the addresses of <see cref="A"/>.</summary>
+    public HashSet<string> AtHostOfA { get; } = new(StringComparer.Ordinal);
+
     public int Scrapes { get; private set; }
 
     public int NamespaceQuestions { get; private set; }
@@ -42,7 +45,7 @@ internal sealed class ScriptedDanube(TimeProvider time) : IDanubeSource
     public static MetricsTextBuilder Of(string broker) => new MetricsTextBuilder(broker).Owned(1);
 
     public Task<ClusterTopology> DiscoverAsync(CancellationToken cancellationToken) => Task.FromResult(new ClusterTopology(
-        [.. Listed.Select((id, i) => new BrokerNode(id, i == 0 ? BrokerRole.Leader : BrokerRole.Follower, BrokerStatus.Active, Address(id, 6650), Address(id, 50051), Address(id, 9040)))],
+        [.. Listed.Select((id, i) => new BrokerNode(id, i == 0 ? BrokerRole.Leader : BrokerRole.Follower, BrokerStatus.Active, ListedAddress(id, 6650), ListedAddress(id, 50051), ListedAddress(id, 9040)))],
         Address(A, 50051), time.GetUtcNow()));
 
     public Task<RaftStatus> GetRaftStatusAsync(CancellationToken cancellationToken) => Task.FromResult(new RaftStatus(A, A, 7, 100, [A], []));
@@ -79,6 +82,8 @@ internal sealed class ScriptedDanube(TimeProvider time) : IDanubeSource
 
     /// <summary>Each broker is a host of its own.</summary>
     public static string Host(string broker) => broker == A ? "broker-a" : "broker-" + broker;
+
+    private Uri ListedAddress(string broker, int port) => Address(AtHostOfA.Contains(broker) ? A : broker, port);
 
     private static Uri Address(string broker, int port) => new UriBuilder("http", Host(broker), port).Uri;
 

@@ -17,13 +17,14 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
         if (reading.CpuSeconds is null && reading.MemoryBytes is null)
             throw new ResourceUnreadableException($"the cgroup {location.Path} is gone or cannot be read");
         var (_, hostMemory) = Kernel.Memory(files);
-        var (received, sent) = Network();
+        var (received, sent, cards) = Network();
         var pressure = location.Folder("unified")?.Path;
         return reading with
         {
             CpuCores = Least(reading.CpuCores, Kernel.Cpu(files).Cpus),
             MemoryLimitBytes = Least(reading.MemoryLimitBytes, hostMemory),
             DiskBusySeconds = Kernel.Disks(files).Busy,
+            Cards = cards,
             NetworkInBytes = received,
             NetworkOutBytes = sent,
             CpuPressurePercent = Pressure(pressure, "cpu"),
@@ -46,7 +47,7 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
     {
         var folder = location.Folder("unified")!;
         var memoryStat = files.Read(folder.Path + "/memory.stat");
-        var (read, written) = IoStat(files.Read(folder.Path + "/io.stat"));
+        var (read, written, disks) = IoStat(files.Read(folder.Path + "/io.stat"));
         var (quota, quotaFolder) = Tightest(folder, Quota2);
         // The periods in which the quota ran out are counted where the quota is set.
         var throttling = quotaFolder is null ? null : files.Read(quotaFolder + "/cpu.stat");
@@ -58,6 +59,7 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
             CpuThrottledPeriods = SystemFiles.Field(throttling, "nr_throttled"),
             MemoryBytes = WithoutCache(files.Number(folder.Path + "/memory.current"), memoryStat, "inactive_file", "active_file", "slab_reclaimable"),
             MemoryLimitBytes = Tightest(folder, f => files.Number(f + "/memory.max")).Limit,
+            Disks = disks,
             DiskReadBytes = read,
             DiskWrittenBytes = written,
         };
@@ -67,7 +69,7 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
     {
         var memory = location.Folder("memory")!;
         var memoryStat = files.Read(memory.Path + "/memory.stat");
-        var (read, written) = location.Folder("blkio") is { } blkio ? BlkioBytes(blkio.Path) : (null, null);
+        var (read, written, disks) = location.Folder("blkio") is { } blkio ? BlkioBytes(blkio.Path) : (null, null, "");
         var (quota, quotaFolder) = location.Folder("cpu") is { } cpu ? Tightest(cpu, Quota1) : (null, null);
         var throttling = quotaFolder is null ? null : files.Read(quotaFolder + "/cpu.stat");
         return new ResourceReading
@@ -81,6 +83,7 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
             MemoryBytes = WithoutCache(files.Number(memory.Path + "/memory.usage_in_bytes"), memoryStat, "total_inactive_file", "total_active_file"),
             MemoryLimitBytes = Least(
                 Tightest(memory, f => files.Number(f + "/memory.limit_in_bytes")).Limit, SystemFiles.Field(memoryStat, "hierarchical_memory_limit")),
+            Disks = disks,
             DiskReadBytes = read,
             DiskWrittenBytes = written,
         };
@@ -118,51 +121,60 @@ internal sealed class CgroupReader(SystemFiles files, CgroupLocation location) :
         return Math.Max(0, used.Value - cache);
     }
 
-    private static (double? Read, double? Written) IoStat(string? text)
+    private static (double? Read, double? Written, string Disks) IoStat(string? text)
     {
         // 254:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0; empty while nothing was read or written.
         if (text is null)
-            return (null, null);
+            return (null, null, "");
         double read = 0, written = 0;
+        var disks = new List<string>();
         foreach (var field in text.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries))
         {
+            if (field.Contains(':', StringComparison.Ordinal))
+                disks.Add(field);
             if (field.StartsWith("rbytes=", StringComparison.Ordinal) && SystemFiles.TryNumber(field.AsSpan("rbytes=".Length), out var r))
                 read += r;
             else if (field.StartsWith("wbytes=", StringComparison.Ordinal) && SystemFiles.TryNumber(field.AsSpan("wbytes=".Length), out var w))
                 written += w;
         }
 
-        return (read, written);
+        return (read, written, string.Join(' ', disks));
     }
 
-    private (double? Read, double? Written) BlkioBytes(string folder)
+    private (double? Read, double? Written, string Disks) BlkioBytes(string folder)
     {
         // Direct and cached writes are both counted at the throttling layer, whatever the scheduler of the device is.
         var text = files.Read(folder + "/blkio.throttle.io_service_bytes_recursive") ?? files.Read(folder + "/blkio.throttle.io_service_bytes");
         if (text is null)
-            return (null, null);
+            return (null, null, "");
         double read = 0, written = 0;
+        var disks = new List<string>();
         foreach (var line in text.Split('\n'))
         {
             var fields = line.Split(' ');
             if (fields.Length != 3 || !SystemFiles.TryNumber(fields[2], out var bytes))
                 continue;
             if (fields[1] == "Read")
+            {
                 read += bytes;
+                disks.Add(fields[0]);
+            }
             else if (fields[1] == "Write")
+            {
                 written += bytes;
+            }
         }
 
-        return (read, written);
+        return (read, written, string.Join(' ', disks));
     }
 
     /// <summary>A group has no network of its own; its processes live in a namespace, which has.</summary>
-    private (double? In, double? Out) Network()
+    private (double? In, double? Out, string Cards) Network()
     {
         var folder = (location.Folder("memory") ?? location.Folder("unified"))!.Path;
         return AnyProcess(folder, depth: 0) is { } pid
             ? ProcessReader.OwnNetwork(files, string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}"))
-            : (null, null);
+            : (null, null, "");
     }
 
     /// <summary>A process of the group. In version 2 the processes of a group with groups below it are in those.</summary>

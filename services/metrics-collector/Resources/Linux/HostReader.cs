@@ -15,7 +15,7 @@ internal sealed class HostReader(SystemFiles files) : IResourceReader
         var (used, total) = Kernel.Memory(files);
         var (diskRead, diskWritten, diskBusy) = Kernel.Disks(files);
         // The first process lives in the machine's own network namespace; the collector may not.
-        var (received, sent) = Kernel.Network(files, "/proc/1/net/dev", realCardsOnly: true) is { In: not null } own
+        var (received, sent, cards) = Kernel.Network(files, "/proc/1/net/dev", realCardsOnly: true) is { In: not null } own
             ? own
             : Kernel.Network(files, "/proc/net/dev", realCardsOnly: true);
         return new ResourceReading
@@ -24,9 +24,11 @@ internal sealed class HostReader(SystemFiles files) : IResourceReader
             CpuCores = cpus,
             MemoryBytes = used,
             MemoryLimitBytes = total,
+            Disks = string.Join(' ', diskBusy.Select(d => d.Device)),
             DiskReadBytes = diskRead,
             DiskWrittenBytes = diskWritten,
             DiskBusySeconds = diskBusy,
+            Cards = cards,
             NetworkInBytes = received,
             NetworkOutBytes = sent,
             CpuPressurePercent = Kernel.Pressure(files, "/proc/pressure/cpu"),

@@ -55,11 +55,11 @@ internal static class Kernel
     }
 
     /// <summary>Bytes through the interfaces of a network namespace. Loopback does not count; on a host bridges and the like do not either, since their bytes pass a real card as well.</summary>
-    public static (double? In, double? Out) Network(SystemFiles files, string netDev, bool realCardsOnly)
+    public static (double? In, double? Out, string Cards) Network(SystemFiles files, string netDev, bool realCardsOnly)
     {
         var text = files.Read(netDev);
         if (text is null)
-            return (null, null);
+            return (null, null, "");
         var all = new List<(string Name, double In, double Out)>();
         foreach (var line in text.Split('\n').Skip(2))
         {
@@ -74,11 +74,11 @@ internal static class Kernel
 
         if (realCardsOnly && all.Where(i => files.Exists($"/sys/class/net/{i.Name}/device")).ToList() is { Count: > 0 } real)
             all = real;
-        return (all.Sum(i => i.In), all.Sum(i => i.Out));
+        return (all.Sum(i => i.In), all.Sum(i => i.Out), string.Join(' ', all.Select(i => i.Name)));
     }
 
     /// <summary>Bytes and busy time of the block devices. Stacked ones (loop, RAM, device mapper, RAID) do not count: their bytes reach a real one.</summary>
-    public static (double? Read, double? Written, IReadOnlyList<(string, double)> Busy) Disks(SystemFiles files)
+    public static (double? Read, double? Written, IReadOnlyList<(string Device, double Seconds)> Busy) Disks(SystemFiles files)
     {
         var text = files.Read("/proc/diskstats");
         if (text is null)

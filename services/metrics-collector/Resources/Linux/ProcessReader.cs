@@ -42,7 +42,7 @@ internal sealed class ProcessReader : IResourceReader
         var memory = SystemFiles.Field(status, "RssAnon") is { } anonymous
             ? (anonymous + (SystemFiles.Field(status, "RssShmem") ?? 0)) * 1024
             : SystemFiles.Field(status, "VmRSS") * 1024;
-        var (received, sent) = OwnNetwork();
+        var (received, sent, cards) = OwnNetwork();
         var group = _limits?.ReadGroup();
         double cores = AllowedCpus(status) ?? Kernel.Cpu(_files).Cpus;
         return new ResourceReading
@@ -56,6 +56,7 @@ internal sealed class ProcessReader : IResourceReader
             DiskReadBytes = SystemFiles.Field(io, "read_bytes"),
             DiskWrittenBytes = SystemFiles.Field(io, "write_bytes"),
             DiskBusySeconds = Kernel.Disks(_files).Busy,
+            Cards = cards,
             NetworkInBytes = received,
             NetworkOutBytes = sent,
             CpuPressurePercent = Kernel.Pressure(_files, "/proc/pressure/cpu"),
@@ -88,10 +89,10 @@ internal sealed class ProcessReader : IResourceReader
     }
 
     /// <summary>The network of the process, if it has a namespace of its own: in the machine's namespace nobody can tell its bytes from others'.</summary>
-    private (double? In, double? Out) OwnNetwork() => OwnNetwork(_files, _root);
+    private (double? In, double? Out, string Cards) OwnNetwork() => OwnNetwork(_files, _root);
 
-    internal static (double? In, double? Out) OwnNetwork(SystemFiles files, string processRoot) =>
+    internal static (double? In, double? Out, string Cards) OwnNetwork(SystemFiles files, string processRoot) =>
         files.Link(processRoot + "/ns/net") is { } own && (files.Link("/proc/1/ns/net") ?? files.Link("/proc/self/ns/net")) is { } machine && own != machine
             ? Kernel.Network(files, processRoot + "/net/dev", realCardsOnly: false)
-            : (null, null);
+            : (null, null, "");
 }

@@ -35,13 +35,14 @@ internal sealed partial class MacHost : IResourceReader
         long total = 0;
         nuint size = sizeof(long);
         var hasTotal = sysctlbyname("hw.memsize", ref total, ref size, 0, 0) == 0;
-        var (received, sent) = NetworkTotals.Read();
+        var (received, sent, cards) = NetworkTotals.Read();
         return new ResourceReading
         {
             CpuSeconds = busy / TicksPerSecond,
             CpuCores = Environment.ProcessorCount,
             MemoryBytes = UsedMemory(host),
             MemoryLimitBytes = hasTotal ? total : null,
+            Cards = cards,
             NetworkInBytes = received,
             NetworkOutBytes = sent,
         };

@@ -6,9 +6,10 @@ namespace Danube.Dapr.MetricsCollector.Resources.Portable;
 internal static class NetworkTotals
 {
     /// <summary>Bytes so far; null when no card tells. Loopback and tunnels do not count: their bytes do not leave the machine, or pass a card as well.</summary>
-    public static (double? In, double? Out) Read()
+    public static (double? In, double? Out, string Cards) Read()
     {
         double? received = null, sent = null;
+        var cards = new List<string>();
         foreach (var card in NetworkInterface.GetAllNetworkInterfaces())
         {
             if (card.OperationalStatus != OperationalStatus.Up || card.NetworkInterfaceType is NetworkInterfaceType.Loopback or NetworkInterfaceType.Tunnel)
@@ -18,6 +19,7 @@ internal static class NetworkTotals
                 var statistics = card.GetIPStatistics();
                 received = (received ?? 0) + statistics.BytesReceived;
                 sent = (sent ?? 0) + statistics.BytesSent;
+                cards.Add(card.Id);
             }
             catch (Exception error) when (error is NetworkInformationException or PlatformNotSupportedException)
             {
@@ -25,6 +27,6 @@ internal static class NetworkTotals
             }
         }
 
-        return (received, sent);
+        return (received, sent, string.Join(' ', cards));
     }
 }

@@ -25,7 +25,7 @@ internal sealed partial class WindowsHost : IResourceReader
         var memory = new MemoryStatus { Length = (uint)Marshal.SizeOf<MemoryStatus>() };
         var hasMemory = GlobalMemoryStatusEx(ref memory);
         var (read, written, busy) = Disks();
-        var (received, sent) = NetworkTotals.Read();
+        var (received, sent, cards) = NetworkTotals.Read();
         return new ResourceReading
         {
             // Kernel time holds idle time.
@@ -33,15 +33,17 @@ internal sealed partial class WindowsHost : IResourceReader
             CpuCores = Environment.ProcessorCount,
             MemoryBytes = hasMemory ? memory.TotalPhysical - memory.AvailablePhysical : null,
             MemoryLimitBytes = hasMemory ? memory.TotalPhysical : null,
+            Disks = string.Join(' ', busy.Select(d => d.Device)),
             DiskReadBytes = read,
             DiskWrittenBytes = written,
             DiskBusySeconds = busy,
+            Cards = cards,
             NetworkInBytes = received,
             NetworkOutBytes = sent,
         };
     }
 
-    private static (double? Read, double? Written, IReadOnlyList<(string, double)> Busy) Disks()
+    private static (double? Read, double? Written, IReadOnlyList<(string Device, double Seconds)> Busy) Disks()
     {
         double read = 0, written = 0;
         var busy = new List<(string, double)>();
