@@ -149,6 +149,20 @@ public sealed class SidecarTests
         Assert.Equal(("t", "pubsub", "a"), (envelope.RootElement.GetProperty("topic").GetString(), envelope.RootElement.GetProperty("pubsubname").GetString(), envelope.RootElement.GetProperty("source").GetString()));
     }
 
+    [Fact]
+    public async Task Publish_MetadataOfAnyKind_ArriveAsHeadersExceptForTheSidecarsOwn()
+    {
+        await using var app = await new TestApp { Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""" }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with { AppToken = "secret" }, ("a", app.Port));
+
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t?metadata.river=Dun%C4%83rea&metadata.lines=a%0D%0Ab&metadata.dapr-api-token=guess&metadata.traceparent=mine", "1");
+        await TestSidecar.Eventually(() => app.To("/events").Any());
+
+        var headers = Assert.Single(app.To("/events")).Headers;
+        Assert.Equal(("Dun\u0103rea", "secret"), (headers["river"], headers["dapr-api-token"]));
+        Assert.DoesNotContain("mine", headers.GetValueOrDefault("traceparent", ""), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(200, "", 1, 0)]
     [InlineData(200, """{"status":"SUCCESS"}""", 1, 0)]

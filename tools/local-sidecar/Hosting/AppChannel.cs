@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Danube.Dapr.LocalSidecar.CommandLine;
 using Danube.Dapr.LocalSidecar.Tracing;
 using Grpc.Core;
@@ -34,6 +35,8 @@ internal sealed class AppChannel : IDisposable
             AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = null,
             ConnectTimeout = ConnectTimeout, PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+            // Without it a header that is not ASCII fails the request.
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
             // Only another sidecar is asked, and it says so in any case: a body that went too early is lost.
             Expect100ContinueTimeout = TimeSpan.FromSeconds(30),
         });
