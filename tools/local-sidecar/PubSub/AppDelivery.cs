@@ -6,35 +6,34 @@ using Grpc.Core;
 
 namespace Danube.Dapr.LocalSidecar.PubSub;
 
-/// <summary>To an instance of the app, over the protocol it speaks. An app that is not there is waited for: that is no try.</summary>
+/// <summary>To an instance of the app, over the protocol it speaks. When one is not there the next one gets the event.</summary>
 internal sealed class AppDelivery(AppGroup group, Tracer tracer, TimeProvider time) : IDelivery
 {
     private static readonly TimeSpan WaitForApp = TimeSpan.FromMilliseconds(50);
+
+    public async Task ReadyAsync(CancellationToken cancellationToken)
+    {
+        while (!group.HasReadyInstance) await Task.Delay(WaitForApp, time, cancellationToken);
+    }
 
     public Task<DeliveryOutcome> SendAsync(OutgoingEvent outgoing, CancellationToken cancellationToken) => OnAppAsync(async channel =>
     {
         using var span = Start(outgoing.Subscription.Topic, outgoing.Trace);
         return channel.Grpc is { } grpc ? await GrpcDelivery.SendAsync(grpc, outgoing, span.Context, cancellationToken) : await HttpDelivery.SendAsync(channel, outgoing, span.Context, cancellationToken);
-    }, cancellationToken);
+    }, DeliveryOutcome.Absent, cancellationToken);
 
-    public Task<IReadOnlyDictionary<string, DeliveryOutcome>> SendAsync(OutgoingBatch batch, CancellationToken cancellationToken) => OnAppAsync(async channel =>
+    public Task<IReadOnlyDictionary<string, DeliveryOutcome>?> SendAsync(OutgoingBatch batch, CancellationToken cancellationToken) => OnAppAsync<IReadOnlyDictionary<string, DeliveryOutcome>?>(async channel =>
     {
         using var span = Start(batch.Subscription.Topic, batch.Trace);
         return channel.Grpc is { } grpc ? await GrpcDelivery.SendAsync(grpc, batch, span.Context, cancellationToken) : await HttpDelivery.SendAsync(channel, batch, span.Context, cancellationToken);
-    }, cancellationToken);
+    }, null, cancellationToken);
 
     private Span Start(string topic, TraceContext trace) => trace.IsValid ? tracer.Start("pubsub/" + topic, trace, ActivityKind.Consumer) : default;
 
-    private async Task<T> OnAppAsync<T>(Func<AppChannel, Task<T>> send, CancellationToken cancellationToken)
+    private async Task<T> OnAppAsync<T>(Func<AppChannel, Task<T>> send, T absent, CancellationToken cancellationToken)
     {
-        while (true)
+        while (group.Next() is { IsReady: true, Channel: { } channel } instance)
         {
-            var instance = group.Next();
-            if (instance is not { IsReady: true, Channel: { } channel })
-            {
-                await Task.Delay(WaitForApp, time, cancellationToken);
-                continue;
-            }
             try
             {
                 return await send(channel);
@@ -49,5 +48,6 @@ internal sealed class AppDelivery(AppGroup group, Tracer tracer, TimeProvider ti
                 instance.Suspect();
             }
         }
+        return absent;
     }
 }

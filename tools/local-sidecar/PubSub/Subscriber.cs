@@ -18,6 +18,8 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
         {
             while (await events.WaitToReadAsync(cancellationToken))
             {
+                // Not under the policy, whose time-out is that of a try: while the app is absent its events stay in the queue.
+                await delivery.ReadyAsync(cancellationToken);
                 if (subscription.Bulk is { } bulk)
                 {
                     var entries = await GatherAsync(events, bulk, cancellationToken);
@@ -39,26 +41,33 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
 
     private async Task DeliverAsync(BrokerMessage message, CancellationToken cancellationToken)
     {
+        while (await TryAsync(message, cancellationToken) == DeliveryOutcome.Absent) await delivery.ReadyAsync(cancellationToken);
+    }
+
+    /// <returns>Absent when the event has to wait for the app; else it is settled.</returns>
+    private async Task<DeliveryOutcome> TryAsync(BrokerMessage message, CancellationToken cancellationToken)
+    {
         var body = subscription.IsRaw ? CloudEvents.WrapRaw(subscription.PubSubName, subscription.Topic, message.Body, message.Metadata) : message.Body;
         if (Inspect(body) is not { } inspected)
         {
             await SettleAsync(DeliveryOutcome.Retry, message, cancellationToken);
-            return;
+            return DeliveryOutcome.Done;
         }
         var (expired, path, trace) = inspected;
-        if (expired) return;
+        if (expired) return DeliveryOutcome.Done;
         // A raw event that was published over gRPC has its trace beside it.
         if (!trace.IsValid && !subscription.IsRaw && message.Metadata.TryGetValue("traceid", out var beside)) trace = TraceContext.Parse(beside, null);
         if (path is null)
         {
             // An event that no rule wants counts as handled.
             if (subscription.DeadLetterTopic.Length > 0) await DeadLetterAsync(message, cancellationToken);
-            return;
+            return DeliveryOutcome.Done;
         }
         var outgoing = new OutgoingEvent(subscription, message, body, path, trace);
         var outcome = await TryAsync(token => delivery.SendAsync(outgoing, token), cancellationToken);
         if (outcome == DeliveryOutcome.Drop) Dropped(logger, appId, subscription.Topic);
         await SettleAsync(outcome, message, cancellationToken);
+        return outcome;
     }
 
     /// <summary>Runs a delivery under the inbound policy.</summary>
@@ -94,7 +103,7 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
 
     private async Task SettleAsync(DeliveryOutcome outcome, BrokerMessage message, CancellationToken cancellationToken)
     {
-        if (outcome != DeliveryOutcome.Done && subscription.DeadLetterTopic.Length > 0) await DeadLetterAsync(message, cancellationToken);
+        if (outcome is DeliveryOutcome.Retry or DeliveryOutcome.Drop && subscription.DeadLetterTopic.Length > 0) await DeadLetterAsync(message, cancellationToken);
     }
 
     private Task DeadLetterAsync(BrokerMessage message, CancellationToken cancellationToken) => broker.PublishAsync(subscription.DeadLetterTopic, message, cancellationToken);
@@ -133,6 +142,14 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
 
     private static string? Field(JsonElement root, string name) => root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
+    /// <summary>Finds where an event of a batch goes, and settles one that goes nowhere.</summary>
+    private async Task<Gathered?> RouteAsync(BrokerMessage message, CancellationToken cancellationToken)
+    {
+        if (Inspect(message.Body) is not { } inspected) await SettleAsync(DeliveryOutcome.Retry, message, cancellationToken);
+        else if (inspected is { Expired: false, Path: { } path }) return new Gathered(Guid.NewGuid().ToString(), message, path, inspected.Trace);
+        return null;
+    }
+
     private async Task<List<Gathered>> GatherAsync(ChannelReader<BrokerMessage> events, BulkOptions bulk, CancellationToken cancellationToken)
     {
         var gathered = new List<Gathered>();
@@ -144,8 +161,7 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
             {
                 while (gathered.Count < bulk.MaxMessagesCount && events.TryRead(out var message))
                 {
-                    if (Inspect(message.Body) is not { } inspected) await SettleAsync(DeliveryOutcome.Retry, message, cancellationToken);
-                    else if (inspected is { Expired: false, Path: { } path }) gathered.Add(new Gathered(Guid.NewGuid().ToString(), message, path, inspected.Trace));
+                    if (await RouteAsync(message, cancellationToken) is { } entry) gathered.Add(entry);
                 }
             }
         }
@@ -158,21 +174,36 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
 
     private async Task DeliverBulkAsync(List<Gathered> entries, CancellationToken cancellationToken)
     {
+        while (await TryBulkAsync(entries, cancellationToken) is { Count: > 0 } absent)
+        {
+            await delivery.ReadyAsync(cancellationToken);
+            entries = [];
+            foreach (var message in absent)
+                if (await RouteAsync(message, cancellationToken) is { } entry) entries.Add(entry);
+        }
+    }
+
+    /// <returns>What has to wait for the app.</returns>
+    private async Task<List<BrokerMessage>> TryBulkAsync(List<Gathered> entries, CancellationToken cancellationToken)
+    {
+        List<BrokerMessage> absent = [];
         foreach (var batch in entries.GroupBy(static e => e.Path, StringComparer.Ordinal))
         {
             var open = batch.ToList();
             var outcome = await TryAsync(async token =>
             {
                 var outcomes = await delivery.SendAsync(new OutgoingBatch(subscription, [.. open.Select(static e => (e.Id, e.Message))], batch.Key, open[0].Trace), token);
+                if (outcomes is null) return DeliveryOutcome.Absent;
                 var dropped = open.Where(e => outcomes.TryGetValue(e.Id, out var o) && o == DeliveryOutcome.Drop).ToList();
                 // Only what asks for it comes again; an entry that has no answer asks for it too.
                 open.RemoveAll(e => outcomes.TryGetValue(e.Id, out var o) && o != DeliveryOutcome.Retry);
                 foreach (var entry in dropped) await SettleAsync(DeliveryOutcome.Drop, entry.Message, token);
                 return open.Count == 0 ? DeliveryOutcome.Done : DeliveryOutcome.Retry;
             }, cancellationToken);
-            if (outcome == DeliveryOutcome.Done) continue;
-            foreach (var entry in open) await SettleAsync(outcome, entry.Message, cancellationToken);
+            if (outcome == DeliveryOutcome.Absent) absent.AddRange(open.Select(static e => e.Message));
+            else if (outcome != DeliveryOutcome.Done) foreach (var entry in open) await SettleAsync(outcome, entry.Message, cancellationToken);
         }
+        return absent;
     }
 
     private sealed record Gathered(string Id, BrokerMessage Message, string Path, TraceContext Trace);
