@@ -206,6 +206,36 @@ public sealed class SidecarTests
     }
 
     [Fact]
+    public async Task Delivery_AppComesBackWithOtherSubscriptions_GoesByThem()
+    {
+        const string Both = """[{"topic":"t","pubsubName":"pubsub","route":"old"},{"topic":"u","pubsubName":"pubsub","route":"u"}]""";
+        await using var app = await new TestApp { Subscriptions = Both }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(("a", app.Port), ("publisher", null));
+        await KillAsync(app, sidecar);
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t", "1", 1);
+        app.Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"new"}]""";
+        await app.StartAsync();
+        await TestSidecar.Eventually(() => app.To("/new").Any());
+
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/u", "\"not wanted\"", 1);
+        await KillAsync(app, sidecar);
+        app.Subscriptions = Both;
+        await app.StartAsync();
+        await TestSidecar.Eventually(async () => (await sidecar.SendAsync("GET", "/v1.0/healthz")).Status == 204);
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/u", "\"wanted\"", 1);
+        await TestSidecar.Eventually(() => app.To("/u").Any());
+
+        Assert.Empty(app.To("/old"));
+        Assert.Contains("\"wanted\"", app.To("/u").First().Body, StringComparison.Ordinal);
+    }
+
+    private static async Task KillAsync(TestApp app, TestSidecar sidecar)
+    {
+        await app.KillAsync();
+        await TestSidecar.Eventually(async () => (await sidecar.SendAsync("GET", "/v1.0/healthz")).Status == 500);
+    }
+
+    [Fact]
     public async Task PortTaken_Start_FailsWithThePort()
     {
         await using var first = await TestSidecar.StartAsync(("a", null));

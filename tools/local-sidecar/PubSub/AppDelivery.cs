@@ -6,7 +6,7 @@ using Grpc.Core;
 
 namespace Danube.Dapr.LocalSidecar.PubSub;
 
-/// <summary>To an instance of the app, over the protocol it speaks. When one is not there the next one gets the event.</summary>
+/// <summary>To an instance of the app, over the protocol it speaks. One that is not there is left out until it is back.</summary>
 internal sealed class AppDelivery(AppGroup group, Tracer tracer, TimeProvider time) : IDelivery
 {
     private static readonly TimeSpan WaitForApp = TimeSpan.FromMilliseconds(50);
@@ -32,22 +32,20 @@ internal sealed class AppDelivery(AppGroup group, Tracer tracer, TimeProvider ti
 
     private async Task<T> OnAppAsync<T>(Func<AppChannel, Task<T>> send, T absent, CancellationToken cancellationToken)
     {
-        while (group.Next() is { IsReady: true, Channel: { } channel } instance)
+        if (group.Next() is not { IsReady: true, Channel: { } channel } instance) return absent;
+        try
         {
-            try
-            {
-                return await send(channel);
-            }
-            catch (Exception e) when (e is HttpRequestException or RpcException { StatusCode: StatusCode.Unavailable })
-            {
-                if (!AppChannel.WasRefused(e) && await channel.AcceptsAsync(TimeSpan.FromMilliseconds(500), cancellationToken) is not false)
-                {
-                    if (e is RpcException rpc) throw new CallFailedException($"the app answered {rpc.Status.StatusCode}: {rpc.Status.Detail}");
-                    throw;
-                }
-                instance.Suspect();
-            }
+            return await send(channel);
         }
-        return absent;
+        catch (Exception e) when (e is HttpRequestException or RpcException { StatusCode: StatusCode.Unavailable })
+        {
+            if (!AppChannel.WasRefused(e) && await channel.AcceptsAsync(TimeSpan.FromMilliseconds(500), cancellationToken) is not false)
+            {
+                if (e is RpcException rpc) throw new CallFailedException($"the app answered {rpc.Status.StatusCode}: {rpc.Status.Detail}");
+                throw;
+            }
+            instance.Suspect();
+            return absent;
+        }
     }
 }
