@@ -229,6 +229,33 @@ public sealed class SidecarTests
         Assert.Contains("\"wanted\"", app.To("/u").First().Body, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Delivery_InstanceHangsAndIsFoundUnhealthy_TheEventGoesToAnother()
+    {
+        const string Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""";
+        var never = new TaskCompletionSource<(int, string)>();
+        TestApp? hung = null;
+        await using var one = new TestApp { Subscriptions = Subscriptions };
+        await using var two = new TestApp { Subscriptions = Subscriptions };
+        Task<(int, string)> Answer(TestApp app, AppCall call)
+        {
+            if (call.Path == "/events") hung ??= app;
+            return app == hung ? never.Task : Task.FromResult((200, ""));
+        }
+        (one.Answer, two.Answer) = (c => Answer(one, c), c => Answer(two, c));
+        await one.StartAsync();
+        await two.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with
+        {
+            Apps = [.. o.Apps.Select(static a => a with { HealthCheckPath = "/healthz", HealthProbeInterval = TimeSpan.FromMilliseconds(20), HealthProbeTimeout = TimeSpan.FromMilliseconds(500), HealthThreshold = 1 })],
+        }, ("a", one.Port), ("a", two.Port));
+
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t", "1");
+
+        await TestSidecar.Eventually(() => one.To("/events").Any() && two.To("/events").Any());
+        never.SetResult((200, ""));
+    }
+
     private static async Task KillAsync(TestApp app, TestSidecar sidecar)
     {
         await app.KillAsync();

@@ -59,8 +59,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
             instance.IsReady = false;
         }
         if (instance.IsReady || !_isServed) return;
-        instance.IsPlaced = false;
-        instance.Actors = ActorConfig.None;
+        instance.Leave();
         await changed(instance, cancellationToken);
         _isServed = false;
         IsGone(logger, instance.AppId, channel.BaseAddress);

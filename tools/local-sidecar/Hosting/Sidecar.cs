@@ -119,11 +119,7 @@ internal sealed class Sidecar : IAsyncDisposable
         if (!_stopping.IsCancellationRequested) await StopAsync();
         await Actors.DisposeAsync();
         if (Members is not null) await Members.DisposeAsync();
-        foreach (var instance in Instances)
-        {
-            instance.Channel?.Dispose();
-            instance.Suspected.Dispose();
-        }
+        foreach (var instance in Instances) instance.Dispose();
         foreach (var store in _stores) await store.Store.DisposeAsync();
         if (_zipkin is not null) await _zipkin.DisposeAsync();
         _stopping.Dispose();

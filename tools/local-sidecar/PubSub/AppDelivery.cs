@@ -16,26 +16,35 @@ internal sealed class AppDelivery(AppGroup group, Tracer tracer, TimeProvider ti
         while (!group.HasReadyInstance) await Task.Delay(WaitForApp, time, cancellationToken);
     }
 
-    public Task<DeliveryOutcome> SendAsync(OutgoingEvent outgoing, CancellationToken cancellationToken) => OnAppAsync(async channel =>
+    public Task<DeliveryOutcome> SendAsync(OutgoingEvent outgoing, CancellationToken cancellationToken) => OnAppAsync(async (channel, token) =>
     {
         using var span = Start(outgoing.Subscription.Topic, outgoing.Trace);
-        return channel.Grpc is { } grpc ? await GrpcDelivery.SendAsync(grpc, outgoing, span.Context, cancellationToken) : await HttpDelivery.SendAsync(channel, outgoing, span.Context, cancellationToken);
+        return channel.Grpc is { } grpc ? await GrpcDelivery.SendAsync(grpc, outgoing, span.Context, token) : await HttpDelivery.SendAsync(channel, outgoing, span.Context, token);
     }, DeliveryOutcome.Absent, cancellationToken);
 
-    public Task<IReadOnlyDictionary<string, DeliveryOutcome>?> SendAsync(OutgoingBatch batch, CancellationToken cancellationToken) => OnAppAsync<IReadOnlyDictionary<string, DeliveryOutcome>?>(async channel =>
+    public Task<IReadOnlyDictionary<string, DeliveryOutcome>?> SendAsync(OutgoingBatch batch, CancellationToken cancellationToken) => OnAppAsync<IReadOnlyDictionary<string, DeliveryOutcome>?>(async (channel, token) =>
     {
         using var span = Start(batch.Subscription.Topic, batch.Trace);
-        return channel.Grpc is { } grpc ? await GrpcDelivery.SendAsync(grpc, batch, span.Context, cancellationToken) : await HttpDelivery.SendAsync(channel, batch, span.Context, cancellationToken);
+        return channel.Grpc is { } grpc ? await GrpcDelivery.SendAsync(grpc, batch, span.Context, token) : await HttpDelivery.SendAsync(channel, batch, span.Context, token);
     }, null, cancellationToken);
 
     private Span Start(string topic, TraceContext trace) => trace.IsValid ? tracer.Start("pubsub/" + topic, trace, ActivityKind.Consumer) : default;
 
-    private async Task<T> OnAppAsync<T>(Func<AppChannel, Task<T>> send, T absent, CancellationToken cancellationToken)
+    private async Task<T> OnAppAsync<T>(Func<AppChannel, CancellationToken, Task<T>> send, T absent, CancellationToken cancellationToken)
     {
-        if (group.Next() is not { IsReady: true, Channel: { } channel } instance) return absent;
+        if (group.Next() is not { Channel: { } channel } instance) return absent;
+        // Taken before the look: an instance that leaves after it cancels this one.
+        var gone = instance.Gone;
+        if (!instance.IsReady) return absent;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, gone);
         try
         {
-            return await send(channel);
+            return await send(channel, either.Token);
+        }
+        catch (OperationCanceledException) when (gone.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            // It hung: another instance gets the event, or this one when it is back.
+            return absent;
         }
         catch (Exception e) when (e is HttpRequestException or RpcException { StatusCode: StatusCode.Unavailable })
         {
