@@ -156,6 +156,7 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
     {
         if (Inspect(subscription, message.Body) is not { } inspected) await SettleAsync(subscription, DeliveryOutcome.Retry, message, cancellationToken);
         else if (inspected is { Expired: false, Path: { } path }) return new Gathered(Guid.NewGuid().ToString(), message, path, inspected.Trace);
+        else if (!inspected.Expired) await DeadLetterAsync(subscription, message, cancellationToken);
         return null;
     }
 
@@ -199,16 +200,18 @@ internal sealed partial class Subscriber(string appId, Subscription subscription
         foreach (var batch in entries.GroupBy(static e => e.Path, StringComparer.Ordinal))
         {
             var open = batch.ToList();
+            List<Gathered> dropped = [];
             var outcome = await TryAsync(subscription, async token =>
             {
                 var outcomes = await delivery.SendAsync(new OutgoingBatch(subscription, [.. open.Select(static e => (e.Id, e.Message))], batch.Key, open[0].Trace), token);
                 if (outcomes is null) return DeliveryOutcome.Absent;
-                var dropped = open.Where(e => outcomes.TryGetValue(e.Id, out var o) && o == DeliveryOutcome.Drop).ToList();
+                dropped.AddRange(open.Where(e => outcomes.TryGetValue(e.Id, out var o) && o == DeliveryOutcome.Drop));
                 // Only what asks for it comes again; an entry that has no answer asks for it too.
                 open.RemoveAll(e => outcomes.TryGetValue(e.Id, out var o) && o != DeliveryOutcome.Retry);
-                foreach (var entry in dropped) await SettleAsync(subscription, DeliveryOutcome.Drop, entry.Message, token);
                 return open.Count == 0 ? DeliveryOutcome.Done : DeliveryOutcome.Retry;
             }, cancellationToken);
+            // Not within a try, whose time-out would leave the rest of them nowhere.
+            foreach (var entry in dropped) await SettleAsync(subscription, DeliveryOutcome.Drop, entry.Message, cancellationToken);
             if (outcome == DeliveryOutcome.Absent) absent.AddRange(open.Select(static e => e.Message));
             else if (outcome != DeliveryOutcome.Done) foreach (var entry in open) await SettleAsync(subscription, outcome, entry.Message, cancellationToken);
         }
