@@ -256,6 +256,26 @@ public sealed class SidecarTests
         never.SetResult((200, ""));
     }
 
+    [Fact]
+    public async Task HealthCheck_AppHasAllTheRequestsItMayGet_AsksIt()
+    {
+        var done = new TaskCompletionSource<(int, string)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var app = await new TestApp { Answer = c => c.Path == "/slow" ? done.Task : Task.FromResult((200, "")) }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with
+        {
+            Apps = [.. o.Apps.Select(static a => a with { AppMaxConcurrency = 1, HealthCheckPath = "/healthz", HealthProbeInterval = TimeSpan.FromMilliseconds(20) })],
+        }, ("a", app.Port));
+        var slow = sidecar.SendAsync("GET", "/v1.0/invoke/a/method/slow");
+        await TestSidecar.Eventually(() => app.To("/slow").Any());
+
+        var before = app.To("/healthz").Count();
+        await TestSidecar.Eventually(() => app.To("/healthz").Count() > before + 2);
+
+        Assert.Equal(204, (await sidecar.SendAsync("GET", "/v1.0/healthz")).Status);
+        done.SetResult((200, "done"));
+        Assert.Equal((200, "done"), await slow);
+    }
+
     private static async Task KillAsync(TestApp app, TestSidecar sidecar)
     {
         await app.KillAsync();

@@ -109,11 +109,11 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
         {
             if (channel.Grpc is { } grpc)
             {
-                await grpc.CallAsync(GrpcAppChannel.HealthCheck, new Empty(), grpc.Headers(TraceContext.None), limit.Token);
+                await grpc.AskAsync(GrpcAppChannel.HealthCheck, new Empty(), limit.Token);
                 return true;
             }
             using var request = channel.Request(HttpMethod.Get, path, TraceContext.None);
-            using var response = await channel.SendAsync(request, limit.Token);
+            using var response = await channel.AskAsync(request, limit.Token);
             return response.IsSuccessStatusCode;
         }
         catch (Exception e) when (e is HttpRequestException or RpcException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
@@ -145,7 +145,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
     {
         try
         {
-            return SubscriptionReader.Read(await grpc.CallAsync(GrpcAppChannel.ListTopicSubscriptions, new Empty(), grpc.Headers(TraceContext.None), cancellationToken));
+            return SubscriptionReader.Read(await grpc.AskAsync(GrpcAppChannel.ListTopicSubscriptions, new Empty(), cancellationToken));
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
         {
@@ -161,7 +161,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
             using var request = channel.Request(HttpMethod.Get, path, TraceContext.None);
             request.Headers.TryAddWithoutValidation("Dapr-App-Id", instance.AppId);
             request.Content = AppChannel.Content([], "application/json");
-            using var response = await channel.SendAsync(request, cancellationToken);
+            using var response = await channel.AskAsync(request, cancellationToken);
             if ((int)response.StatusCode == 200) return await response.Content.ReadAsByteArrayAsync(cancellationToken);
             if ((int)response.StatusCode == 404) return [];
             if (attempt > 3)
