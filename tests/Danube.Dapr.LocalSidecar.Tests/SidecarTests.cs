@@ -131,6 +131,59 @@ public sealed class SidecarTests
     }
 
     [Fact]
+    public async Task Invoke_ChunkedBodyOverTheLimitUnderAPolicy_SaysSo()
+    {
+        using var folder = new TempFolder();
+        folder.Write("resiliency.yaml", "kind: Resiliency\nspec: { policies: { retries: { r: { policy: constant, duration: 1ms, maxRetries: 2 } } }, targets: { apps: { a: { retry: r } } } }");
+        await using var app = await new TestApp().StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(folder, false, static o => o with { MaxBodyBytes = 1000 }, ("a", app.Port));
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/v1.0/invoke/a/method/x", UriKind.Relative)) { Content = new StringContent(new string('x', 2000)), Headers = { TransferEncodingChunked = true } };
+
+        using var answer = await sidecar.Client.SendAsync(request);
+
+        Assert.Equal(500, (int)answer.StatusCode);
+        Assert.Contains("stream too large", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty(app.To("/x"));
+    }
+
+    [Theory]
+    [InlineData(404, 1)]
+    [InlineData(500, 3)]
+    public async Task ActorCall_AppRefuses_IsTriedAgainUnlessTheMethodIsNotThere(int status, int calls)
+    {
+        using var folder = new TempFolder();
+        folder.Write("resiliency.yaml", "kind: Resiliency\nspec: { policies: { retries: { r: { policy: constant, duration: 1ms, maxRetries: 2 } } }, targets: { actors: { Counter: { retry: r } } } }");
+        await using var app = await new TestApp { Answer = _ => Task.FromResult((status, "")) }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(folder, false, static o => o, ("a", app.Port));
+
+        Assert.Equal(500, (await sidecar.SendAsync("PUT", "/v1.0/actors/Counter/1/method/Add")).Status);
+
+        Assert.Equal(calls, app.To("/actors/Counter/1/method/Add").Count());
+    }
+
+    [Theory]
+    [InlineData("/v1.0/publish/bulk/pubsub/t", """[{"entryId":"1","contentType":"application/json"}]""", "ERR_PUBSUB_EVENTS_SER")]
+    [InlineData("/v1.0/state/statestore/transaction", """{"operations":[1]}""", "ERR_MALFORMED_REQUEST")]
+    [InlineData("/v1.0/actors/Counter/1/state", "[1]", "ERR_MALFORMED_REQUEST")]
+    public async Task Body_ItemsOfTheWrongKind_AreMalformed(string path, string body, string error)
+    {
+        await using var sidecar = await TestSidecar.StartAsync(("a", null));
+
+        var answer = await sidecar.SendAsync("POST", path, body);
+
+        Assert.Equal(400, answer.Status);
+        Assert.Contains(error, answer.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task State_ConcurrencyIsNoText_CountsAsNone()
+    {
+        await using var sidecar = await TestSidecar.StartAsync(("a", null));
+
+        Assert.Equal((204, ""), await sidecar.SendAsync("POST", "/v1.0/state/statestore", """[{"key":"k","value":1,"options":{"concurrency":1}}]"""));
+    }
+
+    [Fact]
     public async Task Publish_Subscribed_ArrivesInAnEnvelope()
     {
         await using var app = await new TestApp { Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""" }.StartAsync();
