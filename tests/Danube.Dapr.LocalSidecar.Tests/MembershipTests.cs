@@ -48,6 +48,21 @@ public sealed class MembershipTests : IDisposable
         await TestSidecar.Eventually(() => table.Read().Members.All(static m => m.Registration != "other"));
     }
 
+    [Fact]
+    public async Task Member_SleptAndWasNotRemoved_TakesWhatIsHereAgain()
+    {
+        var (time, taken) = (new SkippingTime(), 0);
+        await using var members = new Membership(new NameResolution(Path.Combine(_folder.Path, "names.db")), "default", time, NullLogger.Instance);
+        members.Start(new IPEndPoint(IPAddress.Loopback, 1), new PlacementActions(static _ => Task.CompletedTask, static () => { }, _ => Interlocked.Increment(ref taken)));
+        await TestSidecar.Eventually(() => members.Placement is { IsSettled: true, Latest.Version: > 0 });
+        Assert.Equal(1, Volatile.Read(ref taken));
+
+        time.Skip(Membership.FenceTime + TimeSpan.FromSeconds(1));
+
+        await TestSidecar.Eventually(() => Volatile.Read(ref taken) == 2);
+        Assert.False(members.IsFenced);
+    }
+
     /// <summary>A monotonic clock that goes on by 2 ms with each look at it.</summary>
     private sealed class Clock : TimeProvider
     {

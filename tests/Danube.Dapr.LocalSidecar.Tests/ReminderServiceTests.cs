@@ -1,8 +1,9 @@
+using System.Net;
 using System.Text.Json;
 using Danube.Dapr.LocalSidecar.Actors;
-using Danube.Dapr.LocalSidecar.CommandLine;
-using Danube.Dapr.LocalSidecar.Hosting;
+using Danube.Dapr.LocalSidecar.Names;
 using Danube.Dapr.LocalSidecar.State;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Danube.Dapr.LocalSidecar.Tests;
@@ -60,6 +61,32 @@ public sealed class ReminderServiceTests
     }
 
     [Fact]
+    public async Task Tick_EndsWhileTheProcessIsCutOff_TheNextOnesCome()
+    {
+        using var folder = new TempFolder();
+        var (time, file) = (new SkippingTime(), Path.Combine(folder.Path, "names.db"));
+        await using var members = new Membership(new NameResolution(file), "default", time, NullLogger.Instance);
+        var answer = new TaskCompletionSource<(int, string)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var host = await Host.StartAsync(members, _ => answer.Task);
+        members.Publish([new HostEntry("a", 1, "127.0.0.1:1", "127.0.0.1:2", "store", ["Counter"])]);
+        members.Start(new IPEndPoint(IPAddress.Loopback, 1), new PlacementActions(static _ => Task.CompletedTask, static () => { }, p => host.Reminders.Reload(a => p.Here(a) is not null)));
+        await TestSidecar.Eventually(() => members.Placement.Here(s_actor) is not null);
+        await host.Reminders.RegisterAsync(s_actor, "r", "0s", "10ms", "", null, true, default);
+        await TestSidecar.Eventually(() => host.Ticks == 1);
+
+        using (var connection = new SqliteConnection($"Data Source={file};Pooling=false"))
+        {
+            connection.Open();
+            using var other = connection.BeginTransaction();
+            time.Skip(Membership.FenceTime + TimeSpan.FromSeconds(1));
+            answer.SetResult((200, ""));
+            await TestSidecar.Eventually(() => host.Reminders.Count == 0);
+        }
+
+        await TestSidecar.Eventually(() => host.Ticks > 3);
+    }
+
+    [Fact]
     public async Task Gate_NobodyIsThereAnyMore_TakesNoMemory()
     {
         var gates = new Gates<string>();
@@ -81,26 +108,26 @@ public sealed class ReminderServiceTests
     private sealed class Host : IAsyncDisposable
     {
         private readonly TestApp _app = new();
-        private readonly ActorSystem _actors = new(TimeProvider.System, NullLogger<ActorSystem>.Instance);
+        private readonly ActorSystem _actors;
 
-        private Host() => Reminders = new ReminderService("a", Store, _actors, TimeProvider.System, NullLogger<ReminderService>.Instance);
+        private Host(Membership? members)
+        {
+            _actors = new ActorSystem(TimeProvider.System, NullLogger<ActorSystem>.Instance, members);
+            Reminders = new ReminderService("a", Store, _actors, TimeProvider.System, NullLogger<ReminderService>.Instance);
+        }
 
         public SlowStore Store { get; } = new();
 
         public ReminderService Reminders { get; }
 
-        public static async Task<Host> StartAsync()
+        public int Ticks => _app.To("/actors/Counter/1/method/remind/r").Count();
+
+        public static async Task<Host> StartAsync(Membership? members = null, Func<AppCall, Task<(int Status, string Body)>>? answer = null)
         {
-            var host = new Host();
+            var host = new Host(members);
+            if (answer is not null) host._app.Answer = answer;
             await host._app.StartAsync();
-            var options = new AppOptions { AppId = "a", AppPort = host._app.Port, DaprHttpPort = 1, DaprGrpcPort = 2 };
-            var components = new AppComponents(new Dictionary<string, Components.StateComponent>(), new Dictionary<string, PubSub.InMemoryBroker>(), [], [], Components.ConfigurationResource.Load([]), TimeProvider.System);
-            var instance = new AppInstance(options, new AppRuntime("a", null, TimeProvider.System), components, new AppChannel(options, null), new("a", null, null, TimeProvider.System))
-            {
-                Actors = new ActorConfig(new Dictionary<string, ActorTypeConfig> { ["Counter"] = ActorTypeConfig.Default }),
-                IsReady = true,
-            };
-            host._actors.Place([instance]);
+            host._actors.Place([host._app.ToInstance()]);
             return host;
         }
 
@@ -110,7 +137,7 @@ public sealed class ReminderServiceTests
             await Reminders.RegisterAsync(s_actor, "r", "1s", period, "", null, true, default);
             Store.IsSlow = true;
             await TestSidecar.Eventually(() => Store.UnderWay == 1);
-            Assert.Single(_app.To("/actors/Counter/1/method/remind/r"));
+            Assert.Equal(1, Ticks);
         }
 
         public async ValueTask DisposeAsync()

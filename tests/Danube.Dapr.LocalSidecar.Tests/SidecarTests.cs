@@ -131,6 +131,59 @@ public sealed class SidecarTests
     }
 
     [Fact]
+    public async Task Invoke_ChunkedBodyOverTheLimitUnderAPolicy_SaysSo()
+    {
+        using var folder = new TempFolder();
+        folder.Write("resiliency.yaml", "kind: Resiliency\nspec: { policies: { retries: { r: { policy: constant, duration: 1ms, maxRetries: 2 } } }, targets: { apps: { a: { retry: r } } } }");
+        await using var app = await new TestApp().StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(folder, false, static o => o with { MaxBodyBytes = 1000 }, ("a", app.Port));
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/v1.0/invoke/a/method/x", UriKind.Relative)) { Content = new StringContent(new string('x', 2000)), Headers = { TransferEncodingChunked = true } };
+
+        using var answer = await sidecar.Client.SendAsync(request);
+
+        Assert.Equal(500, (int)answer.StatusCode);
+        Assert.Contains("stream too large", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty(app.To("/x"));
+    }
+
+    [Theory]
+    [InlineData(404, 1)]
+    [InlineData(500, 3)]
+    public async Task ActorCall_AppRefuses_IsTriedAgainUnlessTheMethodIsNotThere(int status, int calls)
+    {
+        using var folder = new TempFolder();
+        folder.Write("resiliency.yaml", "kind: Resiliency\nspec: { policies: { retries: { r: { policy: constant, duration: 1ms, maxRetries: 2 } } }, targets: { actors: { Counter: { retry: r } } } }");
+        await using var app = await new TestApp { Answer = _ => Task.FromResult((status, "")) }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(folder, false, static o => o, ("a", app.Port));
+
+        Assert.Equal(500, (await sidecar.SendAsync("PUT", "/v1.0/actors/Counter/1/method/Add")).Status);
+
+        Assert.Equal(calls, app.To("/actors/Counter/1/method/Add").Count());
+    }
+
+    [Theory]
+    [InlineData("/v1.0/publish/bulk/pubsub/t", """[{"entryId":"1","contentType":"application/json"}]""", "ERR_PUBSUB_EVENTS_SER")]
+    [InlineData("/v1.0/state/statestore/transaction", """{"operations":[1]}""", "ERR_MALFORMED_REQUEST")]
+    [InlineData("/v1.0/actors/Counter/1/state", "[1]", "ERR_MALFORMED_REQUEST")]
+    public async Task Body_ItemsOfTheWrongKind_AreMalformed(string path, string body, string error)
+    {
+        await using var sidecar = await TestSidecar.StartAsync(("a", null));
+
+        var answer = await sidecar.SendAsync("POST", path, body);
+
+        Assert.Equal(400, answer.Status);
+        Assert.Contains(error, answer.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task State_ConcurrencyIsNoText_CountsAsNone()
+    {
+        await using var sidecar = await TestSidecar.StartAsync(("a", null));
+
+        Assert.Equal((204, ""), await sidecar.SendAsync("POST", "/v1.0/state/statestore", """[{"key":"k","value":1,"options":{"concurrency":1}}]"""));
+    }
+
+    [Fact]
     public async Task Publish_Subscribed_ArrivesInAnEnvelope()
     {
         await using var app = await new TestApp { Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""" }.StartAsync();
@@ -147,6 +200,20 @@ public sealed class SidecarTests
         Assert.Equal("mine", envelope.RootElement.GetProperty("id").GetString());
         Assert.Equal(1, envelope.RootElement.GetProperty("data").GetProperty("n").GetInt32());
         Assert.Equal(("t", "pubsub", "a"), (envelope.RootElement.GetProperty("topic").GetString(), envelope.RootElement.GetProperty("pubsubname").GetString(), envelope.RootElement.GetProperty("source").GetString()));
+    }
+
+    [Fact]
+    public async Task Publish_MetadataOfAnyKind_ArriveAsHeadersExceptForTheSidecarsOwn()
+    {
+        await using var app = await new TestApp { Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""" }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with { AppToken = "secret" }, ("a", app.Port));
+
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t?metadata.river=Dun%C4%83rea&metadata.lines=a%0D%0Ab&metadata.dapr-api-token=guess&metadata.traceparent=mine", "1");
+        await TestSidecar.Eventually(() => app.To("/events").Any());
+
+        var headers = Assert.Single(app.To("/events")).Headers;
+        Assert.Equal(("Dun\u0103rea", "secret"), (headers["river"], headers["dapr-api-token"]));
+        Assert.DoesNotContain("mine", headers.GetValueOrDefault("traceparent", ""), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -189,6 +256,83 @@ public sealed class SidecarTests
         await app.StartAsync();
 
         await TestSidecar.Eventually(() => app.To("/events").Any());
+    }
+
+    [Fact]
+    public async Task Delivery_AppComesBackWithOtherSubscriptions_GoesByThem()
+    {
+        const string Both = """[{"topic":"t","pubsubName":"pubsub","route":"old"},{"topic":"u","pubsubName":"pubsub","route":"u"}]""";
+        await using var app = await new TestApp { Subscriptions = Both }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(("a", app.Port), ("publisher", null));
+        await KillAsync(app, sidecar);
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t", "1", 1);
+        app.Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"new"}]""";
+        await app.StartAsync();
+        await TestSidecar.Eventually(() => app.To("/new").Any());
+
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/u", "\"not wanted\"", 1);
+        await KillAsync(app, sidecar);
+        app.Subscriptions = Both;
+        await app.StartAsync();
+        await TestSidecar.Eventually(async () => (await sidecar.SendAsync("GET", "/v1.0/healthz")).Status == 204);
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/u", "\"wanted\"", 1);
+        await TestSidecar.Eventually(() => app.To("/u").Any());
+
+        Assert.Empty(app.To("/old"));
+        Assert.Contains("\"wanted\"", app.To("/u").First().Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Delivery_InstanceHangsAndIsFoundUnhealthy_TheEventGoesToAnother()
+    {
+        const string Subscriptions = """[{"topic":"t","pubsubName":"pubsub","route":"events"}]""";
+        var never = new TaskCompletionSource<(int, string)>();
+        TestApp? hung = null;
+        await using var one = new TestApp { Subscriptions = Subscriptions };
+        await using var two = new TestApp { Subscriptions = Subscriptions };
+        Task<(int, string)> Answer(TestApp app, AppCall call)
+        {
+            if (call.Path == "/events") hung ??= app;
+            return app == hung ? never.Task : Task.FromResult((200, ""));
+        }
+        (one.Answer, two.Answer) = (c => Answer(one, c), c => Answer(two, c));
+        await one.StartAsync();
+        await two.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with
+        {
+            Apps = [.. o.Apps.Select(static a => a with { HealthCheckPath = "/healthz", HealthProbeInterval = TimeSpan.FromMilliseconds(20), HealthProbeTimeout = TimeSpan.FromMilliseconds(500), HealthThreshold = 1 })],
+        }, ("a", one.Port), ("a", two.Port));
+
+        await sidecar.SendAsync("POST", "/v1.0/publish/pubsub/t", "1");
+
+        await TestSidecar.Eventually(() => one.To("/events").Any() && two.To("/events").Any());
+        never.SetResult((200, ""));
+    }
+
+    [Fact]
+    public async Task HealthCheck_AppHasAllTheRequestsItMayGet_AsksIt()
+    {
+        var done = new TaskCompletionSource<(int, string)>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var app = await new TestApp { Answer = c => c.Path == "/slow" ? done.Task : Task.FromResult((200, "")) }.StartAsync();
+        await using var sidecar = await TestSidecar.StartAsync(new TempFolder(), true, static o => o with
+        {
+            Apps = [.. o.Apps.Select(static a => a with { AppMaxConcurrency = 1, HealthCheckPath = "/healthz", HealthProbeInterval = TimeSpan.FromMilliseconds(20) })],
+        }, ("a", app.Port));
+        var slow = sidecar.SendAsync("GET", "/v1.0/invoke/a/method/slow");
+        await TestSidecar.Eventually(() => app.To("/slow").Any());
+
+        var before = app.To("/healthz").Count();
+        await TestSidecar.Eventually(() => app.To("/healthz").Count() > before + 2);
+
+        Assert.Equal(204, (await sidecar.SendAsync("GET", "/v1.0/healthz")).Status);
+        done.SetResult((200, "done"));
+        Assert.Equal((200, "done"), await slow);
+    }
+
+    private static async Task KillAsync(TestApp app, TestSidecar sidecar)
+    {
+        await app.KillAsync();
+        await TestSidecar.Eventually(async () => (await sidecar.SendAsync("GET", "/v1.0/healthz")).Status == 500);
     }
 
     [Fact]

@@ -81,6 +81,22 @@ public sealed class StateStoreTests : IDisposable
         Assert.Equal("2", await Text(store, "a"));
     }
 
+    [Fact]
+    public async Task TimeToLive_KeysWrittenOverAndDeleted_TakesNoMemoryForThem()
+    {
+        await using var store = new InMemoryStateStore(_time);
+        static StateOperation Short(string key) => new(key, [1], TimeToLive: TimeSpan.FromHours(1));
+        for (var i = 0; i < 5000; i++) await store.ApplyAsync([Short($"living{i % 10}"), Short($"{i}")], default);
+        for (var i = 0; i < 5000; i++) await store.ApplyAsync([new StateOperation($"{i}", null)], default);
+        for (var i = 0; i < 5000; i++) await Assert.ThrowsAsync<ETagMismatchException>(() => store.ApplyAsync([Short("living0"), Put("living1", "1", "no such etag")], default));
+
+        Assert.InRange(store.Expirations, 10, 1100);
+        _time.Advance(TimeSpan.FromHours(1));
+        await store.ApplyAsync([Put("other", "1")], default);
+        Assert.Equal(0, store.Expirations);
+        Assert.Equal("other", Assert.Single(await store.ListAsync("", default)).Key);
+    }
+
     [Theory, InlineData("memory"), InlineData("sqlite"), InlineData("sqlite in memory")]
     public async Task TimeToLive_EndsBeyondTheCalendar_TheEntryStays(string kind)
     {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Danube.Dapr.LocalSidecar.Actors;
 using Danube.Dapr.LocalSidecar.CommandLine;
 using Danube.Dapr.LocalSidecar.Hosting;
 using Microsoft.AspNetCore.Builder;
@@ -76,6 +77,18 @@ internal sealed class TestApp : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_web is not null) await KillAsync();
+    }
+
+    /// <summary>What a sidecar knows of it when it is up: it has the actor type Counter.</summary>
+    public AppInstance ToInstance()
+    {
+        var options = new AppOptions { AppId = "a", AppPort = Port, DaprHttpPort = 1, DaprGrpcPort = 2 };
+        var components = new AppComponents(new Dictionary<string, Components.StateComponent>(), new Dictionary<string, PubSub.InMemoryBroker>(), [], [], Components.ConfigurationResource.Load([]), TimeProvider.System);
+        return new AppInstance(options, new AppRuntime("a", null, TimeProvider.System), components, new AppChannel(options, null), new("a", null, null, TimeProvider.System))
+        {
+            Actors = new ActorConfig(new Dictionary<string, ActorTypeConfig> { ["Counter"] = ActorTypeConfig.Default }),
+            IsReady = true,
+        };
     }
 
     public static int FreePort()

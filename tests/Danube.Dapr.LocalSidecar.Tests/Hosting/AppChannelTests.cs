@@ -26,6 +26,19 @@ public sealed class AppChannelTests
         waiting.ForEach(static w => w.Dispose());
     }
 
+    [Fact]
+    public async Task Send_HeaderIsNotAscii_ArrivesAsUtf8()
+    {
+        await using var app = await new TestApp().StartAsync();
+        using var channel = new AppChannel("127.0.0.1", app.Port);
+        using var request = channel.Request(HttpMethod.Get, "/x", Danube.Dapr.LocalSidecar.Tracing.TraceContext.None);
+        request.Headers.TryAddWithoutValidation("x-mine", "Dun\u0103rea");
+
+        using var response = await channel.SendAsync(request, default);
+
+        Assert.Equal("Dun\u0103rea", Assert.Single(app.Calls).Headers["x-mine"]);
+    }
+
     /// <summary>A sidecar that stops at the moment its app went away ends in order, not with the refused connection.</summary>
     [Fact]
     public async Task Accepts_OfAClosedPortWhileStopping_IsFalseOrCancelled()

@@ -1,7 +1,12 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 using Danube.Dapr.LocalSidecar.State;
 using Danube.Dapr.LocalSidecar.Tests.Processes;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Danube.Dapr.LocalSidecar.Tests.State;
 
@@ -102,6 +107,35 @@ public sealed class EtcdStateStoreTests : IAsyncLifetime
 
         await Assert.ThrowsAsync<Grpc.Core.RpcException>(() => large);
         Assert.Equal(50, (await store.ListAsync("k", default)).Count);
+    }
+
+    [Fact]
+    public async Task Write_OfUnknownOutcome_IsNotSentAgain()
+    {
+        var sent = 0;
+        await using var etcd = await StartUnavailableAsync(() => Interlocked.Increment(ref sent));
+        await using var store = new EtcdStateStore(new EtcdOptions([new Uri(etcd.Urls.Single()).Authority]));
+
+        var e = await Assert.ThrowsAsync<RpcException>(() => store.ApplyAsync([Put("k", "1", firstWrite: true)], default));
+
+        Assert.Equal((StatusCode.Unavailable, 1), (e.StatusCode, sent));
+    }
+
+    // It may have applied what it got.
+    private static async Task<WebApplication> StartUnavailableAsync(Action got)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(static k => k.Listen(IPAddress.Loopback, TestApp.FreePort(), static o => o.Protocols = HttpProtocols.Http2));
+        var web = builder.Build();
+        web.Run(context =>
+        {
+            got();
+            context.Response.ContentType = "application/grpc";
+            context.Response.Headers["grpc-status"] = "14";
+            return Task.CompletedTask;
+        });
+        await web.StartAsync();
+        return web;
     }
 
     private EtcdStateStore Create() => new(new EtcdOptions([_etcd!.Endpoint], "test"));

@@ -53,6 +53,25 @@ public sealed class EtcdWriterTests : IDisposable
     }
 
     [Fact]
+    public async Task Write_OfAKeyThatIsUnderWay_WaitsForItsEnd()
+    {
+        var writer = new EtcdWriter(_server.SendAsync, 128);
+        var older = writer.WriteAsync([Put("k", "older")]);
+        await _server.ArrivedAsync(1);
+        var newer = writer.WriteAsync([Put("k", "newer")]);
+        // It comes later and would have gone together with that one.
+        var other = writer.WriteAsync([Put("other", "1")]);
+        await _server.ArrivedAsync(2);
+        var underWay = _server.Requests.Last().Success.Select(static o => o.RequestPut.Key.ToStringUtf8()).ToList();
+
+        _server.AnswerAll();
+        await Task.WhenAll(older, newer, other);
+
+        Assert.Equal(["other"], underWay);
+        Assert.Equal("newer", _server.Values["k"].Value);
+    }
+
+    [Fact]
     public async Task Guard_ThatDoesNotHold_RefusesItsBatchAlone()
     {
         var writer = new EtcdWriter(_server.SendAsync, 128);

@@ -28,6 +28,9 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
     // What was removed since the store was read into memory.
     private volatile ConcurrentDictionary<(ActorAddress Actor, string Name), byte>? _removed;
 
+    /// <summary>How many are in memory.</summary>
+    public int Count => _reminders.Count;
+
     /// <summary>Takes in what is stored; every call after the first waits for the same. Where several processes share the actors, <see cref="Reload"/> begins it.</summary>
     public Task LoadAsync(CancellationToken cancellationToken)
     {
@@ -165,6 +168,8 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
         {
             // Who has the actor now has its reminders, too.
             Forget(scheduled);
+            // It is back already, and whoever read the store for that still saw this one.
+            if (actors.IsHere(reminder.Address)) Reload(actors.IsHere);
         }
         catch (Exception e)
         {

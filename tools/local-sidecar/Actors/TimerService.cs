@@ -6,13 +6,15 @@ namespace Danube.Dapr.LocalSidecar.Actors;
 /// <summary>The timers of active actors.</summary>
 internal sealed partial class TimerService(ActorSystem actors, TimeProvider time, ILogger<TimerService> logger)
 {
+    private static readonly TimeSpan WaitForHost = TimeSpan.FromMilliseconds(200);
+
     /// <returns>False when the actor is not active at the instance any more.</returns>
     /// <exception cref="FormatException">A time is not understood.</exception>
     public bool Register(ActorEntry actor, AppInstance owner, string name, string dueTime, string period, string ttl, string callback, string? dataJson)
     {
         var timer = new ActorTimer(name, dueTime, period, callback, dataJson, Ticks.Parse(dueTime, period, ttl, time.GetUtcNow()));
         if (!actor.TryAdd(timer, owner)) return false;
-        Arm(actor, timer);
+        Arm(actor, timer, timer.Ticks.Next);
         return true;
     }
 
@@ -24,9 +26,9 @@ internal sealed partial class TimerService(ActorSystem actors, TimeProvider time
         }
     }
 
-    private void Arm(ActorEntry actor, ActorTimer timer)
+    private void Arm(ActorEntry actor, ActorTimer timer, DateTimeOffset due)
     {
-        timer.Pending = actors.Due.At(timer.Ticks.Next, () => _ = FireAsync(actor, timer));
+        timer.Pending = actors.Due.At(due, () => _ = FireAsync(actor, timer));
         if (timer.IsStopped) timer.Pending.Dispose();
     }
 
@@ -49,7 +51,7 @@ internal sealed partial class TimerService(ActorSystem actors, TimeProvider time
             if (goesOn && timer.Ticks.After(time.GetUtcNow()) is { } rest)
             {
                 timer.Ticks = rest;
-                Arm(actor, timer);
+                Arm(actor, timer, rest.Next);
                 return;
             }
             lock (actor.Timers)
@@ -57,20 +59,26 @@ internal sealed partial class TimerService(ActorSystem actors, TimeProvider time
                 if (actor.Timers.TryGetValue(timer.Name, out var current) && current == timer) actor.Timers.Remove(timer.Name);
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (actors.Stopping.IsCancellationRequested)
         {
-            // The sidecar stops, or the actor moved: timers end with it.
+            // Timers end with the sidecar.
         }
         catch (NotHereException)
         {
             // It moved to another process.
         }
+        catch (NoHostException) when (!timer.IsStopped)
+        {
+            // The app did not get it: this process is cut off from the others for a while, or the timers are about to be stopped with the app.
+            Arm(actor, timer, time.GetUtcNow() + WaitForHost);
+        }
         catch (Exception e)
         {
+            // Also a callback that was broken off; when the actor moves, its timers are stopped.
             Failed(logger, actor.Address, timer.Name, e.Message);
             if (timer.IsStopped || timer.Ticks.After(time.GetUtcNow()) is not { } rest) return;
             timer.Ticks = rest;
-            Arm(actor, timer);
+            Arm(actor, timer, rest.Next);
         }
         finally
         {

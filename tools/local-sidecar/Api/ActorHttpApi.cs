@@ -58,6 +58,7 @@ internal sealed class ActorHttpApi(Sidecar sidecar, ActorApi actors)
         using var document = HttpCall.Parse(await call.BodyAsync(), JsonValueKind.Array, "[]api.TransactionalOperation", "failed deserializing HTTP body: ");
         var writes = document.RootElement.EnumerateArray().Select(static o =>
         {
+            if (o.ValueKind != JsonValueKind.Object) throw DaprError.Malformed("failed deserializing HTTP body: an operation is no object");
             var operation = o.TryGetProperty("operation", out var name) ? name.ToString() : "";
             var request = o.TryGetProperty("request", out var r) && r.ValueKind == JsonValueKind.Object ? r : throw DaprError.Malformed("failed deserializing HTTP body: an operation has no request");
             return new ActorStateWrite(operation, request.TryGetProperty("key", out var key) ? key.ToString() : "",

@@ -40,9 +40,8 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         var verb = Verbs.Contains(http.Request.Method) ? http.Request.Method : "POST";
         var body = Body(http.Request, appId);
         var policy = caller.Components.AppPolicy(id);
-        // With a policy the body may have to be sent again.
-        var buffered = policy is not null && body is not null ? await body.ReadAsByteArrayAsync(http.RequestAborted) : null;
-        string url = "";
+        byte[]? buffered = null;
+        var url = http.Request.Path.Value ?? "";
         // The answer of the last try, which is the caller's when no better one follows.
         HttpResponseMessage? refused = null;
 
@@ -83,6 +82,8 @@ internal sealed class InvokeApi(Sidecar sidecar, long maxBodyBytes)
         HttpResponseMessage? answer = null;
         try
         {
+            // With a policy the body may have to be sent again.
+            if (policy is not null && body is not null) buffered = await body.ReadAsByteArrayAsync(http.RequestAborted);
             answer = policy is null ? await Once(http.RequestAborted) : await policy.RunAsync(Once, http.RequestAborted);
         }
         catch (AnsweredException e)

@@ -25,7 +25,7 @@ internal static class PublishHttpApi
             using var document = JsonDocument.Parse(body);
             foreach (var item in document.RootElement.EnumerateArray()) entries.Add(Entry(item));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
             throw PublishApi.Marshalling(call.App, pubSub, topic, e.Message);
         }

@@ -116,6 +116,7 @@ internal static class StateHttpApi
         {
             foreach (var operation in operations.EnumerateArray())
             {
+                if (operation.ValueKind != JsonValueKind.Object) throw DaprError.Malformed("an operation is no object");
                 var type = operation.TryGetProperty("operation", out var name) ? name.ToString() : "";
                 if (type is not ("upsert" or "delete")) throw new DaprError("ERR_NOT_SUPPORTED_STATE_OPERATION", 400, StatusCode.InvalidArgument, $"operation type {type} not supported");
                 if (!operation.TryGetProperty("request", out var request) || request.ValueKind != JsonValueKind.Object) throw DaprError.Malformed("an operation has no request");
@@ -130,7 +131,8 @@ internal static class StateHttpApi
     {
         if (item.ValueKind != JsonValueKind.Object) throw DaprError.Malformed("json: cannot unmarshal an item into Go value of type state.SetRequest");
         var etag = item.TryGetProperty("etag", out var e) && e.ValueKind == JsonValueKind.String ? e.GetString() : null;
-        var firstWrite = item.TryGetProperty("options", out var options) && options.ValueKind == JsonValueKind.Object && options.TryGetProperty("concurrency", out var concurrency) && concurrency.ValueEquals("first-write");
+        var firstWrite = item.TryGetProperty("options", out var options) && options.ValueKind == JsonValueKind.Object && options.TryGetProperty("concurrency", out var concurrency)
+            && concurrency.ValueKind == JsonValueKind.String && concurrency.ValueEquals("first-write");
         return new StateWrite(item.TryGetProperty("key", out var key) ? key.ToString() : "",
             delete ? null : Encoding.UTF8.GetBytes(item.TryGetProperty("value", out var value) ? value.GetRawText() : "null"), etag, firstWrite, TextMap(item, "metadata"));
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Danube.Dapr.LocalSidecar.CommandLine;
 using Danube.Dapr.LocalSidecar.Tracing;
 using Grpc.Core;
@@ -34,6 +35,8 @@ internal sealed class AppChannel : IDisposable
             AllowAutoRedirect = false, UseCookies = false, UseProxy = false, AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = null,
             ConnectTimeout = ConnectTimeout, PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+            // Without it a header that is not ASCII fails the request.
+            RequestHeaderEncodingSelector = static (_, _) => Encoding.UTF8,
             // Only another sidecar is asked, and it says so in any case: a body that went too early is lost.
             Expect100ContinueTimeout = TimeSpan.FromSeconds(30),
         });
@@ -62,12 +65,16 @@ internal sealed class AppChannel : IDisposable
     }
 
     /// <exception cref="HttpRequestException">The app cannot be reached or broke off.</exception>
-    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        Grpc is not null ? GrpcInvocation.SendAsync(Grpc, request, cancellationToken)
+        : _concurrency is null ? AskAsync(request, cancellationToken) : SendInTurnAsync(_concurrency, request, cancellationToken);
+
+    /// <summary>A question of the sidecar itself to an app that speaks HTTP: it does not wait while the app has all the requests that it may get at once.</summary>
+    /// <exception cref="HttpRequestException">The app cannot be reached or broke off.</exception>
+    public async Task<HttpResponseMessage> AskAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (Grpc is not null) return await GrpcInvocation.SendAsync(Grpc, request, cancellationToken);
         // What daprd calls itself; an invocation keeps its caller's.
         if (!request.Headers.NonValidated.Contains("User-Agent")) request.Headers.TryAddWithoutValidation("User-Agent", "Go-http-client/1.1");
-        if (_concurrency is not null) await _concurrency.WaitAsync(cancellationToken);
         try
         {
             return await _client.SendAsync(request, cancellationToken);
@@ -76,10 +83,6 @@ internal sealed class AppChannel : IDisposable
         {
             // Nobody gave up: no connection was taken within its time.
             throw new HttpRequestException(HttpRequestError.ConnectionError, $"no connection to {BaseAddress} within {ConnectTimeout.TotalSeconds} s", e);
-        }
-        finally
-        {
-            _concurrency?.Release();
         }
     }
 
@@ -114,6 +117,19 @@ internal sealed class AppChannel : IDisposable
         var content = new ByteArrayContent(body);
         if (contentType is not null) content.Headers.TryAddWithoutValidation("Content-Type", contentType);
         return content;
+    }
+
+    private async Task<HttpResponseMessage> SendInTurnAsync(SemaphoreSlim concurrency, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        await concurrency.WaitAsync(cancellationToken);
+        try
+        {
+            return await AskAsync(request, cancellationToken);
+        }
+        finally
+        {
+            concurrency.Release();
+        }
     }
 
     public void Dispose()

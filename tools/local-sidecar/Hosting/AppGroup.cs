@@ -1,3 +1,5 @@
+using Danube.Dapr.LocalSidecar.PubSub;
+
 namespace Danube.Dapr.LocalSidecar.Hosting;
 
 /// <summary>The instances of one app-id.</summary>
@@ -23,6 +25,9 @@ internal sealed class AppGroup(AppRuntime runtime, IReadOnlyList<AppInstance> in
         }
         return fallback;
     }
+
+    /// <summary>What handles the events of each subscription of its instances.</summary>
+    public Dictionary<(string PubSubName, string Topic), Subscriber> Subscribers { get; } = [];
 
     public bool HasReadyInstance => Instances.Any(static i => i is { IsReady: true, Channel: not null });
 }

@@ -9,8 +9,10 @@ using Danube.Dapr.LocalSidecar.Tracing;
 namespace Danube.Dapr.LocalSidecar.Hosting;
 
 /// <summary>One instance of an app: its ports, its connection, and what it said of itself.</summary>
-internal sealed class AppInstance(AppOptions options, AppRuntime app, AppComponents components, AppChannel? channel, Tracer tracer)
+internal sealed class AppInstance(AppOptions options, AppRuntime app, AppComponents components, AppChannel? channel, Tracer tracer) : IDisposable
 {
+    private CancellationTokenSource _gone = new();
+
     public AppOptions Options { get; } = options;
 
     public AppRuntime App { get; } = app;
@@ -47,12 +49,29 @@ internal sealed class AppInstance(AppOptions options, AppRuntime app, AppCompone
     /// <summary>Set when a call met a closed port, so that the monitor looks at once.</summary>
     public SemaphoreSlim Suspected { get; } = new(0);
 
+    /// <summary>Is cancelled when the app is found to be gone, by a closed port or its health check: nothing that was sent to it is waited for.</summary>
+    public CancellationToken Gone => Volatile.Read(ref _gone).Token;
+
+    /// <summary>The app is gone; when it comes back it is another one.</summary>
+    public void Leave()
+    {
+        (IsReady, IsPlaced, Actors) = (false, false, ActorConfig.None);
+        _ = Interlocked.Exchange(ref _gone, new CancellationTokenSource()).CancelAsync();
+    }
+
     /// <summary>The app cannot be reached: nothing more is sent until the monitor has seen it again.</summary>
     public void Suspect()
     {
         if (!IsReady || Channel is null) return;
         IsReady = false;
         Suspected.Release();
+    }
+
+    public void Dispose()
+    {
+        Channel?.Dispose();
+        Suspected.Dispose();
+        _gone.Dispose();
     }
 }
 

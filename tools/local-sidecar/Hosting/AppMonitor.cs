@@ -10,7 +10,7 @@ namespace Danube.Dapr.LocalSidecar.Hosting;
 /// Watches one instance of an app: reads its configuration and subscriptions when it comes up, and takes it out of service within about a
 /// second when its port refuses or its health check fails.
 /// </summary>
-internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance, CancellationToken, Task> changed, Action<AppInstance, Subscription> subscribe, TimeProvider time, ILogger logger)
+internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance, CancellationToken, Task> changed, Action<AppInstance> subscribe, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan WhileDown = TimeSpan.FromMilliseconds(100);
 
@@ -59,8 +59,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
             instance.IsReady = false;
         }
         if (instance.IsReady || !_isServed) return;
-        instance.IsPlaced = false;
-        instance.Actors = ActorConfig.None;
+        instance.Leave();
         await changed(instance, cancellationToken);
         _isServed = false;
         IsGone(logger, instance.AppId, channel.BaseAddress);
@@ -110,11 +109,11 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
         {
             if (channel.Grpc is { } grpc)
             {
-                await grpc.CallAsync(GrpcAppChannel.HealthCheck, new Empty(), grpc.Headers(TraceContext.None), limit.Token);
+                await grpc.AskAsync(GrpcAppChannel.HealthCheck, new Empty(), limit.Token);
                 return true;
             }
             using var request = channel.Request(HttpMethod.Get, path, TraceContext.None);
-            using var response = await channel.SendAsync(request, limit.Token);
+            using var response = await channel.AskAsync(request, limit.Token);
             return response.IsSuccessStatusCode;
         }
         catch (Exception e) when (e is HttpRequestException or RpcException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
@@ -130,19 +129,23 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
         var config = channel.Grpc is null ? await AskAsync(channel, "/dapr/config", cancellationToken) : null;
         var actors = config is { Length: > 0 } ? ActorConfig.Parse(config) : ActorConfig.None;
         var subscriptions = new List<Subscription>(channel.Grpc is { } grpc ? await SubscriptionsAsync(grpc, cancellationToken)
-            : await AskAsync(channel, "/dapr/subscribe", cancellationToken) is { Length: > 0 } answer ? SubscriptionReader.Parse(answer) : []);
+            : Listed(await AskAsync(channel, "/dapr/subscribe", cancellationToken)));
         subscriptions.AddRange(instance.Components.DeclaredSubscriptions);
-        foreach (var subscription in subscriptions) subscribe(instance, subscription);
         instance.Subscriptions = subscriptions;
+        subscribe(instance);
         instance.Actors = instance.Components.ActorStore is null ? ActorConfig.None : actors;
         if (instance.Components.ActorStore is null && actors.Types.Count > 0) NoActorStore(logger, instance.AppId);
     }
+
+    // An app that fails to answer has not taken anything back.
+    private IEnumerable<Subscription> Listed(byte[]? answer) =>
+        answer is null ? instance.Subscriptions.Where(static s => s.Source == SubscriptionSource.Programmatic) : answer.Length == 0 ? [] : SubscriptionReader.Parse(answer);
 
     private static async Task<IReadOnlyList<Subscription>> SubscriptionsAsync(GrpcAppChannel grpc, CancellationToken cancellationToken)
     {
         try
         {
-            return SubscriptionReader.Read(await grpc.CallAsync(GrpcAppChannel.ListTopicSubscriptions, new Empty(), grpc.Headers(TraceContext.None), cancellationToken));
+            return SubscriptionReader.Read(await grpc.AskAsync(GrpcAppChannel.ListTopicSubscriptions, new Empty(), cancellationToken));
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
         {
@@ -150,6 +153,7 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
         }
     }
 
+    /// <returns>Empty when the app does not know the path, null when it refused again and again.</returns>
     private async Task<byte[]?> AskAsync(AppChannel channel, string path, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
@@ -157,9 +161,9 @@ internal sealed partial class AppMonitor(AppInstance instance, Func<AppInstance,
             using var request = channel.Request(HttpMethod.Get, path, TraceContext.None);
             request.Headers.TryAddWithoutValidation("Dapr-App-Id", instance.AppId);
             request.Content = AppChannel.Content([], "application/json");
-            using var response = await channel.SendAsync(request, cancellationToken);
+            using var response = await channel.AskAsync(request, cancellationToken);
             if ((int)response.StatusCode == 200) return await response.Content.ReadAsByteArrayAsync(cancellationToken);
-            if ((int)response.StatusCode == 404) return null;
+            if ((int)response.StatusCode == 404) return [];
             if (attempt > 3)
             {
                 Refused(logger, instance.AppId, path, (int)response.StatusCode);

@@ -44,6 +44,15 @@ internal sealed class GrpcAppChannel : IDisposable
     public async Task<TResponse> CallAsync<TRequest, TResponse>(Method<TRequest, TResponse> method, TRequest request, Metadata headers, CancellationToken cancellationToken)
         where TRequest : class where TResponse : class => (await CallWithHeadersAsync(method, request, headers, cancellationToken)).Response;
 
+    /// <summary>A question of the sidecar itself: it does not wait while the app has all the requests that it may get at once.</summary>
+    /// <exception cref="RpcException">The app refused or cannot be reached.</exception>
+    public async Task<TResponse> AskAsync<TRequest, TResponse>(Method<TRequest, TResponse> method, TRequest request, CancellationToken cancellationToken)
+        where TRequest : class where TResponse : class
+    {
+        using var call = _calls.AsyncUnaryCall(method, null, new CallOptions(Headers(TraceContext.None), cancellationToken: cancellationToken), request);
+        return await call.ResponseAsync;
+    }
+
     /// <returns>The answer with its headers.</returns>
     /// <exception cref="RpcException">The app refused or cannot be reached.</exception>
     public async Task<(TResponse Response, Metadata Headers)> CallWithHeadersAsync<TRequest, TResponse>(Method<TRequest, TResponse> method, TRequest request, Metadata headers, CancellationToken cancellationToken)

@@ -119,11 +119,7 @@ internal sealed class Sidecar : IAsyncDisposable
         if (!_stopping.IsCancellationRequested) await StopAsync();
         await Actors.DisposeAsync();
         if (Members is not null) await Members.DisposeAsync();
-        foreach (var instance in Instances)
-        {
-            instance.Channel?.Dispose();
-            instance.Suspected.Dispose();
-        }
+        foreach (var instance in Instances) instance.Dispose();
         foreach (var store in _stores) await store.Store.DisposeAsync();
         if (_zipkin is not null) await _zipkin.DisposeAsync();
         _stopping.Dispose();
@@ -205,15 +201,32 @@ internal sealed class Sidecar : IAsyncDisposable
             [.. resources.Resiliencies.Where(r => r.MayBeUsedBy(appId))], configuration, Time);
     }
 
-    private void Subscribe(AppInstance instance, Subscription subscription)
+    // Takes what an instance says now. What it does not list any more ends, unless another instance of the app lists it.
+    private void Subscribe(AppInstance instance)
     {
-        if (!instance.Components.PubSubs.TryGetValue(subscription.PubSubName, out var broker))
-        {
-            _loggers.CreateLogger<Sidecar>().LogError("{App}: the subscription to {Topic} names the pub/sub {PubSub}, which does not exist", instance.AppId, subscription.Topic, subscription.PubSubName);
-            return;
-        }
         var group = _groups[instance.AppId];
+        lock (group.Subscribers)
+        {
+            // Of two for one topic the first holds.
+            foreach (var subscription in instance.Subscriptions.DistinctBy(static s => (s.PubSubName, s.Topic)))
+            {
+                if (group.Subscribers.TryGetValue((subscription.PubSubName, subscription.Topic), out var known)) known.Subscription = subscription;
+                else if (instance.Components.PubSubs.TryGetValue(subscription.PubSubName, out var broker)) Subscribe(instance, group, subscription, broker);
+                else _loggers.CreateLogger<Sidecar>().LogError("{App}: the subscription to {Topic} names the pub/sub {PubSub}, which does not exist", instance.AppId, subscription.Topic, subscription.PubSubName);
+            }
+            var listed = group.Instances.SelectMany(static i => i.Subscriptions).Select(static s => (s.PubSubName, s.Topic)).ToHashSet();
+            foreach (var (pubSub, topic) in group.Subscribers.Keys.Where(k => !listed.Contains(k)).ToList())
+            {
+                group.Subscribers.Remove((pubSub, topic));
+                instance.Components.PubSubs[pubSub].Unsubscribe(topic, instance.AppId);
+            }
+        }
+    }
+
+    private void Subscribe(AppInstance instance, AppGroup group, Subscription subscription, InMemoryBroker broker)
+    {
         var subscriber = SubscriberOf(instance, subscription, new AppDelivery(group, instance.Tracer, Time), broker);
+        group.Subscribers.Add((subscription.PubSubName, subscription.Topic), subscriber);
         broker.Subscribe(subscription.Topic, instance.AppId, () => group.HasReadyInstance, subscriber.RunAsync);
     }
 

@@ -41,6 +41,7 @@ internal sealed partial class Membership : IAsyncDisposable
     private string _published = "[]";
     private bool _joined;
     private bool _isBroken;
+    private bool _fenceWasOn;
     private long _acknowledged;
     private (long Version, Task Done) _leaving = (0, Task.CompletedTask);
     private Task _running = Task.CompletedTask;
@@ -62,7 +63,7 @@ internal sealed partial class Membership : IAsyncDisposable
     public Task Changed => _changed.Task;
 
     /// <summary>True while others may take this process for dead: it must not act.</summary>
-    public bool IsFenced => Now - Interlocked.Read(ref _lastBeat) is var silent && (silent < 0 || silent > FenceTime.TotalMilliseconds);
+    public bool IsFenced => IsSilent(Interlocked.Read(ref _lastBeat));
 
     // The machine's monotonic clock, which all its processes share. After a restart of the machine it is smaller than what dead members left.
     private long Now => (long)_time.GetElapsedTime(0).TotalMilliseconds;
@@ -137,6 +138,7 @@ internal sealed partial class Membership : IAsyncDisposable
             try
             {
                 Look();
+                TakeAgain();
                 if (_isBroken) Works(_logger);
                 _isBroken = false;
             }
@@ -173,7 +175,9 @@ internal sealed partial class Membership : IAsyncDisposable
                 Lose();
                 return;
             }
-            Interlocked.Exchange(ref _lastBeat, now);
+            // Asked after the beat: nobody can have seen a fence after it. One that a sleeping process did not see itself counts, too.
+            var before = Interlocked.Exchange(ref _lastBeat, now);
+            _fenceWasOn |= IsSilent(before);
         }
         var hosts = _hosts;
         if (hosts != _published) _table.Publish(_registration, hosts);
@@ -196,6 +200,16 @@ internal sealed partial class Membership : IAsyncDisposable
         if (_leaving.Done.IsCompleted && (_leaving.Version < version || !_leaving.Done.IsCompletedSuccessfully)) Leave(version);
         if (!_placement.IsSettled && _acknowledged == version && members.All(m => m.Seen >= version || !_placement.Latest.Sharers.Contains(m.Registration))) Settle();
     }
+
+    // What ended meanwhile because of the fence is here still: nobody removed this process.
+    private void TakeAgain()
+    {
+        if (!_fenceWasOn || IsFenced) return;
+        _fenceWasOn = false;
+        if (_joined && _placement is { IsSettled: true, Latest.Version: > 0 }) _actions!.Settled(_placement);
+    }
+
+    private bool IsSilent(long lastBeat) => Now - lastBeat is var silent && (silent < 0 || silent > FenceTime.TotalMilliseconds);
 
     private void Join(long now)
     {

@@ -10,12 +10,17 @@ namespace Danube.Dapr.LocalSidecar.PubSub;
 /// <summary>Events as requests to a path of the app.</summary>
 internal static class HttpDelivery
 {
+    // Those that the sidecar sets itself: a second value would spoil the first.
+    private static readonly HashSet<string> OwnHeaders = new(StringComparer.OrdinalIgnoreCase) { "dapr-api-token", "traceparent", "tracestate" };
+
     private static readonly SearchValues<char> TokenCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~");
 
     public static async Task<DeliveryOutcome> SendAsync(AppChannel channel, OutgoingEvent outgoing, TraceContext trace, CancellationToken cancellationToken)
     {
         using var request = channel.Request(HttpMethod.Post, "/" + outgoing.Path.TrimStart('/'), trace);
-        foreach (var (name, value) in outgoing.Message.Metadata) request.Headers.TryAddWithoutValidation(Canonical(name), value);
+        foreach (var (name, value) in outgoing.Message.Metadata)
+            // What is no header is left out: the request as a whole would fail for it.
+            if (!OwnHeaders.Contains(name) && !value.AsSpan().ContainsAny('\r', '\n', '\0')) request.Headers.TryAddWithoutValidation(Canonical(name), value);
         request.Headers.TryAddWithoutValidation("Pubsubname", outgoing.Subscription.PubSubName);
         request.Content = AppChannel.Content(outgoing.Body, CloudEvents.ContentType);
         using var response = await channel.SendAsync(request, cancellationToken);

@@ -63,7 +63,20 @@ internal sealed partial class InMemoryBroker(string name, TimeProvider time, ILo
             var queue = QueueOf(topic, appId);
             if (queue.Consumer is not null) return;
             queue.AppCanDeliver = canDeliver;
-            queue.Consumer = Task.Run(() => consume(queue.Events.Reader, _stopping.Token));
+            var unsubscribed = queue.Unsubscribed = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+            queue.Consumer = Task.Run(() => consume(queue.Events.Reader, unsubscribed.Token));
+        }
+    }
+
+    /// <summary>Ends what <see cref="Subscribe"/> began. The events that wait are lost, unless streams read them, too.</summary>
+    public void Unsubscribe(string topic, string appId)
+    {
+        lock (_stopping)
+        {
+            if (_stopping.IsCancellationRequested || !_topics.TryGetValue(topic, out var queues) || !queues.TryGetValue(appId, out var queue) || queue.Consumer is null) return;
+            _ = queue.Unsubscribed!.CancelAsync();
+            (queue.Consumer, queue.AppCanDeliver) = (null, static () => false);
+            if (queue.Streams == 0) queues.TryRemove(appId, out _);
         }
     }
 
@@ -130,6 +143,9 @@ internal sealed partial class InMemoryBroker(string name, TimeProvider time, ILo
         public Func<bool> AppCanDeliver { get; set; } = static () => false;
 
         public Task? Consumer { get; set; }
+
+        /// <summary>Ends the consumer.</summary>
+        public CancellationTokenSource? Unsubscribed { get; set; }
 
         public int Streams { get; set; }
 

@@ -11,6 +11,8 @@ internal sealed class StreamDelivery(IAsyncStreamWriter<SubscribeTopicEventsResp
 {
     private readonly ConcurrentDictionary<string, TaskCompletionSource<DeliveryOutcome>> _waiting = new(StringComparer.Ordinal);
 
+    public Task ReadyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public async Task<DeliveryOutcome> SendAsync(OutgoingEvent outgoing, CancellationToken cancellationToken)
     {
         using var span = outgoing.Trace.IsValid ? tracer.Start("pubsub/" + outgoing.Subscription.Topic, outgoing.Trace, ActivityKind.Consumer) : default;
@@ -28,7 +30,7 @@ internal sealed class StreamDelivery(IAsyncStreamWriter<SubscribeTopicEventsResp
     }
 
     // The request that opens a stream cannot ask for batches.
-    public Task<IReadOnlyDictionary<string, DeliveryOutcome>> SendAsync(OutgoingBatch batch, CancellationToken cancellationToken) => throw new NotSupportedException("A stream takes one event at a time.");
+    public Task<IReadOnlyDictionary<string, DeliveryOutcome>?> SendAsync(OutgoingBatch batch, CancellationToken cancellationToken) => throw new NotSupportedException("A stream takes one event at a time.");
 
     /// <summary>The app's answer; nothing when no event waits for it.</summary>
     public void Answer(SubscribeTopicEventsRequestProcessedAlpha1 processed)

@@ -29,6 +29,8 @@ internal sealed class Policy
                 MaxDelay = retry.Exponential ? retry.MaxInterval : null,
                 ShouldHandle = arguments => ValueTask.FromResult(retry.MaxRetries != 0 && arguments.Outcome.Exception switch
                 {
+                    // An actor's method that is not there will not come.
+                    CallFailedException { HttpStatus: 404 } => false,
                     CallFailedException failed => retry.Covers(failed.HttpStatus),
                     HttpRequestException or TimeoutRejectedException => true,
                     _ => false,

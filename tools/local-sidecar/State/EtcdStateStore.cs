@@ -15,6 +15,7 @@ public sealed class EtcdStateStore : IStateStore
 {
     private readonly EtcdOptions _options;
     private readonly EtcdClient _client;
+    private readonly EtcdClient _writes;
     private readonly EtcdReader _reader;
     private readonly EtcdWriter _writer;
 
@@ -22,22 +23,33 @@ public sealed class EtcdStateStore : IStateStore
     public EtcdStateStore(EtcdOptions options)
     {
         _options = options;
+        _client = Connect(options, Configure);
+        _writes = Connect(options, static o =>
+        {
+            Configure(o);
+            // The client sends again what was Unavailable. A write that was applied before its answer was lost would then meet itself and look like a lost race.
+            o.ServiceConfig!.MethodConfigs.Clear();
+        });
+        _reader = new EtcdReader(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
+        _writer = new EtcdWriter(request => _writes.TransactionAsync(request), options.MaxTransactionOperations);
+    }
+
+    private static EtcdClient Connect(EtcdOptions options, Action<GrpcChannelOptions> configure)
+    {
         var scheme = options.Tls is null ? "http://" : "https://";
         var endpoints = string.Join(',', options.Endpoints.Select(e => scheme + (e.IndexOf("://", StringComparison.Ordinal) is >= 0 and var at ? e[(at + 3)..] : e)));
-        _client = options.Tls is { } tls
-            ? new EtcdClient(endpoints, configureChannelOptions: Configure, configureSslOptions: ssl =>
+        return options.Tls is { } tls
+            ? new EtcdClient(endpoints, configureChannelOptions: configure, configureSslOptions: ssl =>
             {
                 ssl.ClientCertificates = [tls.Client];
                 ssl.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
                 ssl.CertificateChainPolicy.CustomTrustStore.AddRange(tls.Authorities);
             })
-            : new EtcdClient(endpoints, configureChannelOptions: static o =>
+            : new EtcdClient(endpoints, configureChannelOptions: o =>
             {
-                Configure(o);
+                configure(o);
                 o.Credentials = Grpc.Core.ChannelCredentials.Insecure;
             });
-        _reader = new EtcdReader(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
-        _writer = new EtcdWriter(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
     }
 
     // By default the pauses between two tries to connect grow to minutes: after an outage of half a minute etcd would be back for a quarter of one before anybody noticed.
@@ -88,6 +100,7 @@ public sealed class EtcdStateStore : IStateStore
     public ValueTask DisposeAsync()
     {
         _client.Dispose();
+        _writes.Dispose();
         return ValueTask.CompletedTask;
     }
 

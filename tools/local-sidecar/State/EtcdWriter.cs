@@ -6,7 +6,7 @@ namespace Danube.Dapr.LocalSidecar.State;
 
 /// <summary>
 /// Takes the batches of many callers into few etcd transactions, so that they share round trips and flushes to the disk. Batches in one
-/// transaction have no key in common. When guards do not hold, the answer tells which: their batches are refused, the others go again.
+/// transaction have no key in common, and neither have two transactions that are under way: an older write never lands after a newer one. When guards do not hold, the answer tells which: their batches are refused, the others go again.
 /// </summary>
 internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int operationsPerTransaction)
 {
@@ -18,6 +18,7 @@ internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int o
 
     private readonly Lock _lock = new();
     private readonly LinkedList<Batch> _waiting = [];
+    private readonly HashSet<ByteString> _keysUnderWay = [];
     private int _underWay;
 
     /// <exception cref="ETagMismatchException">A guard did not hold; nothing of this batch was written.</exception>
@@ -38,11 +39,13 @@ internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int o
     {
         // The caller's thread does not make transactions for others; those who come in this moment are taken along.
         await Task.Yield();
+        List<Batch> group = [];
         while (true)
         {
-            List<Batch> group;
             lock (_lock)
             {
+                foreach (var batch in group) _keysUnderWay.ExceptWith(batch.WrittenKeys);
+                // What waits for the keys of the other transaction is taken when that one ends.
                 group = TakeLocked();
                 if (group.Count == 0)
                 {
@@ -57,28 +60,35 @@ internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int o
     private List<Batch> TakeLocked()
     {
         List<Batch> group = [];
-        if (_waiting.First is not { } first) return group;
-        var alone = first.Value;
-        _waiting.RemoveFirst();
-        group.Add(alone);
-        if (alone.Alone || _waiting.Count == 0) return group;
-        var (operations, bytes) = (alone.Writes.Count, alone.Bytes);
-        var keys = alone.WrittenKeys.ToHashSet();
+        var (operations, bytes) = (0, 0);
+        HashSet<ByteString>? passed = null;
         for (var node = _waiting.First; node is not null && operations < operationsPerTransaction;)
         {
             var (next, batch) = (node.Next, node.Value);
-            if (!batch.Alone && operations + batch.Writes.Count <= operationsPerTransaction && bytes + batch.Bytes <= BytesPerTransaction && !batch.Writes.Any(w => keys.Contains(w.Key)))
+            if ((group.Count == 0 || (!batch.Alone && operations + batch.Writes.Count <= operationsPerTransaction && bytes + batch.Bytes <= BytesPerTransaction)) && !Meets(batch, passed))
             {
                 _waiting.Remove(node);
                 group.Add(batch);
+                _keysUnderWay.UnionWith(batch.WrittenKeys);
+                if (batch.Alone) break;
                 operations += batch.Writes.Count;
                 bytes += batch.Bytes;
             }
-            // A batch that is passed over keeps its place before later ones with the same keys.
-            keys.UnionWith(batch.WrittenKeys);
+            else
+            {
+                // It keeps its place before later ones with the same keys.
+                (passed ??= []).UnionWith(batch.WrittenKeys);
+            }
             node = next;
         }
         return group;
+    }
+
+    private bool Meets(Batch batch, HashSet<ByteString>? passed)
+    {
+        foreach (var write in batch.Writes)
+            if (_keysUnderWay.Contains(write.Key) || passed?.Contains(write.Key) == true) return true;
+        return false;
     }
 
     private async Task SendAsync(List<Batch> group)

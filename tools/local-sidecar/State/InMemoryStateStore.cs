@@ -1,13 +1,23 @@
+using System.Runtime.InteropServices;
+
 namespace Danube.Dapr.LocalSidecar.State;
 
 /// <summary>A store in the memory of this process (<c>state.in-memory</c>).</summary>
 public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
 {
     private const long Never = long.MaxValue;
+
+    // So many that are written over or deleted may wait for their time, and once more as many as are alive.
+    private const int DeadExpirations = 1000;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Item> _entries = new(StringComparer.Ordinal);
     private readonly SortedSet<string> _keys = new(StringComparer.Ordinal);
     private readonly PriorityQueue<(string Key, Guid ETag), long> _expirations = new();
+    private int _expiring;
+
+    /// <summary>How many wait for their time to expire, dead ones among them.</summary>
+    internal int Expirations => _expirations.Count;
 
     /// <inheritdoc/>
     public Task<StateEntry?> GetAsync(string key, CancellationToken cancellationToken)
@@ -72,14 +82,34 @@ public sealed class InMemoryStateStore(TimeProvider time) : IStateStore
 
     private void Put(string key, Item? item)
     {
+        Item? before;
         if (item is null)
         {
-            if (_entries.Remove(key)) _keys.Remove(key);
-            return;
+            if (!_entries.Remove(key, out before)) return;
+            _keys.Remove(key);
         }
-        if (_entries.TryAdd(key, item)) _keys.Add(key);
-        else _entries[key] = item;
-        if (item.ExpiresAt != Never) _expirations.Enqueue((key, item.ETag), item.ExpiresAt);
+        else
+        {
+            ref var entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_entries, key, out var exists);
+            (before, entry) = (entry, item);
+            if (!exists) _keys.Add(key);
+            if (item.ExpiresAt != Never)
+            {
+                _expiring++;
+                _expirations.Enqueue((key, item.ETag), item.ExpiresAt);
+            }
+        }
+        if (before is { ExpiresAt: not Never }) _expiring--;
+        if (_expirations.Count > 2 * _expiring + DeadExpirations) RemoveDead();
+    }
+
+    private void RemoveDead()
+    {
+        // A write that was undone left its predecessor here twice.
+        var living = _expirations.UnorderedItems.Where(e => _entries.TryGetValue(e.Element.Key, out var item) && item.ETag == e.Element.ETag).DistinctBy(static e => e.Element.Key).ToList();
+        _expirations.Clear();
+        _expirations.EnqueueRange(living);
+        _expirations.TrimExcess();
     }
 
     private void RemoveExpired(long now)
