@@ -121,11 +121,25 @@ public sealed class EtcdStateStoreTests : IAsyncLifetime
         Assert.Equal((StatusCode.Unavailable, 1), (e.StatusCode, sent));
     }
 
+    [Fact]
+    public async Task Write_WhileEtcdIsNotThere_IsSentWhenItIs()
+    {
+        var (sent, port) = (0, TestApp.FreePort());
+        await using var store = new EtcdStateStore(new EtcdOptions([$"127.0.0.1:{port}"]));
+        var write = store.ApplyAsync([Put("k", "1", firstWrite: true)], default);
+        await Assert.ThrowsAsync<TimeoutException>(() => write.WaitAsync(TimeSpan.FromMilliseconds(500)));
+
+        await using var etcd = await StartUnavailableAsync(() => Interlocked.Increment(ref sent), port);
+
+        await Assert.ThrowsAsync<RpcException>(() => write);
+        Assert.Equal(1, sent);
+    }
+
     // It may have applied what it got.
-    private static async Task<WebApplication> StartUnavailableAsync(Action got)
+    private static async Task<WebApplication> StartUnavailableAsync(Action got, int? port = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(static k => k.Listen(IPAddress.Loopback, TestApp.FreePort(), static o => o.Protocols = HttpProtocols.Http2));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Listen(IPAddress.Loopback, port ?? TestApp.FreePort(), static o => o.Protocols = HttpProtocols.Http2));
         var web = builder.Build();
         web.Run(context =>
         {

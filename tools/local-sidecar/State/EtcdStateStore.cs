@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using dotnet_etcd;
 using Etcdserverpb;
 using Google.Protobuf;
+using Grpc.Core;
 using Grpc.Net.Client;
 
 namespace Danube.Dapr.LocalSidecar.State;
@@ -13,6 +15,9 @@ namespace Danube.Dapr.LocalSidecar.State;
 /// </summary>
 public sealed class EtcdStateStore : IStateStore
 {
+    private const int TriesToConnect = 20;
+    private static readonly TimeSpan BetweenTriesToConnect = TimeSpan.FromMilliseconds(250);
+
     private readonly EtcdOptions _options;
     private readonly EtcdClient _client;
     private readonly EtcdClient _writes;
@@ -31,7 +36,23 @@ public sealed class EtcdStateStore : IStateStore
             o.ServiceConfig!.MethodConfigs.Clear();
         });
         _reader = new EtcdReader(request => _client.TransactionAsync(request), options.MaxTransactionOperations);
-        _writer = new EtcdWriter(request => _writes.TransactionAsync(request), options.MaxTransactionOperations);
+        _writer = new EtcdWriter(SendAsync, options.MaxTransactionOperations);
+    }
+
+    // What was not even sent is tried again: etcd restarts within seconds.
+    private async Task<TxnResponse> SendAsync(TxnRequest request)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await _writes.TransactionAsync(request);
+            }
+            catch (RpcException e) when (tries < TriesToConnect && e is { StatusCode: StatusCode.Unavailable, Status.DebugException: SocketException { SocketErrorCode: SocketError.ConnectionRefused } })
+            {
+                await Task.Delay(BetweenTriesToConnect);
+            }
+        }
     }
 
     private static EtcdClient Connect(EtcdOptions options, Action<GrpcChannelOptions> configure)
