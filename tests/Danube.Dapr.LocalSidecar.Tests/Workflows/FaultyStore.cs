@@ -61,3 +61,9 @@ internal sealed class FaultyStore(TimeProvider time) : IStateStore
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
+
+internal static class FaultyStoreOperations
+{
+    /// <summary>Whether a row whose key contains this is written, not deleted.</summary>
+    public static bool Put(this IReadOnlyList<StateOperation> operations, string row) => operations.Any(o => o.Key.Contains(row, StringComparison.Ordinal) && o.Value is not null);
+}

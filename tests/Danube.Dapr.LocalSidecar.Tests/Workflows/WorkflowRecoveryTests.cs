@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Danube.Dapr.LocalSidecar.State;
 using Danube.Dapr.LocalSidecar.Workflows;
 using Danube.Dapr.TaskHub;
@@ -91,71 +90,6 @@ public sealed class WorkflowRecoveryTests
         Assert.Contains("the store failed", worker.Errors.Single().Status.Detail, StringComparison.Ordinal);
     }
 
-    /// <summary>A turn does nothing but compute: it runs beside the write that causes it, and is saved after it.</summary>
-    [Fact]
-    public async Task Turn_WhileItsCauseIsBeingWritten_IsComputedAndSavedAfterIt()
-    {
-        var (written, writes) = (new TaskCompletionSource(), new ConcurrentQueue<string>());
-        var store = new FaultyStore(TimeProvider.System)
-        {
-            BeforeWrite = async o =>
-            {
-                if (Writes(o, "a||inbox")) await written.Task;
-                writes.Enqueue(Writes(o, "a||inbox") ? "start" : "turn");
-            },
-        };
-        await using var host = await EngineHost.StartAsync(store);
-        var computed = new TaskCompletionSource();
-        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
-        {
-            ["NoTasks"] = r =>
-            {
-                computed.SetResult();
-                return Scripts.Workflows["NoTasks"](r);
-            },
-        });
-
-        var start = host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "NoTasks" }).ResponseAsync;
-        await computed.Task.WaitAsync(TimeSpan.FromSeconds(60));
-        Assert.False(start.IsCompleted);
-        Assert.Empty(writes);
-        written.SetResult();
-
-        await start;
-        Assert.Equal(OrchestrationStatus.Completed, (await host.CompletionAsync("a")).WorkflowStatus);
-        Assert.Equal(["start", "turn"], writes);
-    }
-
-    [Fact]
-    public async Task Turn_WhoseCauseCannotBeWritten_NeverWas()
-    {
-        var computed = new TaskCompletionSource();
-        var store = new FaultyStore(TimeProvider.System)
-        {
-            Fail = { [1] = false },
-            BeforeWrite = async o =>
-            {
-                if (Writes(o, "a||inbox")) await computed.Task;
-            },
-        };
-        await using var host = await EngineHost.StartAsync(store, options: Impatient);
-        var worker = await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
-        {
-            ["Hello"] = r =>
-            {
-                computed.TrySetResult();
-                return Scripts.Workflows["Hello"](r);
-            },
-        });
-
-        var e = await Assert.ThrowsAsync<RpcException>(async () => await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Hello", Input = "lost" }));
-
-        Assert.Contains("the store failed", e.Status.Detail, StringComparison.Ordinal);
-        Assert.Null(await host.StateAsync("a"));
-        Assert.Equal("x!", (await host.RunAsync("Hello", "a", "x")).Output);
-        Assert.Equal("x", worker.ActivityRequests.Single().Input);
-    }
-
     /// <summary>Its end is stored while the message that starts a child is not: the next process gives it.</summary>
     [Fact]
     public async Task Crash_OfOneThatEndedBeforeItsMessagesArrived_DeliversThem()
@@ -186,8 +120,8 @@ public sealed class WorkflowRecoveryTests
         {
             BeforeWrite = async o =>
             {
-                if (Writes(o, "kid||inbox")) await kid.Task;
-                tried |= ended && Writes(o, "||p||inbox");
+                if (o.Put("kid||inbox")) await kid.Task;
+                tried |= ended && o.Put("||p||inbox");
                 if (ended) await Never(o, "||p||inbox");
             },
         };
@@ -220,9 +154,7 @@ public sealed class WorkflowRecoveryTests
     };
 
     // The process dies before the row is written.
-    private static Task Never(IReadOnlyList<StateOperation> operations, string row) => Writes(operations, row) ? Task.Delay(Timeout.Infinite) : Task.CompletedTask;
-
-    private static bool Writes(IReadOnlyList<StateOperation> operations, string row) => operations.Any(o => o.Key.Contains(row, StringComparison.Ordinal) && o.Value is not null);
+    private static Task Never(IReadOnlyList<StateOperation> operations, string row) => operations.Put(row) ? Task.Delay(Timeout.Infinite) : Task.CompletedTask;
 
     [Fact]
     public async Task Restart_KeepsTimersAndScheduledStarts()

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Danube.Dapr.LocalSidecar.State;
 using Danube.Dapr.LocalSidecar.Workflows;
 using Danube.Dapr.TaskHub;
@@ -12,6 +13,71 @@ public sealed class WorkflowStoreFaultTests
     private const int OperationsOfEtcd = 128;
 
     private static readonly WorkflowEngineOptions Impatient = new() { RetryDelay = TimeSpan.FromMilliseconds(20) };
+
+    /// <summary>A turn does nothing but compute: it runs beside the write that causes it, and is saved after it.</summary>
+    [Fact]
+    public async Task Turn_WhileItsCauseIsBeingWritten_IsComputedAndSavedAfterIt()
+    {
+        var (written, writes) = (new TaskCompletionSource(), new ConcurrentQueue<string>());
+        var store = new FaultyStore(TimeProvider.System)
+        {
+            BeforeWrite = async o =>
+            {
+                if (o.Put("a||inbox")) await written.Task;
+                writes.Enqueue(o.Put("a||inbox") ? "start" : "turn");
+            },
+        };
+        await using var host = await EngineHost.StartAsync(store);
+        var computed = new TaskCompletionSource();
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["NoTasks"] = r =>
+            {
+                computed.SetResult();
+                return Scripts.Workflows["NoTasks"](r);
+            },
+        });
+
+        var start = host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "NoTasks" }).ResponseAsync;
+        await computed.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.False(start.IsCompleted);
+        Assert.Empty(writes);
+        written.SetResult();
+
+        await start;
+        Assert.Equal(OrchestrationStatus.Completed, (await host.CompletionAsync("a")).WorkflowStatus);
+        Assert.Equal(["start", "turn"], writes);
+    }
+
+    [Fact]
+    public async Task Turn_WhoseCauseCannotBeWritten_NeverWas()
+    {
+        var computed = new TaskCompletionSource();
+        var store = new FaultyStore(TimeProvider.System)
+        {
+            Fail = { [1] = false },
+            BeforeWrite = async o =>
+            {
+                if (o.Put("a||inbox")) await computed.Task;
+            },
+        };
+        await using var host = await EngineHost.StartAsync(store, options: Impatient);
+        var worker = await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Hello"] = r =>
+            {
+                computed.TrySetResult();
+                return Scripts.Workflows["Hello"](r);
+            },
+        });
+
+        var e = await Assert.ThrowsAsync<RpcException>(async () => await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Hello", Input = "lost" }));
+
+        Assert.Contains("the store failed", e.Status.Detail, StringComparison.Ordinal);
+        Assert.Null(await host.StateAsync("a"));
+        Assert.Equal("x!", (await host.RunAsync("Hello", "a", "x")).Output);
+        Assert.Equal("x", worker.ActivityRequests.Single().Input);
+    }
 
     [Fact]
     public async Task Turn_WhoseCauseCannotBeWritten_KeepsNoPlaceOfItsWorker()
@@ -213,8 +279,8 @@ public sealed class WorkflowStoreFaultTests
         {
             BeforeWrite = async o =>
             {
-                if (Writes(o, "kid1||inbox")) await firstKid.Task;
-                if (!Writes(o, "kid2||inbox")) return;
+                if (o.Put("kid1||inbox")) await firstKid.Task;
+                if (!o.Put("kid2||inbox")) return;
                 tried = true;
                 await Task.Delay(Timeout.Infinite);
             },
@@ -240,6 +306,4 @@ public sealed class WorkflowStoreFaultTests
 
         Assert.Equal("done kid2", (await second.CompletionAsync("kid2")).Output);
     }
-
-    private static bool Writes(IReadOnlyList<StateOperation> operations, string row) => operations.Any(o => o.Key.Contains(row, StringComparison.Ordinal) && o.Value is not null);
 }

@@ -50,8 +50,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
             var again = new List<Work>();
             foreach (var delivery in stream.InFlight)
             {
-                delivery.LostAt = now;
-                _lost.Enqueue(delivery);
+                Lose(delivery, now);
                 if (!delivery.Work.Done && !_outstanding[delivery.Work.Key].Exists(d => d.Work == delivery.Work && d.LostAt is null)) again.Add(delivery.Work);
             }
             stream.InFlight.Clear();
@@ -171,7 +170,12 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
         {
             foreach (var other in deliveries.FindAll(d => d.Work == work && d.Token.Length > 0)) Remove(deliveries, other);
             // A worker that has a later turn of the instance never answers this one: its place is not kept for that.
-            if (work is Turn) deliveries.FindAll(d => d.Work == work && d.Stream.InFlight.Contains(d)).ForEach(GiveUp);
+            if (work is Turn)
+            {
+                var now = time.GetUtcNow();
+                foreach (var other in deliveries.FindAll(d => d.Work == work && TakeBack(d))) Lose(other, now);
+                Forget(now);
+            }
         }
         StartWaitingLocked();
     }
@@ -180,16 +184,22 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
     {
         deliveries.Remove(delivery);
         if (deliveries.Count == 0) _outstanding.Remove(delivery.Work.Key);
-        if (delivery.Stream.InFlight.Remove(delivery) && delivery.Work is Turn) delivery.Stream.Turns--;
+        TakeBack(delivery);
     }
 
-    private void GiveUp(Delivery delivery)
+    /// <returns>False when its stream had it no more.</returns>
+    private static bool TakeBack(Delivery delivery)
     {
-        delivery.Stream.InFlight.Remove(delivery);
-        delivery.Stream.Turns--;
-        delivery.LostAt = time.GetUtcNow();
+        if (!delivery.Stream.InFlight.Remove(delivery)) return false;
+        if (delivery.Work is Turn) delivery.Stream.Turns--;
+        return true;
+    }
+
+    /// <summary>Nobody waits for its answer any more, which may still come.</summary>
+    private void Lose(Delivery delivery, DateTimeOffset now)
+    {
+        delivery.LostAt = now;
         _lost.Enqueue(delivery);
-        Forget(delivery.LostAt.Value);
     }
 
     private void SendLocked(Work work, WorkItemStream? stream)

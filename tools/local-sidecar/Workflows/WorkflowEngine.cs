@@ -276,7 +276,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         await DeleteSurplusAsync(lease, instance.Inbox);
         var now = Now;
         var metadata = new InstanceMetadata { HistoryStart = instance.NextHistoryRow, CreatedTicks = now.UtcTicks };
-        var (row, bytes, oldInbox) = (instance.NextInboxRow, Row(started), instance.Inbox.ToList());
+        var (row, bytes) = (instance.NextInboxRow, Row(started));
         List<StateOperation> operations =
         [
             new(_keys.Inbox(instance.Id, row), bytes),
@@ -286,7 +286,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         ];
         if (instance.CustomStatus is not null) operations.Add(new(_keys.CustomStatus(instance.Id), null));
         // Inbox rows have no generation: what a finished instance left there must go in the same step.
-        AddDeleted(instance, oldInbox, operations);
+        AddDeleted(instance, instance.Inbox, operations);
         _timers.Cancel(instance.Id);
         instance.Reset();
         instance.Metadata = metadata;
