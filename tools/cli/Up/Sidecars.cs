@@ -9,18 +9,6 @@ internal sealed record SidecarCommand(string Name, ProcessStartInfo Start);
 /// <summary>Works out which sidecar processes to start, and with which flags.</summary>
 internal static class Sidecars
 {
-    /// <summary>The Dapr to use; null for the embedded sidecar.</summary>
-    /// <exception cref="CliException">daprd is asked for and there is none.</exception>
-    public static DaprInstallation? Choose(SidecarKind kind, Func<DaprInstallation?> find)
-    {
-        if (kind == SidecarKind.Local)
-            return null;
-        var found = find();
-        return found is null && kind == SidecarKind.Daprd
-            ? throw new CliException("--dapr daprd: no daprd on PATH or in the Dapr home folder (~/.dapr/bin). Install Dapr, or use --dapr local.")
-            : found;
-    }
-
     /// <summary>One process for all services.</summary>
     public static IReadOnlyList<SidecarCommand> Local(Topology topology, string resources, string configuration, string workingDirectory)
     {

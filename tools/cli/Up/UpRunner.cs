@@ -87,7 +87,7 @@ internal sealed class UpRunner : IAsyncDisposable
 
     private async Task<Started> StartAsync(CancellationToken stop)
     {
-        var dapr = Sidecars.Choose(_settings.Dapr, DaprInstallation.Find);
+        var dapr = ChooseSidecar();
         Say(dapr is null ? "Sidecar: the embedded local-sidecar." : $"Sidecar: daprd at {dapr.Daprd}.");
         Say(_settings.Simulated
             ? "Policy: demonstration (short intervals, high limits); the production defaults are in docs/configuration.md."
@@ -127,6 +127,16 @@ internal sealed class UpRunner : IAsyncDisposable
         foreach (var service in topology.Services)
             Say($"{service.AppId,-18} {service.Address}");
         return new Started(topology, simulated);
+    }
+
+    private DaprInstallation? ChooseSidecar()
+    {
+        if (_settings.Dapr == SidecarKind.Local)
+            return null;
+        var found = DaprInstallation.Find();
+        return found is null && _settings.Dapr == SidecarKind.Daprd
+            ? throw new CliException("--dapr daprd: no daprd on PATH or in the Dapr home folder (~/.dapr/bin). Install Dapr, or use --dapr local.")
+            : found;
     }
 
     private List<string> SimulatorArguments()
