@@ -59,7 +59,11 @@ public sealed record LoadReport
 /// <param name="Part">Which part: <c>metrics</c>, <c>ownership</c>, <c>resources</c>, <c>cpu</c>, <c>network</c>, …</param>
 /// <param name="Detail">Why, in one sentence.</param>
 /// <param name="AgeSeconds">Age of the figures that were used instead, in seconds; null when there are none.</param>
-public sealed record ReportGap(string Part, string Detail, double? AgeSeconds = null);
+public sealed record ReportGap(string Part, string Detail, double? AgeSeconds = null)
+{
+    /// <summary>The part of a cluster report that names the brokers: while it is missing, one that is not named may be there.</summary>
+    public const string Discovery = "discovery";
+}
 
 /// <summary>Mean, 95th percentile and maximum of a figure over a report's interval.</summary>
 /// <param name="Mean">Arithmetic mean of the samples.</param>

@@ -1,4 +1,5 @@
 using System.Net;
+using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Apis;
 using Danube.Dapr.Rebalancer.Tests.Bench;
 using Danube.Dapr.Testing;
@@ -92,8 +93,8 @@ public sealed class RequestTests(RequestTests.Fixture fixture) : IClassFixture<R
 
         void Keys(string endpoint, string path, string? body)
         {
-            table.Add(endpoint, path, body, "", Answers.IdempotencyKey, "''", Key);
-            table.Add(endpoint, path, body, new string('k', 101), Answers.IdempotencyKey, $"'{new string('k', 100)}...' (101 characters)", Key);
+            table.Add(endpoint, path, body, "", HttpNames.IdempotencyKey, "''", Key);
+            table.Add(endpoint, path, body, new string('k', 101), HttpNames.IdempotencyKey, $"'{new string('k', 100)}...' (101 characters)", Key);
         }
     }
 
@@ -104,7 +105,7 @@ public sealed class RequestTests(RequestTests.Fixture fixture) : IClassFixture<R
     {
         var calls = fixture.Bench.Actors.Calls;
 
-        await RequestChecks.RefusedAsync(fixture.Api.Http, endpoint, path, body, key is null ? [] : [(Answers.IdempotencyKey, key)], field, told, allowed);
+        await RequestChecks.RefusedAsync(fixture.Api.Http, endpoint, path, body, key is null ? [] : [(HttpNames.IdempotencyKey, key)], field, told, allowed);
 
         Assert.Equal(calls, fixture.Bench.Actors.Calls);
     }
@@ -113,10 +114,10 @@ public sealed class RequestTests(RequestTests.Fixture fixture) : IClassFixture<R
     public async Task Request_WithSeveralWrongValues_NamesAllOfThem()
     {
         var command = await RequestChecks.RefusedAsync(
-            fixture.Api.Http, "POST", "/topics/a.b/c%20d/repair", $$"""{"reason":"{{Long}}"}""", (Answers.IdempotencyKey, new string('k', 101)));
+            fixture.Api.Http, "POST", "/topics/a.b/c%20d/repair", $$"""{"reason":"{{Long}}"}""", (HttpNames.IdempotencyKey, new string('k', 101)));
         var list = await RequestChecks.RefusedAsync(fixture.Api.Http, "GET", "/moves?plan=a.b&offset=x&limit=0");
 
-        Assert.Equal([Answers.IdempotencyKey, "name", "ns", "reason"], command.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal([HttpNames.IdempotencyKey, "name", "ns", "reason"], command.Keys.Order(StringComparer.Ordinal));
         Assert.Equal(["limit", "offset", "plan"], list.Keys.Order());
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Threading.Channels;
+using Danube.Dapr.Contracts;
 using Danube.Dapr.WebConsole.Feed;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -55,7 +56,7 @@ internal sealed class HeldSidecar : IAsyncDisposable
         var call = $"{context.Request.Method} {app}/{string.Join('/', rest)}";
         if (!Answers.TryGetValue(call, out var json))
         {
-            var held = new HeldCall(call, context.Request.Headers["Idempotency-Key"], new(TaskCreationOptions.RunContinuationsAsynchronously));
+            var held = new HeldCall(call, context.Request.Headers[HttpNames.IdempotencyKey], new(TaskCreationOptions.RunContinuationsAsynchronously));
             _held.Writer.TryWrite(held);
             json = await held.Answer.Task.WaitAsync(context.RequestAborted);
         }

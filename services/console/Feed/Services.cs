@@ -9,11 +9,6 @@ namespace Danube.Dapr.WebConsole.Feed;
 /// <summary>The other services, reached only through Dapr.</summary>
 internal sealed class Services(IConfiguration configuration, TimeProvider clock) : IDisposable
 {
-    private const string IdempotencyKey = "Idempotency-Key";
-
-    /// <summary>The code of a service for what it does not know. A sidecar or proxy that answers 404 does not use it.</summary>
-    private const string NotFound = "not-found";
-
     /// <summary>An answer that takes longer is none for somebody who watches.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -115,7 +110,7 @@ internal sealed class Services(IConfiguration configuration, TimeProvider clock)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, $"http://{app}/{path}") { Content = body };
         if (key is not null)
-            request.Headers.Add(IdempotencyKey, key);
+            request.Headers.Add(HttpNames.IdempotencyKey, key);
         return SendAsync(app, request, type, CommandPatience, changes, cancel);
     }
 
@@ -132,7 +127,7 @@ internal sealed class Services(IConfiguration configuration, TimeProvider clock)
                 if (!response.IsSuccessStatusCode)
                 {
                     var (reason, code) = await ReasonAsync(response, stop.Token);
-                    throw new ServiceException(app, reason) { NotFound = response.StatusCode == HttpStatusCode.NotFound && code == NotFound };
+                    throw new ServiceException(app, reason) { NotFound = response.StatusCode == HttpStatusCode.NotFound && code == HttpNames.NotFound };
                 }
 
                 return await response.Content.ReadFromJsonAsync(type, stop.Token) ?? throw new ServiceException(app, "the answer is empty.");

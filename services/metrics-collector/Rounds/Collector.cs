@@ -134,7 +134,7 @@ internal sealed partial class Collector(
         var (topology, fault) = await Bounded.TryAsync(source.DiscoverAsync, _limits.Call, cancellationToken);
         var gaps = new List<ReportGap>();
         if (topology is null)
-            gaps.Add(new ReportGap("discovery", fault!));
+            gaps.Add(new ReportGap(ReportGap.Discovery, fault!));
         else
             Forget(topology);
         var brokers = topology?.Brokers ?? Brokers;

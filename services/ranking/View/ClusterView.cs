@@ -179,7 +179,7 @@ internal sealed class ClusterView(RankingOptions options, TopicRegistry topics)
     }
 
     /// <summary>True when a broker that the report does not list may still be there: the collector could not ask Danube who is. Its other gaps are of parts that hide no broker, and may last.</summary>
-    internal static bool MayLackBrokers(ClusterReport report) => report.Gaps.Any(g => g.Part == "discovery");
+    internal static bool MayLackBrokers(ClusterReport report) => report.Gaps.Any(g => g.Part == ReportGap.Discovery);
 
     /// <summary><c>base-part-n</c> belongs to <c>base</c>; any other name to nothing.</summary>
     internal static string? PartitionGroupOf(string name)

@@ -7,8 +7,6 @@ namespace Danube.Dapr.Rebalancer.Apis;
 /// <summary>Answers that several endpoints give.</summary>
 internal static class Answers
 {
-    public const string IdempotencyKey = "Idempotency-Key";
-
     /// <summary>A refusal: 503 when the cluster's state cannot be had, else 409. The code is the reason's own word.</summary>
     public static ProblemHttpResult Refused(ReasonCode reason, string detail) => ApiProblem.Of(
         reason is ReasonCode.StaleReports or ReasonCode.InvalidSnapshot or ReasonCode.LeaderChanged ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status409Conflict,

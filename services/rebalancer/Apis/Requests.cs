@@ -1,3 +1,4 @@
+using Danube.Dapr.Contracts;
 using Danube.Dapr.ServiceDefaults;
 using Microsoft.Extensions.Primitives;
 
@@ -36,5 +37,5 @@ internal sealed record IdempotencyHeader(StringValues Keys)
 {
     public string? Key => Keys.Count == 0 ? null : Keys[0];
 
-    public static ValueTask<IdempotencyHeader?> BindAsync(HttpContext context) => ValueTask.FromResult<IdempotencyHeader?>(new(context.Request.Headers[Answers.IdempotencyKey]));
+    public static ValueTask<IdempotencyHeader?> BindAsync(HttpContext context) => ValueTask.FromResult<IdempotencyHeader?>(new(context.Request.Headers[HttpNames.IdempotencyKey]));
 }

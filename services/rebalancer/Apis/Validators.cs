@@ -47,7 +47,7 @@ internal sealed class IdempotencyHeaderValidator : AbstractValidator<Idempotency
 {
     public IdempotencyHeaderValidator() => RuleFor(h => h.Keys)
         .Allow(keys => keys.Count == 0 || (keys.Count == 1 && keys[0] is { Length: <= 100 } key && !string.IsNullOrWhiteSpace(key)), "one key of 1 to 100 characters, or none")
-        .OverridePropertyName(Answers.IdempotencyKey);
+        .OverridePropertyName(HttpNames.IdempotencyKey);
 }
 
 internal sealed class RebalanceRequestValidator : AbstractValidator<RebalanceRequest>

@@ -57,7 +57,7 @@ internal sealed class ApiBench : IAsyncDisposable
         if (body is not null)
             request.Content = JsonContent.Create(body, body.GetType(), options: ContractsJson.Wire);
         if (key is not null)
-            request.Headers.Add(Answers.IdempotencyKey, key);
+            request.Headers.Add(HttpNames.IdempotencyKey, key);
         return await Http.SendAsync(request);
     }
 

@@ -8,6 +8,9 @@ namespace Danube.Dapr.Cli.Commands;
 /// <summary>Commands that only look.</summary>
 internal static class ReadCommands
 {
+    // Of the services' pages.
+    private const int LongestPage = 1000;
+
     public static IEnumerable<Command> Create()
     {
         yield return ServiceCommand.Calling<RebalancerStatus>("status", "What the rebalancer is doing, and why.",
@@ -77,13 +80,12 @@ internal static class ReadCommands
     /// <summary>A plan, and how those of its moves ended that were not done.</summary>
     internal static async Task<ServiceAnswer<PlanStory>> PlanStoryAsync(ServiceClient client, string id, CancellationToken cancellation)
     {
-        const int most = 1000;
         ServiceAnswer<PlanRun> run;
         try
         {
             run = await client.GetAsync<PlanRun>(DaprNames.Apps.Rebalancer, $"/plans/{Uri.EscapeDataString(id)}", cancellation);
         }
-        catch (CliException unknown) when (unknown.Code == ServiceClient.NotFound)
+        catch (CliException unknown) when (unknown.Code == HttpNames.NotFound)
         {
             return await ForgottenAsync(client, id, cancellation);
         }
@@ -92,14 +94,13 @@ internal static class ReadCommands
             return new ServiceAnswer<PlanStory>(null, run.Json);
         var moves = value.Failed + value.Skipped == 0
             ? null
-            : (await client.GetAsync<Page<MoveRecord>>(DaprNames.Apps.Rebalancer, "/moves" + Query(("plan", id), ("limit", $"{most}")), cancellation)).Value;
+            : (await client.GetAsync<Page<MoveRecord>>(DaprNames.Apps.Rebalancer, "/moves" + Query(("plan", id), ("limit", $"{LongestPage}")), cancellation)).Value;
         return new ServiceAnswer<PlanStory>(new PlanStory(value, [.. moves?.Items.Where(m => m.State > MoveState.Done) ?? []]), run.Json);
     }
 
     /// <summary>A plan that the rebalancer keeps no longer, from the history.</summary>
     private static async Task<ServiceAnswer<PlanStory>> ForgottenAsync(ServiceClient client, string id, CancellationToken cancellation)
     {
-        const int most = 1000;
         var run = await client.GetAsync<PlanRun>(DaprNames.Apps.History, $"/history/plans/{Uri.EscapeDataString(id)}", cancellation);
         if (run.Value is not { } value)
             return new ServiceAnswer<PlanStory>(null, run.Json);
@@ -107,11 +108,11 @@ internal static class ReadCommands
         string? before = null;
         while (notDone.Count < value.Failed + value.Skipped)
         {
-            var query = Query(("kind", "move"), ("plan", id), ("limit", $"{most}"), ("before", before));
+            var query = Query(("kind", "move"), ("plan", id), ("limit", $"{LongestPage}"), ("before", before));
             var entries = (await client.GetAsync<Page<HistoryEntry>>(DaprNames.Apps.History, "/history" + query, cancellation)).Value?.Items ?? [];
             foreach (var move in entries.Select(e => e.Move).OfType<MoveRecord>().Where(m => m.State > MoveState.Done))
                 notDone.TryAdd(move.MoveId, move);
-            if (entries.Count < most)
+            if (entries.Count < LongestPage)
                 break;
             before = $"{entries[^1].Position}";
         }

@@ -16,9 +16,6 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses,
 
     private const string StoreDown = nameof(ReasonCode.StoreUnavailable);
 
-    /// <summary>The code for what a service does not know.</summary>
-    internal const string NotFound = "not-found";
-
     private static readonly HashSet<string> Reasons = new(Enum.GetNames<ReasonCode>(), StringComparer.Ordinal);
     private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(4);
 
@@ -44,7 +41,7 @@ internal sealed class ServiceClient(HttpClient http, ServiceAddresses addresses,
             if (body is not null)
                 request.Content = JsonContent.Create(body, body.GetType(), options: ContractsJson.Wire);
             if (key is not null)
-                request.Headers.Add("Idempotency-Key", key);
+                request.Headers.Add(HttpNames.IdempotencyKey, key);
             using var response = await SendAsync(request, appId, cancellation);
             var text = await response.Content.ReadAsStringAsync(cancellation);
             if (!response.IsSuccessStatusCode)
