@@ -4,6 +4,7 @@ using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Execution;
 using Danube.Dapr.Rebalancer.Options;
+using Danube.Dapr.Rebalancer.Tests.Bench;
 using Danube.Dapr.Rebalancer.Topics;
 using Microsoft.Extensions.Time.Testing;
 
@@ -208,6 +209,87 @@ public sealed class ClockTests
 
         Assert.Null(TopicGate.Expire(noticed, Now.AddSeconds(119)));
         Assert.NotNull(TopicGate.Expire(noticed, Now.AddSeconds(120)));
+    }
+
+    [Theory]
+    [InlineData(60)]
+    [InlineData(-120)]
+    [InlineData(0.5)]
+    public void Topic_ClockSetWhileNoProcessLived_KeepsItsWaitsAsLongAsTheyWere(double minutes)
+    {
+        var clock = new ClockReading(Now, 99, "before", "b", 1_000);
+        var (held, _) = TopicGate.Reserve(new TopicState { Topic = "/default/a", LastMoved = Now.AddSeconds(-100), Clock = clock }, Ask(), Now);
+        var sent = TopicGate.BeginUnload(held, Ask().MoveId, 0, Now)!;
+        var stored = JsonSerializer.Deserialize<TopicState>(JsonSerializer.Serialize(sent, ContractsJson.Wire), ContractsJson.Wire)!;
+        var now = Now.AddMinutes(minutes).AddSeconds(10);
+
+        var after = TopicGate.Follow(stored, new ClockReading(now, 7, "after", "b", 1_010), TimeProvider.System);
+
+        Assert.Equal(now.AddSeconds(-110), after.LastMoved);
+        Assert.Equal((now.AddSeconds(-10), now.AddSeconds(-10), now.AddSeconds(110)), (after.Lease!.UnloadSentAt, after.Lease.LastSentAt, after.Lease.ExpiresAt));
+        // Looked at again it is the same.
+        Assert.Equal(after with { Clock = null }, TopicGate.Follow(after, new ClockReading(now.AddSeconds(1), 8, "after", "b", 1_011), TimeProvider.System) with { Clock = null });
+    }
+
+    [Fact]
+    public void Topic_StoredByAnOlderVersion_IsTakenAsItIs()
+    {
+        var old = new TopicState { Topic = "/default/a", LastMoved = Now };
+
+        Assert.Equal(old with { Clock = new ClockReading(Now.AddHours(1), 0, "p") }, TopicGate.Follow(old, new ClockReading(Now.AddHours(1), 0, "p"), TimeProvider.System));
+    }
+
+    [Theory]
+    [InlineData(60)]
+    [InlineData(-60)]
+    public async Task Move_UnderWayWhenTheClockIsSet_IsWaitedForAsLongAsItWouldHaveBeen(int minutes)
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => (o.MoveTimeoutSeconds, o.MaxMaskSeconds) = (20, 600));
+        var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
+        var topic = bench.TopicsOf(a)[0];
+        var (plan, running) = await bench.HangAsync(1, (topic, b));
+
+        bench.Time.Set = TimeSpan.FromMinutes(minutes);
+        await bench.Actors.FireAsync(DaprNames.Actors.Topic, TopicActorId.Encode(topic), "lease");
+        Assert.NotNull((await bench.Directory.Topic(topic).GetAsync())!.Lease);
+        await running;
+
+        var move = (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Single();
+        Assert.Equal((MoveState.Stuck, ReasonCode.Timeout), (move.State, move.Reason));
+        Assert.InRange(move.DurationMs!.Value, 20_000, 40_000);
+    }
+
+    [Fact]
+    public async Task Unload_LostBeforeTheClockWasSetBack_IsSentAgainInSeconds()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
+        var topic = bench.TopicsOf(a)[0];
+        var plan = bench.PlanOf((topic, b));
+        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
+        var lost = false;
+        Func<int, Task> before = null!;
+        before = async _ =>
+        {
+            bench.Actors.Before = null;
+            lost = (await bench.Directory.Topic(topic).GetAsync())?.Lease is { Step: LeaseStep.Unloading };
+            if (!lost)
+            {
+                bench.Actors.Before = before;
+                return;
+            }
+
+            bench.Time.Set = TimeSpan.FromHours(-1);
+            throw new IOException("The process died between writing the unload down and sending it.");
+        };
+        bench.Actors.Before = before;
+
+        await bench.RunWorkflowsAsync().WaitAsync(TimeSpan.FromMinutes(1));
+
+        Assert.True(lost);
+        Assert.Equal(MoveState.Done, (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Single().State);
+        Assert.Equal([b], bench.Topic(topic).AssignedTo);
+        Assert.Single(bench.Unloads());
     }
 
     [Fact]

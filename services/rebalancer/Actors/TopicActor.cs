@@ -1,10 +1,11 @@
+using Danube.Dapr.Rebalancer.Control;
 using Danube.Dapr.Rebalancer.Topics;
 using Dapr.Actors.Runtime;
 
 namespace Danube.Dapr.Rebalancer.Actors;
 
 /// <summary>Keeps one topic's <see cref="TopicState"/>; the rules are <see cref="TopicGate"/>'s. A reminder frees the topic of a holder that died.</summary>
-internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILogger<TopicActor> logger) : Actor(host), ITopicActor, IRemindable
+internal sealed partial class TopicActor(ActorHost host, SteadyClock clock, TimeProvider time, ILogger<TopicActor> logger) : Actor(host), ITopicActor, IRemindable
 {
     private const string StateKey = "topic";
     private const string LeaseReminder = "lease";
@@ -32,7 +33,7 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
     public async Task<TopicState?> GetAsync()
     {
         var stored = await StateManager.TryGetStateAsync<TopicState>(StateKey);
-        return stored.HasValue ? stored.Value : null;
+        return stored.HasValue ? TopicGate.Follow(stored.Value, clock.Read(), time) : null;
     }
 
     public async Task<bool> BeginUnloadAsync(UnloadRequest request)
@@ -102,7 +103,7 @@ internal sealed partial class TopicActor(ActorHost host, TimeProvider time, ILog
     private async Task<TopicState> LoadAsync()
     {
         var stored = await StateManager.TryGetStateAsync<TopicState>(StateKey);
-        return stored.HasValue ? stored.Value : new TopicState { Topic = TopicActorId.Decode(Id.GetId()) };
+        return TopicGate.Follow(stored.HasValue ? stored.Value : new TopicState { Topic = TopicActorId.Decode(Id.GetId()) }, clock.Read(), time);
     }
 
     private async Task StoreAsync(TopicState state)

@@ -24,11 +24,16 @@ internal static class ClockStep
     /// </remarks>
     public static TimeSpan Between(ClockReading before, ClockReading now, TimeProvider time)
     {
+        var step = Exactly(before, now, time);
+        return step.Duration() < Tolerance ? TimeSpan.Zero : TimeSpan.FromMinutes(Math.Round(step.TotalMinutes));
+    }
+
+    /// <summary>The same to the moment, for waits of seconds; it is never quite zero.</summary>
+    public static TimeSpan Exactly(ClockReading before, ClockReading now, TimeProvider time)
+    {
         var passed = Passed(before, now, time);
         var step = now.Wall - before.Wall - (passed ?? TimeSpan.Zero);
-        if (passed is null && step > TimeSpan.Zero)
-            return TimeSpan.Zero;
-        return step.Duration() < Tolerance ? TimeSpan.Zero : TimeSpan.FromMinutes(Math.Round(step.TotalMinutes));
+        return passed is null && step > TimeSpan.Zero ? TimeSpan.Zero : step;
     }
 
     /// <summary>The time between two looks by a clock that nobody sets; null when they have none in common. A time since boot that runs backwards is not that of the machine but of a container that began anew.</summary>

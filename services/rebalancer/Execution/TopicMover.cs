@@ -87,7 +87,7 @@ internal sealed class TopicMover(
         }
 
         return input.Move.Recreate
-            ? await recreation.BeginAsync(input, lease, () => WatchAsync(input, time.GetUtcNow(), cancellationToken), cancellationToken)
+            ? await recreation.BeginAsync(input, lease, () => WatchAsync(input, TimeSpan.Zero, cancellationToken), cancellationToken)
             : await UnloadAsync(input, lease, cancellationToken);
     }
 
@@ -131,7 +131,7 @@ internal sealed class TopicMover(
         // Too late for this one: another run may be about to send it again.
         if (time.GetElapsedTime(written) > Settled / 2)
             return new MoveResult(MoveProgress.Pending);
-        var sent = time.GetUtcNow();
+        var sent = time.GetTimestamp();
         try
         {
             var answer = await danube.UnloadTopicAsync(input.Move.Topic, cancellationToken);
@@ -146,29 +146,33 @@ internal sealed class TopicMover(
             // It may or may not have happened: look.
         }
 
-        return await WatchAsync(input, sent, cancellationToken) ?? new MoveResult(MoveProgress.Pending);
+        return await WatchAsync(input, time.GetElapsedTime(sent), cancellationToken) ?? new MoveResult(MoveProgress.Pending);
     }
 
     /// <summary>A move whose unload was sent, by this process or by one that died.</summary>
     private async Task<MoveResult> FollowAsync(MoveInput input, Lease lease, CancellationToken cancellationToken)
     {
-        var sent = lease.UnloadSentAt ?? time.GetUtcNow();
+        // The actor tells its times by the clock of now; from here on the stop-watch counts, which nobody sets.
+        var now = time.GetUtcNow();
+        var looked = time.GetTimestamp();
+        var sent = now - (lease.UnloadSentAt ?? now);
+        var sentLast = now - (lease.LastSentAt ?? now);
         // What was deleted is created again before anything else, even without a mask: elsewhere is better than nowhere.
         if (input.Move.Recreate && await recreation.WhyNotThereAsync(input.Move.Topic, cancellationToken) is { } gone)
         {
-            var missing = time.GetUtcNow() - sent;
+            var missing = sent + time.GetElapsedTime(looked);
             return missing.TotalSeconds < monitor.CurrentValue.MoveTimeoutSeconds ? new MoveResult(MoveProgress.Pending) : await StuckAsync(input, gone, null, missing);
         }
 
-        if (await WatchAsync(input, sent, cancellationToken) is { } landed)
+        if (await WatchAsync(input, sent + time.GetElapsedTime(looked), cancellationToken) is { } landed)
             return landed;
-        var elapsed = time.GetUtcNow() - sent;
+        var elapsed = sent + time.GetElapsedTime(looked);
         var owner = await OwnerAsync(input, cancellationToken);
         if (elapsed.TotalSeconds >= monitor.CurrentValue.MoveTimeoutSeconds)
             return await GiveUpAsync(input, owner, elapsed);
         if (elapsed > Settled && await DeadAsync(input, cancellationToken) is { } dead)
             return await LoseAsync(input, owner, dead, elapsed);
-        if (owner == input.Move.From && time.GetUtcNow() - (lease.LastSentAt ?? sent) > Settled)
+        if (owner == input.Move.From && sentLast + time.GetElapsedTime(looked) > Settled)
         {
             // The request was lost with the process that sent it, or Danube did not take it: the topic never left.
             var go = await actors.Control.MayContinueAsync(input.PlanId);
@@ -177,7 +181,7 @@ internal sealed class TopicMover(
             return await WhyNotNowAsync(input, cancellationToken) is { Reason: not ReasonCode.Drift } why
                 ? new MoveResult(MoveProgress.Pending, why with { Kind = ContinuationKind.Go })
                 : input.Move.Recreate
-                    ? await recreation.BeginAsync(input, lease, () => WatchAsync(input, sent, cancellationToken), cancellationToken)
+                    ? await recreation.BeginAsync(input, lease, () => WatchAsync(input, sent + time.GetElapsedTime(looked), cancellationToken), cancellationToken)
                     : await UnloadAsync(input, lease, cancellationToken);
         }
 
@@ -195,12 +199,15 @@ internal sealed class TopicMover(
         return new MoveResult(MoveProgress.Ended, new BatchResult(go.Kind, go.Reason, go.Detail));
     }
 
-    private async Task<MoveResult?> WatchAsync(MoveInput input, DateTimeOffset sent, CancellationToken cancellationToken)
+    /// <param name="input">The move.</param>
+    /// <param name="sent">How long ago its unload was sent first.</param>
+    /// <param name="cancellationToken">To give up.</param>
+    private async Task<MoveResult?> WatchAsync(MoveInput input, TimeSpan sent, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         do
         {
-            if (await LandedAsync(input, (time.GetUtcNow() - sent).TotalMilliseconds, cancellationToken) is { } result)
+            if (await LandedAsync(input, (sent + time.GetElapsedTime(started)).TotalMilliseconds, cancellationToken) is { } result)
                 return result;
             await Task.Delay(Poll, time, cancellationToken);
         }

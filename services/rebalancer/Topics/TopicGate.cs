@@ -41,6 +41,9 @@ internal static class TopicGate
 {
     private const int MaxFailures = 8;
 
+    /// <summary>Less than this is left as it is.</summary>
+    private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(1);
+
     /// <summary>Gives the topic to a move, or says why not. The same move asking again gets it again.</summary>
     public static (TopicState State, ReservationResult Result) Reserve(TopicState state, Reservation request, DateTimeOffset now)
     {
@@ -156,6 +159,25 @@ internal static class TopicGate
         return lease is { Step: LeaseStep.Unloading, From.Length: > 0 } && state.DeletedAt is null && freed.Failures.All(f => f.BrokerId != lease.From)
             ? freed with { Failures = With(freed, new BrokerFailure(lease.From, reason, now, Suspected: true)) }
             : freed;
+    }
+
+    /// <summary>
+    /// The state with its waits moved to the clock of now: a lease, the time that a move has taken and the cool-down are as long as they were, whatever was done to the clock since, also while no
+    /// process lived. What is told of past events keeps its time.
+    /// </summary>
+    public static TopicState Follow(TopicState state, ClockReading now, TimeProvider time)
+    {
+        var step = state.Clock is { } before ? ClockStep.Exactly(before, now, time) : TimeSpan.Zero;
+        if (step.Duration() >= Tolerance)
+        {
+            state = state with
+            {
+                LastMoved = state.LastMoved + step,
+                Lease = state.Lease is { } lease ? lease with { ExpiresAt = lease.ExpiresAt + step, UnloadSentAt = lease.UnloadSentAt + step, LastSentAt = lease.LastSentAt + step } : null,
+            };
+        }
+
+        return state with { Clock = now };
     }
 
     /// <summary>

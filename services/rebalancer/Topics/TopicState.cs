@@ -1,4 +1,5 @@
 using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Control;
 
 namespace Danube.Dapr.Rebalancer.Topics;
 
@@ -38,6 +39,9 @@ public sealed record TopicState
 
     /// <summary>Outcome of the last move, so that a repeated step finds it.</summary>
     public MoveEnd? LastEnd { get; init; }
+
+    /// <summary>The clocks when this was written; null in what an older version stored.</summary>
+    public ClockReading? Clock { get; init; }
 }
 
 /// <summary>A move holds the topic.</summary>

@@ -5,8 +5,11 @@ internal sealed class BenchTime(Func<DateTime> workflowTime) : TimeProvider
 {
     private readonly long _started = System.GetTimestamp();
 
+    /// <summary>How far somebody set the clock; the stop-watch does not know.</summary>
+    public TimeSpan Set { get; set; }
+
     /// <summary>The stop-watch jumps along: time passes from timer to timer, nobody sets the clock.</summary>
     public override long GetTimestamp() => System.GetTimestamp() + (long)((workflowTime() - DateTime.UnixEpoch).TotalSeconds * TimestampFrequency);
 
-    public override DateTimeOffset GetUtcNow() => new DateTimeOffset(workflowTime(), TimeSpan.Zero) + System.GetElapsedTime(_started);
+    public override DateTimeOffset GetUtcNow() => new DateTimeOffset(workflowTime(), TimeSpan.Zero) + System.GetElapsedTime(_started) + Set;
 }
