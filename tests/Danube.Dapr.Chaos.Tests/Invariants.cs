@@ -40,10 +40,13 @@ internal sealed class Invariants(ChaosCluster cluster, ChaosReport report, int i
         {
             await CheckAsync(unquiet);
         }
-        finally
+        catch
         {
-            await Poll.UntilAsync("moves go on", ResumeAsync);
+            await ResumeAsync();
+            throw;
         }
+
+        await Poll.UntilAsync("moves go on", ResumeAsync);
     }
 
     private async Task CheckAsync(IReadOnlyList<string> unquiet)

@@ -11,7 +11,7 @@ internal static class DiskFull
 
     public static async Task RunAsync(ChaosCluster cluster)
     {
-        Assert.NotNull(await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, Poll.Patience));
+        await cluster.MovesAsync(await cluster.Simulator.LastSeqAsync(), "before the fault");
         var file = cluster.OnSmallDisk("fill");
         SmallDisk.Fill(file);
         await Poll.UntilAsync("a write is refused", async () => !await WritesAsync(cluster));
@@ -23,9 +23,7 @@ internal static class DiskFull
         var seq = await cluster.Simulator.LastSeqAsync();
         File.Delete(file);
         await Poll.UntilAsync("writes are accepted", () => WritesAsync(cluster));
-        Assert.True(
-            await cluster.Simulator.NextAsync(seq, e => MoveSteps.Of(e) == MoveStep.UnloadPosted, Poll.Patience) is not null,
-            $"Nothing was moved for {Poll.Patience.TotalSeconds:0} s after there was room again (logs {cluster.Logs}).");
+        await cluster.MovesAsync(seq, "after there was room again");
     }
 
     /// <summary>Whether the store takes a value as large as those of the services.</summary>

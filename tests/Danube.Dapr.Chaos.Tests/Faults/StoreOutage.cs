@@ -13,7 +13,7 @@ internal static class StoreOutage
     /// <param name="meanwhile">What is to be looked at while it is away; it stays away until that is done.</param>
     public static async Task RunAsync(ChaosCluster cluster, ChaosReport report, TimeSpan length, Func<Task>? meanwhile = null)
     {
-        Assert.NotNull(await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), e => MoveSteps.Of(e) == MoveStep.UnloadPosted, Poll.Patience));
+        await cluster.MovesAsync(await cluster.Simulator.LastSeqAsync(), "before the fault");
         await cluster[ChaosCluster.Etcd].KillAsync();
         // What had been written down before is still done; after that nothing can begin.
         await cluster.Simulator.NextAsync(await cluster.Simulator.LastSeqAsync(), _ => false, Settled);
@@ -24,8 +24,7 @@ internal static class StoreOutage
         var seq = await cluster.Simulator.LastSeqAsync();
         var back = TimeProvider.System.GetTimestamp();
         await cluster.StartAsync(ChaosCluster.Etcd);
-        var next = await cluster.Simulator.NextAsync(seq, MoveSteps.IsOurs, Poll.Patience);
-        Assert.True(next is not null, $"Nothing was moved for {Poll.Patience.TotalSeconds:0} s after the store was back (logs {cluster.Logs}).");
+        await cluster.MovesAsync(seq, "after the store was back", MoveSteps.IsOurs);
         report.Add(new Kill(ChaosCluster.Etcd, nameof(MoveStep.UnloadPosted), TimeProvider.System.GetElapsedTime(back).TotalSeconds));
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Danube.Dapr.BrokerSimulator;
 using Danube.Dapr.Cli.Up;
 using Danube.Dapr.Contracts;
 
@@ -76,6 +77,17 @@ internal sealed class ChaosCluster : IAsyncDisposable
             await cluster.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Waits until a topic is sent on its way, after the simulator's event <paramref name="seq"/>, or for another step.</summary>
+    public async Task MovesAsync(long seq, string when, Func<SimulatedEvent, bool>? step = null)
+    {
+        if (await Simulator.NextAsync(seq, step ?? (e => MoveSteps.Of(e) == MoveStep.UnloadPosted), Poll.Patience) is not null)
+            return;
+        var status = await Rebalancer.TryGetAsync<RebalancerStatus>("status");
+        var why = status is null ? "the rebalancer does not answer"
+            : $"circuit {(status.CircuitOpen ? "open: " + status.CircuitReason : "closed")}, plan {status.RunningPlanId ?? "none"}, last cycle {status.LastCycle?.Time:T} {status.LastCycle?.Outcome} {status.LastCycle?.Reason} {status.LastCycle?.Detail}";
+        Assert.Fail($"Nothing was moved for {Poll.Patience.TotalSeconds:0} s {when}: {why} (logs {Logs}).");
     }
 
     /// <summary>Starts a process and waits until it can be used.</summary>

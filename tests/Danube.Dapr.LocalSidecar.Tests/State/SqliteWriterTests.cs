@@ -45,6 +45,31 @@ public sealed class SqliteWriterTests : IDisposable
         Assert.Equal("a,d,e,f", Keys());
     }
 
+    [Fact]
+    public async Task Commit_DiskIsFull_SaysSoAndGoesOnOnceThereIsRoom()
+    {
+        Run("PRAGMA max_page_count=4");
+        WriteBatch[] batches = [new([Put("a")]), new([new StateOperation("b", new byte[100_000])])];
+
+        _writer.Commit(batches, DateTimeOffset.UnixEpoch);
+
+        foreach (var batch in batches)
+            Assert.Equal(SQLitePCL.raw.SQLITE_FULL, (await Assert.ThrowsAsync<SqliteException>(() => batch.Done.Task)).SqliteErrorCode);
+        Assert.Null(Keys());
+        Run("PRAGMA max_page_count=1000");
+        WriteBatch[] next = [new([Put("c")])];
+        _writer.Commit(next, DateTimeOffset.UnixEpoch);
+        await next[0].Done.Task;
+        Assert.Equal("c", Keys());
+    }
+
+    private void Run(string pragma)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = pragma;
+        command.ExecuteNonQuery();
+    }
+
     private static StateOperation Put(string key) => new(key, [1]);
 
     private string? Keys()

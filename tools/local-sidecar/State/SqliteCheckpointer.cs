@@ -10,30 +10,52 @@ internal sealed class SqliteCheckpointer : IAsyncDisposable
 {
     // Each checkpoint flushes the database beside the flushes of the log: 24 MiB of log at most between two, well below what SQLite waits for.
     private const int PagesBetween = 6000;
+
+    // What is in the log is also to go into the database, which may have to grow for it: where the disk leaves less room than some times the log, it is done sooner.
+    private const int PagesBetweenLooks = 250;
+    private const int RoomPerLog = 4;
     private const int PageBytes = 4096;
 
     private readonly SqliteConnection _connection;
+    private readonly string _folder;
     private readonly SemaphoreSlim _due = new(0, 1);
     private readonly CancellationTokenSource _stop = new();
     private readonly Thread _thread;
     private int _pages;
+    private int _nextLook = PagesBetweenLooks;
 
-    public SqliteCheckpointer(SqliteConnection connection)
+    /// <param name="connection">Its own.</param>
+    /// <param name="file">The database.</param>
+    public SqliteCheckpointer(SqliteConnection connection, string file)
     {
         _connection = connection;
+        _folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite-checkpointer" };
         _thread.Start();
     }
 
-    /// <summary>These were committed. Called by the one thread that writes.</summary>
-    public void Committed(List<WriteBatch> batches)
+    /// <summary>So many pages were written to the log. Called by the one thread that writes.</summary>
+    public void Committed(int pages)
     {
-        // About so many pages: writes in one transaction share some.
-        foreach (var batch in batches)
-            for (var i = 0; i < batch.Operations.Count; i++) _pages += 1 + ((batch.Operations[i].Value?.Length ?? 0) / PageBytes);
-        if (_pages < PagesBetween || _due.CurrentCount > 0) return;
-        _pages = 0;
+        _pages += pages;
+        if (_pages < _nextLook) return;
+        _nextLook = _pages + PagesBetweenLooks;
+        if ((_pages < PagesBetween && !IsShortOfRoom()) || _due.CurrentCount > 0) return;
+        (_pages, _nextLook) = (0, PagesBetweenLooks);
         _due.Release();
+    }
+
+    private bool IsShortOfRoom()
+    {
+        try
+        {
+            return new DriveInfo(_folder).AvailableFreeSpace / PageBytes < (long)_pages * RoomPerLog;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            // A disk that cannot be asked.
+            return false;
+        }
     }
 
     /// <summary>Ends after the checkpoint that is under way. The connection that is closed last does the rest.</summary>

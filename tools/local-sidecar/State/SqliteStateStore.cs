@@ -44,7 +44,7 @@ public sealed class SqliteStateStore : IStateStore
         _connectionString = ToConnectionString(options.ConnectionString, (int)Math.Max(1, Math.Ceiling(_busyTimeout.TotalSeconds)));
         _writer = new SqliteWriter(Open(), options.TableName, Now);
         // A database in memory has no log.
-        if (!options.DisableWal && !IsInMemory(options.ConnectionString)) _checkpointer = new SqliteCheckpointer(Open());
+        if (!options.DisableWal && !IsInMemory(options.ConnectionString)) _checkpointer = new SqliteCheckpointer(Open(), SqliteOptions.PathOf(options.ConnectionString));
         _writerThread = new Thread(WriteLoop) { IsBackground = true, Name = "sqlite-writer" };
         _writerThread.Start();
     }
@@ -103,7 +103,7 @@ public sealed class SqliteStateStore : IStateStore
             batches.Clear();
             while (batches.Count < BatchesPerTransaction && _writes.Reader.TryRead(out var batch)) batches.Add(batch);
             _writer.Commit(batches, _time.GetUtcNow());
-            _checkpointer?.Committed(batches);
+            _checkpointer?.Committed(_writer.TakePagesWritten());
             if (_time.GetUtcNow() < nextCleanup) continue;
             _writer.DeleteExpired();
             nextCleanup = _time.GetUtcNow() + _options.CleanupInterval!.Value;

@@ -1,11 +1,15 @@
 using System.Globalization;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Danube.Dapr.LocalSidecar.State;
 
 /// <summary>The one connection that writes. Used by one thread.</summary>
 internal sealed class SqliteWriter : IDisposable
 {
+    // SQLITE_DBSTATUS_CACHE_WRITE, which the wrapper does not name.
+    private const int PagesWritten = 9;
+
     private readonly SqliteConnection _connection;
     private readonly Func<string> _now;
     private readonly SqliteCommand _begin;
@@ -18,6 +22,7 @@ internal sealed class SqliteWriter : IDisposable
     private readonly SqliteCommand _upsert;
     private readonly SqliteCommand _delete;
     private readonly SqliteCommand _expire;
+    private readonly SqliteCommand _emptyLog;
 
     public SqliteWriter(SqliteConnection connection, string table, Func<string> now)
     {
@@ -47,6 +52,7 @@ internal sealed class SqliteWriter : IDisposable
             ("$key", SqliteType.Text), ("$value", SqliteType.Blob), ("$etag", SqliteType.Text), ("$expires", SqliteType.Text));
         _delete = Prepare($"DELETE FROM {table} WHERE key = $key", ("$key", SqliteType.Text));
         _expire = Prepare($"DELETE FROM {table} WHERE expiration_time IS NOT NULL AND expiration_time <= $now", ("$now", SqliteType.Text));
+        _emptyLog = Prepare("PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
     /// <summary>
@@ -58,8 +64,7 @@ internal sealed class SqliteWriter : IDisposable
         var outcomes = new Exception?[batches.Count];
         try
         {
-            // A savepoint for each batch costs time: they come only when one of them cannot be written.
-            if (!TryCommit(batches, outcomes, now, apart: false)) TryCommit(batches, outcomes, now, apart: true);
+            Commit(batches, outcomes, now);
         }
         catch (Exception e)
         {
@@ -72,6 +77,13 @@ internal sealed class SqliteWriter : IDisposable
             if (outcomes[i] is { } failure) batches[i].Done.TrySetException(failure);
             else batches[i].Done.TrySetResult();
         }
+    }
+
+    /// <summary>Pages that were written to the log since this was asked last.</summary>
+    public int TakePagesWritten()
+    {
+        raw.sqlite3_db_status(_connection.Handle, PagesWritten, out var pages, out _, resetFlg: 1);
+        return pages;
     }
 
     public void DeleteExpired()
@@ -89,8 +101,37 @@ internal sealed class SqliteWriter : IDisposable
 
     public void Dispose()
     {
-        foreach (var command in (SqliteCommand[])[_begin, _commit, _rollback, _savepoint, _release, _undo, _etag, _upsert, _delete, _expire]) command.Dispose();
+        foreach (var command in (SqliteCommand[])[_begin, _commit, _rollback, _savepoint, _release, _undo, _etag, _upsert, _delete, _expire, _emptyLog]) command.Dispose();
         _connection.Dispose();
+    }
+
+    private void Commit(IReadOnlyList<WriteBatch> batches, Exception?[] outcomes, DateTimeOffset now)
+    {
+        try
+        {
+            // A savepoint for each batch costs time: they come only when one of them cannot be written.
+            if (!TryCommit(batches, outcomes, now, apart: false)) TryCommit(batches, outcomes, now, apart: true);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_FULL)
+        {
+            // Most of the log is usually older states of the same pages: once they are in the database, the log begins anew.
+            if (!TryEmptyLog()) throw;
+            if (!TryCommit(batches, outcomes, now, apart: false)) TryCommit(batches, outcomes, now, apart: true);
+        }
+    }
+
+    private bool TryEmptyLog()
+    {
+        try
+        {
+            _emptyLog.ExecuteNonQuery();
+            return true;
+        }
+        catch (SqliteException)
+        {
+            // The database would have to grow for it, too.
+            return false;
+        }
     }
 
     /// <param name="apart">Undo a batch that cannot be written alone; otherwise everything is undone.</param>
@@ -106,7 +147,8 @@ internal sealed class SqliteWriter : IDisposable
         }
         catch (Exception e)
         {
-            _rollback.ExecuteNonQuery();
+            // Where nothing can be written any more, SQLite has done it.
+            if (raw.sqlite3_get_autocommit(_connection.Handle) == 0) _rollback.ExecuteNonQuery();
             if (!apart && IsOfTheBatch(e)) return false;
             throw;
         }
@@ -139,7 +181,7 @@ internal sealed class SqliteWriter : IDisposable
     }
 
     // What SQLite says of a value. Anything else of it (the disk is full, the file cannot be read) concerns all, and may have ended the transaction.
-    private static bool IsOfTheBatch(Exception e) => e is not SqliteException { SqliteErrorCode: not (SQLitePCL.raw.SQLITE_TOOBIG or SQLitePCL.raw.SQLITE_CONSTRAINT or SQLitePCL.raw.SQLITE_MISMATCH) };
+    private static bool IsOfTheBatch(Exception e) => e is not SqliteException { SqliteErrorCode: not (raw.SQLITE_TOOBIG or raw.SQLITE_CONSTRAINT or raw.SQLITE_MISMATCH) };
 
     private bool Holds(StateOperation operation)
     {
