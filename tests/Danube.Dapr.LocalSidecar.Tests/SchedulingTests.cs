@@ -2,7 +2,6 @@ using Danube.Dapr.LocalSidecar.PubSub;
 using Danube.Dapr.LocalSidecar.Scheduling;
 using Danube.Dapr.LocalSidecar.Workflows;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using System.Text.Json;
 
 namespace Danube.Dapr.LocalSidecar.Tests;
@@ -152,17 +151,5 @@ public sealed class SchedulingTests
         // As after a restart.
         Assert.Equal(before.AddSeconds(10), ticks.AsOf(before).Next);
         Assert.Equal(ticks, ticks.AsOf(Now.AddSeconds(1)));
-    }
-
-    private sealed class SettableClock : FakeTimeProvider
-    {
-        private TimeSpan _lost;
-
-        public void SetBack(TimeSpan by) => _lost += by;
-
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() - _lost;
-
-        // The base class derives it from the time of day, and the two are to differ here.
-        public override long GetTimestamp() => base.GetTimestamp() + (long)(_lost.TotalSeconds * TimestampFrequency);
     }
 }

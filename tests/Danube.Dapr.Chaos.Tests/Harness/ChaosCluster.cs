@@ -87,6 +87,12 @@ internal sealed class ChaosCluster : IAsyncDisposable
         var status = await Rebalancer.TryGetAsync<RebalancerStatus>("status");
         var why = status is null ? "the rebalancer does not answer"
             : $"circuit {(status.CircuitOpen ? "open: " + status.CircuitReason : "closed")}, plan {status.RunningPlanId ?? "none"}, last cycle {status.LastCycle?.Time:T} {status.LastCycle?.Outcome} {status.LastCycle?.Reason} {status.LastCycle?.Detail}";
+        if (status?.RunningPlanId is { } plan)
+        {
+            using var workflow = await _http.GetAsync(new Uri(SidecarOf(DaprNames.Apps.Rebalancer), $"v1.0/workflows/dapr/{plan}"));
+            why += $", its workflow {await workflow.Content.ReadAsStringAsync()}";
+        }
+
         Assert.Fail($"Nothing was moved for {Poll.Patience.TotalSeconds:0} s {when}: {why} (logs {Logs}).");
     }
 

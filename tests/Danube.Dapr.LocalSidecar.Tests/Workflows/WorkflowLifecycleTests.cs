@@ -1,3 +1,4 @@
+using Danube.Dapr.LocalSidecar.State;
 using Danube.Dapr.TaskHub;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -144,6 +145,42 @@ public sealed class WorkflowLifecycleTests
         Assert.Equal(0, fired.TimerFired.TimerId);
         Assert.Equal(-1, fired.EventId);
         Assert.Null(fired.Router);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Timer_ClockSetBackBeforeItIsSet_WaitsNoLongerThanWasAsked(bool restarted)
+    {
+        var time = new SettableClock();
+        var store = new InMemoryStateStore(time);
+        await using (var first = await EngineHost.StartAsync(store, time))
+        {
+            await first.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+            {
+                ["Late"] = r =>
+                {
+                    // Its time to fire is of the clock that its turn shows.
+                    if (!restarted && r.PastEvents.Count == 0) time.SetBack(TimeSpan.FromDays(1));
+                    return Scripts.Workflows["Timer"](r);
+                },
+            });
+            await first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Late" });
+            await Eventually.TrueAsync(async () => (await first.HistoryAsync("a")).Any(static e => e.TimerCreated is not null), "the timer is set");
+            if (!restarted)
+            {
+                time.Advance(TimeSpan.FromHours(1));
+                Assert.Equal("fired", (await first.CompletionAsync("a")).Output);
+                return;
+            }
+        }
+
+        time.SetBack(TimeSpan.FromDays(1));
+        await using var second = await EngineHost.StartAsync(store, time);
+        await second.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>> { ["Late"] = Scripts.Workflows["Timer"] });
+        await second.Engine.Recovered;
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal("fired", (await second.CompletionAsync("a")).Output);
     }
 
     [Fact]

@@ -11,7 +11,8 @@ internal sealed class SqliteCheckpointer : IAsyncDisposable
     // Each checkpoint flushes the database beside the flushes of the log: 24 MiB of log at most between two, well below what SQLite waits for.
     private const int PagesBetween = 6000;
 
-    // What is in the log is also to go into the database, which may have to grow for it: where the disk leaves less room than some times the log, it is done sooner.
+    // What is in the log is also to go into the database, which may have to grow for it: where the disk leaves less room than some times the log, it is done sooner,
+    // and the log gives its room back.
     private const int PagesBetweenLooks = 250;
     private const int RoomPerLog = 4;
     private const int PageBytes = 4096;
@@ -23,6 +24,7 @@ internal sealed class SqliteCheckpointer : IAsyncDisposable
     private readonly Thread _thread;
     private int _pages;
     private int _nextLook = PagesBetweenLooks;
+    private volatile bool _giveBack;
 
     /// <param name="connection">Its own.</param>
     /// <param name="file">The database.</param>
@@ -40,8 +42,9 @@ internal sealed class SqliteCheckpointer : IAsyncDisposable
         _pages += pages;
         if (_pages < _nextLook) return;
         _nextLook = _pages + PagesBetweenLooks;
-        if ((_pages < PagesBetween && !IsShortOfRoom()) || _due.CurrentCount > 0) return;
-        (_pages, _nextLook) = (0, PagesBetweenLooks);
+        var isShort = IsShortOfRoom();
+        if ((_pages < PagesBetween && !isShort) || _due.CurrentCount > 0) return;
+        (_pages, _nextLook, _giveBack) = (0, PagesBetweenLooks, isShort);
         _due.Release();
     }
 
@@ -72,12 +75,14 @@ internal sealed class SqliteCheckpointer : IAsyncDisposable
     {
         using var checkpoint = _connection.CreateCommand();
         checkpoint.CommandText = "PRAGMA wal_checkpoint(PASSIVE)";
+        using var truncate = _connection.CreateCommand();
+        truncate.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
         while (true)
         {
             try
             {
                 _due.Wait(_stop.Token);
-                checkpoint.ExecuteNonQuery();
+                (_giveBack ? truncate : checkpoint).ExecuteNonQuery();
             }
             catch (OperationCanceledException)
             {

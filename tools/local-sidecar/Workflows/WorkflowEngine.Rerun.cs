@@ -63,7 +63,7 @@ internal sealed partial class WorkflowEngine
             if (e == target && request.OverwriteInput) e.TaskScheduled.Input = request.Input;
             e.Timestamp = now;
         }
-        foreach (var e in copy.OpenTimers.Values)
+        foreach (var (e, _) in copy.OpenTimers.Values)
         {
             if (e == target && request.OverwriteInput) throw new WorkflowException(StatusCode.InvalidArgument, $"event '{request.EventID}' is a timer, which has no input to overwrite");
             e.TimerCreated.RerunParentInstanceInfo = info;

@@ -181,7 +181,7 @@ internal sealed partial class WorkflowEngine
             foreach (var e in outcome.Events)
             {
                 if (e.EventTypeCase == Kind.TaskScheduled && instance.OpenTasks.ContainsKey(e.EventId)) Dispatch(instance, e);
-                else if (e.EventTypeCase == Kind.TimerCreated && instance.OpenTimers.ContainsKey(e.EventId)) Schedule(instance, e);
+                else if (e.EventTypeCase == Kind.TimerCreated && instance.OpenTimers.TryGetValue(e.EventId, out var timer)) Schedule(instance, timer);
             }
             QueueTurn(lease);
         }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Danube.Dapr.LocalSidecar.Scheduling;
 using Danube.Dapr.LocalSidecar.State;
 using Danube.Dapr.LocalSidecar.Workflows.Storage;
 using Danube.Dapr.TaskHub;
@@ -210,10 +211,14 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         QueueTurn(lease);
     }
 
-    private void Schedule(WorkflowInstance instance, HistoryEvent timer)
+    private void Schedule(WorkflowInstance instance, OpenTimer open)
     {
+        var timer = open.Created;
         var (instanceId, executionId, timerId, fireAt) = (instance.Id, instance.ExecutionId, timer.EventId, timer.TimerCreated.FireAt);
-        var due = fireAt is null ? Now : WorkflowInstance.Moment(fireAt);
+        var now = Now;
+        var due = fireAt is null ? now : WorkflowInstance.Moment(fireAt);
+        // Further away than the workflow wanted to wait: the clock was set back since its turn was sent.
+        if (due.Year < 9999 && due - now > open.Wait + ClockWatch.Tolerance) due = now + open.Wait;
         _timers.Schedule(instanceId, due, async () =>
         {
             using var lease = await AcquireAsync(instanceId, _stop.Token);

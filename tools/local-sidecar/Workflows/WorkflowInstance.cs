@@ -8,9 +8,16 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 /// <summary>A stored event that no turn has taken yet. Events of one row go into one turn.</summary>
 internal readonly record struct InboxEntry(long Row, HistoryEvent Event);
 
+/// <summary>A timer that was started and has not fired.</summary>
+/// <param name="Created">Its event.</param>
+/// <param name="Wait">How long the workflow wanted to wait, by the time that its turn showed.</param>
+internal readonly record struct OpenTimer(HistoryEvent Created, TimeSpan Wait);
+
 /// <summary>One workflow instance as it is in the store, parsed. Only the holder of its lease touches it.</summary>
 internal sealed class WorkflowInstance(string id)
 {
+    private Timestamp? _turnBegan;
+
     private static readonly Timestamp Year1 = Timestamp.FromDateTime(DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc));
 
     public string Id { get; } = id;
@@ -53,7 +60,7 @@ internal sealed class WorkflowInstance(string id)
     /// <summary>Activities, timers and children by event id that were started and have not answered.</summary>
     public SortedDictionary<int, HistoryEvent> OpenTasks { get; } = [];
 
-    public SortedDictionary<int, HistoryEvent> OpenTimers { get; } = [];
+    public SortedDictionary<int, OpenTimer> OpenTimers { get; } = [];
 
     public SortedDictionary<int, HistoryEvent> OpenChildren { get; } = [];
 
@@ -118,7 +125,8 @@ internal sealed class WorkflowInstance(string id)
             case Kind.ExecutionSuspended: Suspended = true; break;
             case Kind.ExecutionResumed: Suspended = false; break;
             case Kind.TaskScheduled: OpenTasks[e.EventId] = e; break;
-            case Kind.TimerCreated: OpenTimers[e.EventId] = e; break;
+            case Kind.WorkflowStarted: _turnBegan = e.Timestamp; break;
+            case Kind.TimerCreated: OpenTimers[e.EventId] = new(e, e.TimerCreated.FireAt is { } fireAt && _turnBegan is { } began ? Moment(fireAt) - Moment(began) : TimeSpan.MaxValue); break;
             case Kind.ChildWorkflowInstanceCreated: OpenChildren[e.EventId] = e; break;
             default: Close(e); break;
         }
