@@ -31,7 +31,8 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        DateTimeOffset? again = null;
+        // By the stop-watch, which nobody sets.
+        long? again = null;
         while (!stoppingToken.IsCancellationRequested)
         {
             await WaitAsync(again, stoppingToken);
@@ -39,7 +40,7 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
             var stranded = false;
             while (_waiting.Reader.TryRead(out var isStranded))
                 stranded |= isStranded;
-            again = stranded ? time.GetUtcNow().AddSeconds(options.CurrentValue.StrandedAfterSeconds) : again > time.GetUtcNow() ? again : null;
+            again = stranded ? time.GetTimestamp() + (long)(options.CurrentValue.StrandedAfterSeconds * time.TimestampFrequency) : again > time.GetTimestamp() ? again : null;
             try
             {
                 await actors.Control.NudgeAsync();
@@ -53,7 +54,7 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
     }
 
     /// <summary>Until something happened, or the time to look again has come.</summary>
-    private async Task WaitAsync(DateTimeOffset? again, CancellationToken stoppingToken)
+    private async Task WaitAsync(long? again, CancellationToken stoppingToken)
     {
         if (again is not { } at)
         {
@@ -61,7 +62,7 @@ internal sealed partial class Nudger(ActorDirectory actors, IOptionsMonitor<Reba
             return;
         }
 
-        var left = at - time.GetUtcNow();
+        var left = time.GetElapsedTime(time.GetTimestamp(), at);
         using var happened = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var read = _waiting.Reader.WaitToReadAsync(happened.Token).AsTask();
         await Task.WhenAny(read, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, stoppingToken));

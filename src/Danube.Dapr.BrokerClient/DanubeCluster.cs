@@ -23,8 +23,10 @@ public sealed partial class DanubeCluster : IDisposable
     private readonly MetricsFetcher _metrics;
     private readonly AddressRewriter _rewriter;
     private readonly SemaphoreSlim _discovering = new(1, 1);
-    private readonly ConcurrentDictionary<Uri, DateTimeOffset> _askedLastUntil = new();
-    private volatile ClusterTopology? _topology;
+
+    // In ticks of the stop-watch: nobody sets it.
+    private readonly ConcurrentDictionary<Uri, long> _askedLastUntil = new();
+    private volatile Known? _known;
 
     // The old topology is kept when it has become doubtful: its addresses are the best ones to ask for a new one.
     private volatile bool _stale;
@@ -88,7 +90,7 @@ public sealed partial class DanubeCluster : IDisposable
     }
 
     private ClusterTopology? Fresh() =>
-        _topology is { } known && !_stale && _time.GetUtcNow() - known.ReadAt < _options.TopologyMaxAge ? known : null;
+        _known is { } known && !_stale && _time.GetElapsedTime(known.ReadAt) < _options.TopologyMaxAge ? known.Topology : null;
 
     private async Task<ClusterTopology> ReadTopologyAsync(CancellationToken cancellationToken)
     {
@@ -101,7 +103,7 @@ public sealed partial class DanubeCluster : IDisposable
                     address, "ListBrokers", call => _channels.Brokers(address).ListBrokersAsync(new Empty(), call), cancellationToken).ConfigureAwait(false);
                 var topology = new ClusterTopology(
                     [.. answer.Brokers.Select(broker => ToNode(broker, address.Host))], address, _time.GetUtcNow());
-                _topology = topology;
+                _known = new Known(topology, _time.GetTimestamp());
                 _stale = false;
                 return topology;
             }
@@ -122,8 +124,8 @@ public sealed partial class DanubeCluster : IDisposable
     /// </summary>
     private List<Uri> AdminAddresses()
     {
-        var now = _time.GetUtcNow();
-        var known = _topology?.Brokers ?? [];
+        var now = _time.GetTimestamp();
+        var known = _known?.Topology.Brokers ?? [];
         return
         [
             .. known.Where(broker => broker.Role == BrokerRole.Leader)
@@ -131,7 +133,7 @@ public sealed partial class DanubeCluster : IDisposable
                 .Select(broker => broker.AdminAddress)
                 .Concat(_options.Seeds)
                 .Distinct()
-                .OrderBy(address => _askedLastUntil.TryGetValue(address, out var until) && until > now ? until : DateTimeOffset.MinValue),
+                .OrderBy(address => _askedLastUntil.TryGetValue(address, out var until) && until > now ? until : long.MinValue),
         ];
     }
 
@@ -160,7 +162,7 @@ public sealed partial class DanubeCluster : IDisposable
 
     private void AskLast(Uri address, TimeSpan span)
     {
-        var until = _time.GetUtcNow() + span;
+        var until = _time.GetTimestamp() + (long)(span.TotalSeconds * _time.TimestampFrequency);
         _askedLastUntil.AddOrUpdate(address, until, (_, known) => known > until ? known : until);
     }
 
@@ -249,4 +251,8 @@ public sealed partial class DanubeCluster : IDisposable
 
         throw new DanubeUnreachableException(null, operation, StatusCode.Unavailable, "no broker answers", last);
     }
+
+    /// <param name="Topology">What was read.</param>
+    /// <param name="ReadAt">When, by the stop-watch: a clock that is set makes it no younger.</param>
+    private sealed record Known(ClusterTopology Topology, long ReadAt);
 }

@@ -252,4 +252,35 @@ public sealed class CallTests
         Assert.Equal(1, hung.CallsOf("ListBrokers"));
         Assert.Equal(hung.Address.Port, (await cluster.DiscoverAsync()).AnsweredBy.Port);
     }
+
+    [Fact]
+    public async Task Topology_ClockSetBack_IsReadAgainWhenItIsOld()
+    {
+        await using var broker = await ScriptedBroker.StartAsync();
+        broker.Answer("ListBrokers", _ => broker.Listing());
+        var time = new SettableClock();
+        using var cluster = new DanubeCluster(new DanubeClientOptions { Seeds = [broker.Address], TopologyMaxAge = TimeSpan.FromSeconds(2) }, time);
+        await cluster.GetTopologyAsync();
+
+        time.SetBack(TimeSpan.FromHours(2));
+        await cluster.GetTopologyAsync();
+        Assert.Equal(1, broker.CallsOf("ListBrokers"));
+        time.Advance(TimeSpan.FromSeconds(2));
+        await cluster.GetTopologyAsync();
+
+        Assert.Equal(2, broker.CallsOf("ListBrokers"));
+    }
+
+    /// <summary>A clock that somebody sets back: the stop-watch goes on.</summary>
+    private sealed class SettableClock : FakeTimeProvider
+    {
+        private TimeSpan _lost;
+
+        public void SetBack(TimeSpan by) => _lost += by;
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() - _lost;
+
+        // The base class derives it from the time of day, and the two are to differ here.
+        public override long GetTimestamp() => base.GetTimestamp() + (long)(_lost.TotalSeconds * TimestampFrequency);
+    }
 }

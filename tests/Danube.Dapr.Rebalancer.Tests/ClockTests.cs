@@ -293,6 +293,23 @@ public sealed class ClockTests
     }
 
     [Fact]
+    public async Task Plan_ThatWaitedBeforeTheClockWasSetBack_HasWaitedSinceThatWasNoticed()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var plan = bench.PlanOf((bench.TopicsOf(bench.Brokers[0])[0], bench.Brokers[1]));
+        await bench.Directory.Control.SubmitAsync(new PlanSubmission(plan, "test"));
+        var actor = bench.Directory.Plan(plan.Id);
+        await actor.ChangeAsync(new PlanChange(PlanRunState.Running));
+        await actor.WaitsAsync(ReasonCode.StaleReports);
+
+        bench.Time.Set = TimeSpan.FromHours(-2);
+        var noticed = await actor.WaitsAsync(ReasonCode.StaleReports);
+
+        Assert.True(noticed <= bench.Time.GetUtcNow());
+        Assert.Equal(noticed, await actor.WaitsAsync(ReasonCode.StaleReports));
+    }
+
+    [Fact]
     public void MaskWindow_OpenedAfterNow_IsOver()
     {
         var window = new MaskWindow { PlanId = "p", BatchId = "b", Target = "1", Moves = 1, OpenedAt = Now, ExpiresAt = Now.AddSeconds(60) };

@@ -120,7 +120,11 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
         if (await StateManager.TryGetStateAsync<PlanSums>(RunKey) is not { HasValue: true, Value: { State: PlanRunState.Running } sums })
             return now;
         var since = sums.Reason == reason || (IsNotCompared(sums.Reason) && IsNotCompared(reason)) ? sums.WaitsSince ?? now : now;
-        if (sums.Reason != reason)
+        // Since a time to come: the clock was set back, and it counts as from now.
+        var isToCome = since > now;
+        if (isToCome)
+            since = now;
+        if (sums.Reason != reason || isToCome)
         {
             await StateManager.SetStateAsync(RunKey, sums with { Reason = reason, WaitsSince = reason is null ? null : since });
             await SaveStateAsync();
