@@ -140,8 +140,7 @@ public sealed class PlannerPropertyTests
                     Limits = Cluster.Unlimited.Limits,
                     Rules = question.Options.Rules with { Pins = [], Banned = [], MaxPartitionsPerBroker = null, MaxPartitionsPerZone = null },
                 });
-            var first = Overload(question);
-            var (overload, visited) = (first, question.Snapshot.Topics.ToDictionary(t => t.Name, t => new HashSet<string?> { t.BrokerId }));
+            var overload = Overload(question);
             for (var round = 0; ; round++)
             {
                 var plan = Plan(question);
@@ -151,8 +150,8 @@ public sealed class PlannerPropertyTests
                 question = question with { Snapshot = question.Snapshot with { Topics = [.. question.Snapshot.Topics.Select(t => to.TryGetValue(t.Name, out var b) ? t with { BrokerId = b } : t)] } };
                 var next = Overload(question);
                 Assert.True(next.CompareTo(overload) < 0, $"Plan {round} let the overload go from {overload} to {next}: {plan.Summary} {string.Join("; ", plan.Moves.Select(m => $"{m.Topic} {m.From} to {m.To}, {m.Reason}"))}");
+                // So no placement comes twice. One topic may: that is for the cool-down, which is off here.
                 overload = next;
-                Assert.All(plan.Moves, move => Assert.True(visited[move.Topic].Add(move.To), $"{move.Topic} came back to broker {move.To}."));
             }
         },
         // The first case: a plan cut down to three topics that only change places.
