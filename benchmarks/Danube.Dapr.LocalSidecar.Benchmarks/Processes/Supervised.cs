@@ -18,6 +18,7 @@ internal sealed class Supervised : IAsyncDisposable
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         // As danube-lb up starts it.
         start.Environment.TryAdd("DOTNET_TieredPGO", "0");
+        if (program == "etcd") start.Environment.TryAdd("GOGC", "400");
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, e) => Keep(e.Data);
         _process.ErrorDataReceived += (_, e) => Keep(e.Data);
