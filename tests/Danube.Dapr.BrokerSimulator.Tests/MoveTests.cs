@@ -25,14 +25,19 @@ public sealed class MoveTests
         for (var move = 0; move < 5; move++)
         {
             var topic = arena.Cluster.Truth().Topics.First(topic => topic.AssignedTo[0] == arena.Ids[0]).Name;
-            var balance = await arena.Client.GetClusterBalanceAsync();
-            var predicted = balance.Brokers.First(broker => broker.Id != arena.Ids[0]);
+            var before = await arena.Client.GetClusterBalanceAsync();
             await arena.Client.UnloadTopicAsync(topic);
-            await arena.UntilAsync(() => arena.Topic(topic).AssignedTo.Count == 1, "landed");
+            // A load report that came in between changes the ranking: either may have counted.
+            var after = await arena.Client.GetClusterBalanceAsync();
+            // Accepted is not yet begun: until then its source has it.
+            await arena.UntilAsync(() => arena.Topic(topic).AssignedTo is [var owner] && owner != arena.Ids[0], "landed");
 
             var landed = arena.Topic(topic).AssignedTo.Single();
-            Assert.Equal(predicted.Load, balance.Brokers.Single(broker => broker.Id == landed).Load);
+            Assert.True(IsFirst(landed, before) || IsFirst(landed, after), $"It landed on broker {landed}.");
         }
+
+        bool IsFirst(string broker, ClusterBalance balance) =>
+            balance.Brokers.Single(b => b.Id == broker).Load == balance.Brokers.First(b => b.Id != arena.Ids[0]).Load;
     }
 
     /// <param name="earlyMs">How much too early timers are: their coarse clock is behind when they begin, the more so on a loaded machine.</param>
