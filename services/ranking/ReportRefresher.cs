@@ -17,7 +17,9 @@ internal sealed partial class ReportRefresher(HttpClient collector, RankingMetri
 
     private volatile Lack? _lack;
     private TimeSpan _pause = FirstPause;
-    private DateTimeOffset _notBefore = DateTimeOffset.MinValue;
+    // By the stop-watch: a clock that was set back holds nothing up.
+    private long? _askedAt;
+    private TimeSpan _askedFor;
 
     /// <summary>Takes note of what the view lacks; null: nothing.</summary>
     internal void Lacks(string? what)
@@ -25,7 +27,7 @@ internal sealed partial class ReportRefresher(HttpClient collector, RankingMetri
         if (what is null)
             _lack = null;
         else if (_lack?.What != what)
-            _lack = new Lack(what, clock.GetUtcNow());
+            _lack = new Lack(what, clock.GetTimestamp());
     }
 
     /// <summary>What is to be asked for now; null when nothing is, or not yet.</summary>
@@ -37,10 +39,10 @@ internal sealed partial class ReportRefresher(HttpClient collector, RankingMetri
             return null;
         }
 
-        var now = clock.GetUtcNow();
-        if (now - lack.Since < Grace || now < _notBefore)
+        var now = clock.GetTimestamp();
+        if (clock.GetElapsedTime(lack.Since, now) < Grace || (_askedAt is { } asked && clock.GetElapsedTime(asked, now) < _askedFor))
             return null;
-        _notBefore = now + _pause;
+        (_askedAt, _askedFor) = (now, _pause);
         _pause = _pause * 2 < LongestPause ? _pause * 2 : LongestPause;
         return lack.What;
     }
@@ -84,5 +86,5 @@ internal sealed partial class ReportRefresher(HttpClient collector, RankingMetri
     [LoggerMessage(LogLevel.Warning, "The collector did not measure when it was asked to ({Why}); its next round is awaited: {Fault}")]
     private partial void LogRefused(string why, string fault);
 
-    private sealed record Lack(string What, DateTimeOffset Since);
+    private sealed record Lack(string What, long Since);
 }

@@ -310,6 +310,47 @@ public sealed class ClockTests
     }
 
     [Fact]
+    public async Task TopicWithoutOwner_ClockSetForward_IsNotRepairedBeforeItHadItsTime()
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => (o.Repair, o.StrandedAfterSeconds, o.MaxReportAgeSeconds) = ("auto", 60, 120));
+        var topic = bench.TopicsOf(bench.Brokers[0])[0];
+        await bench.StrandAsync(topic);
+        bench.UnownedSince = bench.Time.GetUtcNow();
+        await bench.Directory.Control.NudgeAsync();
+
+        bench.Time.Set = TimeSpan.FromHours(2);
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunWorkflowsAsync();
+        Assert.Empty(bench.Topic(topic).AssignedTo);
+        await bench.Host.AdvanceAsync(TimeSpan.FromSeconds(181));
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunWorkflowsAsync();
+
+        Assert.Single(bench.Topic(topic).AssignedTo);
+    }
+
+    [Fact]
+    public async Task TopicWithoutOwner_MovedBeforeTheClockWasSetForward_IsRepaired()
+    {
+        await using var bench = await MoveBench.StartAsync(configure: o => (o.Repair, o.StrandedAfterSeconds, o.MaxReportAgeSeconds) = ("auto", 60, 120));
+        var topic = bench.TopicsOf(bench.Brokers[0])[0];
+        await bench.RunPlanAsync((topic, bench.Brokers[1]));
+        await bench.Host.AdvanceAsync(TimeSpan.FromMinutes(10));
+        await bench.StrandAsync(topic);
+        // The move moves with the clock, what ranking tells does not.
+        bench.UnownedSince = bench.Time.GetUtcNow();
+        await bench.Directory.Control.NudgeAsync();
+        bench.Time.Set = TimeSpan.FromHours(2);
+        await bench.Directory.Control.NudgeAsync();
+        await bench.Host.AdvanceAsync(TimeSpan.FromSeconds(181));
+
+        await bench.Directory.Control.NudgeAsync();
+        await bench.RunWorkflowsAsync();
+
+        Assert.Single(bench.Topic(topic).AssignedTo);
+    }
+
+    [Fact]
     public void MaskWindow_OpenedAfterNow_IsOver()
     {
         var window = new MaskWindow { PlanId = "p", BatchId = "b", Target = "1", Moves = 1, OpenedAt = Now, ExpiresAt = Now.AddSeconds(60) };

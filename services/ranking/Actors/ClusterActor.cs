@@ -19,7 +19,7 @@ internal sealed partial class ClusterActor(
     private readonly RankingOptions _options = options.Value;
     private readonly ClusterWatch _watch = new(TimeSpan.FromSeconds(options.Value.StrandedAfterSeconds));
     private readonly BalanceCurve _curve = new(options.Value.BalanceSamples);
-    private readonly Dictionary<string, DateTimeOffset> _handedOut = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _handedOut = new(StringComparer.Ordinal);
     private TopicRegistry _topics = new();
     private ClusterMemory _memory = new();
     private ClusterView _view = null!;
@@ -118,8 +118,9 @@ internal sealed partial class ClusterActor(
     {
         if (_memory.Outbox.Count == 0)
             return [];
-        var now = clock.GetUtcNow();
-        var due = _memory.Outbox.Where(e => !_handedOut.TryGetValue(e.Id, out var since) || now - since >= HandOut).ToArray();
+        // By the stop-watch: a clock that was set back holds nothing up.
+        var now = clock.GetTimestamp();
+        var due = _memory.Outbox.Where(e => !_handedOut.TryGetValue(e.Id, out var since) || clock.GetElapsedTime(since, now) >= HandOut).ToArray();
         foreach (var e in due)
             _handedOut[e.Id] = now;
         return due;

@@ -13,8 +13,8 @@ internal sealed partial class TopicActor(ActorHost host, SteadyClock clock, Time
     public async Task<ReservationResult> ReserveAsync(Reservation request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var now = time.GetUtcNow();
         var before = await LoadAsync();
+        var now = time.GetUtcNow();
         var (state, result) = TopicGate.Reserve(Expired(before, now), request, now);
         if (result.Denial is not null || result.End is not null)
         {

@@ -46,11 +46,12 @@ internal static class ClockStep
     public static (ControlState State, TimeSpan Step) Follow(ControlState state, ClockReading now, TimeProvider time)
     {
         var step = state.Clock is { } before ? Between(before, now, time) : TimeSpan.Zero;
-        return ((step == TimeSpan.Zero ? state : Moved(state, step)) with { Clock = now }, step);
+        return ((step == TimeSpan.Zero ? state : Moved(state, step, now.Wall)) with { Clock = now }, step);
     }
 
-    private static ControlState Moved(ControlState state, TimeSpan step) => state with
+    private static ControlState Moved(ControlState state, TimeSpan step, DateTimeOffset now) => state with
     {
+        SetForwardAt = step > TimeSpan.Zero ? now : state.SetForwardAt + step,
         Pause = state.Pause is { } pause ? pause with { Until = pause.Until + step } : null,
         Active = state.Active is { } active
             ? active with { Since = active.Since + step, ApprovedAt = active.ApprovedAt + step, ApprovalDeadline = active.ApprovalDeadline + step }

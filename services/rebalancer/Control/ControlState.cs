@@ -92,6 +92,9 @@ public sealed record ControlState
     /// <summary>The clocks when the state was looked at last; null before the first look.</summary>
     public ClockReading? Clock { get; init; }
 
+    /// <summary>When it was noticed last that the clock was set forward, by the clock of then and after; null when it never was.</summary>
+    public DateTimeOffset? SetForwardAt { get; init; }
+
     /// <summary>What of the cycles was published last.</summary>
     public PublishedCycle? Published { get; init; }
 }

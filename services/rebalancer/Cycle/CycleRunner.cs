@@ -190,10 +190,14 @@ internal sealed class CycleRunner(
         if (ControlRules.WhyNotRepair(state, options, now) is not null)
             return null;
 
-        // Ranking's view is some seconds old: what was repaired since it saw the topic without owner has one.
+        // Others tell since when nobody owns a topic, by a clock that jumped: how long that is can be told anew once it has lasted that long since, and ranking has heard of it.
+        if (state.SetForwardAt is { } jumped && (now - jumped).TotalSeconds is >= 0 and var since && since < options.StrandedAfterSeconds + options.MaxReportAgeSeconds)
+            return null;
+
+        // Ranking's view is some seconds old: what was repaired since it saw the topic without owner has one. A move that is older than any view is none of those, whatever a clock that was set makes of the two times.
         var repaired = state.RecentMoves.ToLookup(m => m.Topic, m => m.At, StringComparer.Ordinal);
         var due = unowned
-            .Where(t => RepairRules.WhyNotYet(t, options, now) is null && RepairRules.WhyNever(t) is null && !state.RepairFailed.Contains(t.Name) && repaired[t.Name].All(at => at < t.Since))
+            .Where(t => RepairRules.WhyNotYet(t, options, now) is null && RepairRules.WhyNever(t) is null && !state.RepairFailed.Contains(t.Name) && repaired[t.Name].All(at => at < t.Since || (now - at).TotalSeconds > options.MaxReportAgeSeconds))
             .ToList();
         if (due.Count == 0)
             return null;

@@ -44,7 +44,7 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
         }
 
         var sequence = input.Sequence;
-        var interruptions = 0;
+        var interruptions = input.Interruptions;
         var rested = true;
         for (var batch = 0; batch < BatchesPerRun; batch++)
         {
@@ -89,9 +89,13 @@ internal sealed class ExecutePlanWorkflow : Workflow<ExecutePlanInput, BatchResu
                 context.SetCustomStatus(new PlanStatus("waiting", sequence, target, result.Reason));
                 await WaitAsync(context, ShortWait);
             }
+            else
+            {
+                interruptions = 0;
+            }
         }
 
-        context.ContinueAsNew(input with { Sequence = sequence, Started = true });
+        context.ContinueAsNew(input with { Sequence = sequence, Started = true, Interruptions = interruptions });
         return new BatchResult(ContinuationKind.Go);
     }
 

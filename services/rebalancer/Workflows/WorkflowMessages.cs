@@ -11,7 +11,8 @@ namespace Danube.Dapr.Rebalancer.Workflows;
 /// <param name="TraceParent">W3C traceparent of the cycle or request that made the plan.</param>
 /// <param name="Sequence">Number of the next batch; grows over continuations.</param>
 /// <param name="Started">True once the plan was checked and begun.</param>
-internal sealed record ExecutePlanInput(string PlanId, string Hash, DateTime? ApprovalDeadline, string? TraceParent, int Sequence = 0, bool Started = false);
+/// <param name="Interruptions">Batches in a row that could not go on, before this continuation.</param>
+internal sealed record ExecutePlanInput(string PlanId, string Hash, DateTime? ApprovalDeadline, string? TraceParent, int Sequence = 0, bool Started = false, int Interruptions = 0);
 
 /// <summary>What a plan's workflow shows while it runs.</summary>
 /// <param name="Phase">What it does.</param>
