@@ -147,14 +147,23 @@ internal sealed class Schedule
         Moves.Add((topic, to));
     }
 
-    /// <summary>Partitions of one group that change places meet on the way; when a limit left out the second of them, the first does not go either.</summary>
+    /// <summary>
+    /// Partitions of one group that change places meet on the way; when a limit left out the second of them, the first does not go either, and neither does who took its place.
+    /// That holds for what must leave too: it waits for a plan with room for both.
+    /// </summary>
     private void DropCrowding()
     {
         if (Skipped.Count == 0) return;
-        for (var i = Moves.Count - 1; i >= 0; i--)
+        var before = new Placement(_p);
+        for (var again = true; again;)
         {
-            var (topic, _) = Moves[i];
-            if (_at.IsCrowded(topic) && _at.MayPut(topic, _p.Home[topic])) Remove(i, Reason.AntiAffinity);
+            again = false;
+            for (var i = Moves.Count - 1; i >= 0; i--)
+            {
+                if (!_at.IsMoreCrowded(Moves[i].Topic, before)) continue;
+                Remove(i, Reason.AntiAffinity);
+                again = true;
+            }
         }
     }
 
@@ -185,6 +194,15 @@ internal sealed class Schedule
         return false;
     }
 
+    /// <summary>True when what has come to a topic's home in this plan would be too much for it if the topic stayed.</summary>
+    private bool MakesRoom(int topic)
+    {
+        int w = topic * _p.R, h = _p.Home[topic] * _p.R;
+        for (var r = 0; r < _p.R; r++)
+            if (_p.W[w + r] > 0 && _at.Load[h + r] + _p.W[w + r] > Math.Max(_p.Limit[h + r], _p.StartLoad[h + r]) + Problem.Tolerance) return true;
+        return false;
+    }
+
     /// <summary>After moves were left out, others may help nobody any more: makers of room whose guest stays away.</summary>
     private void DropPointless()
     {
@@ -193,35 +211,42 @@ internal sealed class Schedule
         {
             var (topic, to) = Moves[i];
             var home = _p.Home[topic];
-            if (_p.MustLeave[topic] || !_at.MayPut(topic, home) || _at.Change(topic, home, 1) + _at.Change(topic, to, -1) > Problem.Tolerance) continue;
+            if (_p.MustLeave[topic] || !_at.MayPut(topic, home) || MakesRoom(topic) || _at.Change(topic, home, 1) + _at.Change(topic, to, -1) > Problem.Tolerance) continue;
             if (SavedOverload(topic, to) > Problem.Tolerance) continue;
             Remove(i, Reason.NoBenefit);
         }
     }
 
-    /// <summary>Every move that no rule asks for must pay for itself; with makers of room in the plan, all of them together.</summary>
+    /// <summary>Every move that no rule asks for must pay for itself; a maker of room need not, all of them together must.</summary>
     private void DropUnpaid()
     {
         var horizon = _p.Options.PaybackHorizon.TotalSeconds;
         var price = _p.Options.OverloadSecondsPerCost;
         if (horizon <= 0 || price <= 0) return;
         double saved = 0, cost = 0;
-        var single = new List<int>();
-        for (var i = 0; i < Moves.Count; i++)
+        var unpaid = new HashSet<int>();
+        foreach (var (topic, to) in Moves)
         {
-            var (topic, to) = Moves[i];
             if (_p.MustLeave[topic] || _p.Group[topic] >= 0) continue;
             var saves = SavedOverload(topic, to);
             saved += saves;
             cost += _p.Cost[topic];
-            if (saves > 0 && saves * horizon < _p.Cost[topic] * price) single.Add(i);
+            if (saves > 0 && saves * horizon < _p.Cost[topic] * price) unpaid.Add(topic);
         }
 
-        if (cost > 0 && saved * horizon < cost * price) single = [.. Enumerable.Range(0, Moves.Count).Where(i => !_p.MustLeave[Moves[i].Topic] && _p.Group[Moves[i].Topic] < 0)];
-        for (var i = single.Count - 1; i >= 0; i--)
+        if (cost > 0 && saved * horizon < cost * price)
+            unpaid = [.. Moves.Select(m => m.Topic).Where(t => !_p.MustLeave[t] && _p.Group[t] < 0)];
+        for (var again = unpaid.Count > 0; again;)
         {
-            var (topic, _) = Moves[single[i]];
-            if (_at.MayPut(topic, _p.Home[topic])) Remove(single[i], Reason.NoBenefit);
+            again = false;
+            // Guests come after who makes room for them, so they also go first.
+            for (var i = Moves.Count - 1; i >= 0; i--)
+            {
+                var (topic, _) = Moves[i];
+                if (!unpaid.Contains(topic) || !_at.MayPut(topic, _p.Home[topic]) || MakesRoom(topic)) continue;
+                Remove(i, Reason.NoBenefit);
+                again = true;
+            }
         }
     }
 
