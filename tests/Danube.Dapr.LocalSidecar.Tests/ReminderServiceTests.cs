@@ -61,6 +61,19 @@ public sealed class ReminderServiceTests
     }
 
     [Fact]
+    public async Task LastTick_WhoseRemovalCannotBeStored_IsRemovedLater()
+    {
+        await using var host = await Host.StartAsync();
+        await host.Reminders.RegisterAsync(s_actor, "r", "100ms", "", "", null, true, default);
+        host.Store.Failing = 1;
+
+        await TestSidecar.Eventually(() => host.Ticks == 1 && host.Store.Failing == 0);
+        await TestSidecar.Eventually(async () => (await host.Store.ListAsync("", default)).Count == 0);
+
+        Assert.Equal(1, host.Ticks);
+    }
+
+    [Fact]
     public async Task Tick_EndsWhileTheProcessIsCutOff_TheNextOnesCome()
     {
         using var folder = new TempFolder();
@@ -153,6 +166,14 @@ public sealed class ReminderServiceTests
         private readonly InMemoryStateStore _inner = new(TimeProvider.System);
         private readonly List<(TaskCompletionSource Go, Task Done)> _writes = [];
         private bool _isDead;
+        private int _failing;
+
+        /// <summary>As many writes fail.</summary>
+        public int Failing
+        {
+            get => Volatile.Read(ref _failing);
+            set => Volatile.Write(ref _failing, value);
+        }
 
         public bool IsSlow { get; set; }
 
@@ -170,6 +191,8 @@ public sealed class ReminderServiceTests
 
         public Task ApplyAsync(IReadOnlyList<StateOperation> operations, CancellationToken cancellationToken)
         {
+            if (Interlocked.Decrement(ref _failing) >= 0) throw new IOException("the store failed");
+            Failing = 0;
             if (!IsSlow) return _inner.ApplyAsync(operations, cancellationToken);
             var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             lock (_writes)

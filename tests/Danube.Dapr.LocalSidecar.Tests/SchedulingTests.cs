@@ -1,3 +1,4 @@
+using Danube.Dapr.LocalSidecar.Actors;
 using Danube.Dapr.LocalSidecar.PubSub;
 using Danube.Dapr.LocalSidecar.Scheduling;
 using Danube.Dapr.LocalSidecar.Workflows;
@@ -139,6 +140,40 @@ public sealed class SchedulingTests
         time.Advance(TimeSpan.FromSeconds(5));
 
         await fired.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Theory]
+    [InlineData("3h", "", true)]
+    [InlineData("3h", "1h", true)]
+    [InlineData("2026-01-01T15:00:00Z", "1h", false)]
+    public void Reminder_ReadBackAfterTheClockWasSetBack_FirstComesWhenItWasAskedFor(string dueTime, string period, bool fromThen)
+    {
+        var asked = new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
+        var reminder = new Reminder("T", "1", "r", dueTime, period, null, Ticks.Parse(dueTime, period, "10h", asked));
+        var back = asked.AddDays(-2);
+
+        var read = reminder.AsOf(back).Ticks;
+
+        Assert.Equal(fromThen ? back.AddHours(3) : asked.AddHours(3), read.Next);
+        Assert.Equal(read.Next, read.First);
+        Assert.Equal(read.First + TimeSpan.FromHours(10), read.Until);
+        Assert.Equal(reminder, reminder.AsOf(asked.AddHours(1)));
+        Assert.Equal(reminder, reminder.AsOf(asked.AddDays(3)));
+    }
+
+    [Fact]
+    public void TimeLimit_ClockSetBack_RunsOutAllTheSame()
+    {
+        var time = new SettableClock();
+        var (limit, none) = (new TimeLimit(time, TimeSpan.FromSeconds(10)), new TimeLimit(time, TimeLimit.None));
+
+        time.SetBack(TimeSpan.FromDays(1));
+        time.Advance(TimeSpan.FromSeconds(4));
+        Assert.Equal(6, limit.Left.TotalSeconds, 3);
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.True(limit.Left <= TimeSpan.Zero);
+        Assert.True(none.Left > TimeSpan.FromDays(300_000));
     }
 
     [Fact]

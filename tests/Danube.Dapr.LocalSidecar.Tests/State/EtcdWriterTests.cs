@@ -108,9 +108,12 @@ public sealed class EtcdWriterTests : IDisposable
         Assert.Equal(2 + 36 + 3, _server.Values.Count);
     }
 
-    [Fact]
-    public async Task Batch_ThatEtcdDoesNotTake_FailsAlone()
+    [Theory]
+    [InlineData(StatusCode.InvalidArgument)]
+    [InlineData(StatusCode.NotFound)] // a lease that ran out
+    public async Task Batch_ThatEtcdDoesNotTake_FailsAlone(StatusCode refusal)
     {
+        _server.Refusal = refusal;
         var writer = new EtcdWriter(_server.SendAsync, 128);
         var writes = await BlockAsync(writer);
         var poison = writer.WriteAsync([Put("poison", "1")]);
@@ -120,7 +123,7 @@ public sealed class EtcdWriterTests : IDisposable
         _server.AnswerAll();
         await Task.WhenAll(writes);
 
-        Assert.Equal(StatusCode.InvalidArgument, (await Assert.ThrowsAsync<RpcException>(() => poison)).StatusCode);
+        Assert.Equal(refusal, (await Assert.ThrowsAsync<RpcException>(() => poison)).StatusCode);
     }
 
     [Fact]
@@ -164,6 +167,9 @@ public sealed class EtcdWriterTests : IDisposable
 
         public bool Away { get; set; }
 
+        /// <summary>How the key "poison" is refused.</summary>
+        public StatusCode Refusal { get; set; }
+
         public void Dispose()
         {
             _arrived.Dispose();
@@ -185,7 +191,7 @@ public sealed class EtcdWriterTests : IDisposable
             _arrived.Release();
             await _answers.WaitAsync();
             if (Away) throw new RpcException(new Status(StatusCode.Unavailable, "away"));
-            if (request.Success.Any(static o => o.RequestPut.Key.ToStringUtf8() == "poison")) throw new RpcException(new Status(StatusCode.InvalidArgument, "no"));
+            if (request.Success.Any(static o => o.RequestPut.Key.ToStringUtf8() == "poison")) throw new RpcException(new Status(Refusal, "no"));
             lock (_lock)
             {
                 if (request.Compare.All(c => At(c.Key) == c.ModRevision))

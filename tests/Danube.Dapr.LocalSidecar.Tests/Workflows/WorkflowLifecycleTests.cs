@@ -184,6 +184,43 @@ public sealed class WorkflowLifecycleTests
     }
 
     [Fact]
+    public async Task Timer_OfARerunWhoseClockWasSetBack_WaitsNoLongerThanWasAsked()
+    {
+        var time = new SettableClock();
+        var store = new InMemoryStateStore(time);
+        await using (var first = await EngineHost.StartAsync(store, time))
+        {
+            await first.WorkerAsync();
+            await first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Timer" });
+            await Eventually.TrueAsync(async () => (await first.HistoryAsync("a")).Any(static e => e.TimerCreated is not null), "the timer is set");
+            time.Advance(TimeSpan.FromHours(1));
+            Assert.Equal("fired", (await first.CompletionAsync("a")).Output);
+            time.Advance(TimeSpan.FromDays(30));
+            await first.Client.RerunWorkflowFromEventAsync(new RerunWorkflowFromEventRequest { SourceInstanceID = "a", EventID = 0, NewInstanceID = "b" });
+        }
+
+        time.SetBack(TimeSpan.FromDays(1));
+        await using var second = await EngineHost.StartAsync(store, time);
+        await second.WorkerAsync();
+        await second.Engine.Recovered;
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal("fired", (await second.CompletionAsync("b")).Output);
+    }
+
+    [Fact]
+    public async Task Timer_WithoutATime_FiresAtOnce()
+    {
+        await using var host = await EngineHost.StartAsync();
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Now"] = static r => r.All().Any(static e => e.TimerFired is not null) ? Scripts.Complete(1, "fired")
+                : Scripts.Answer(new WorkflowAction { CreateTimer = new CreateTimerAction { CreateTimer = new TimerOriginCreateTimer() } }),
+        });
+
+        Assert.Equal("fired", (await host.RunAsync("Now", "a")).Output);
+    }
+
+    [Fact]
     public async Task ContinueAsNew_StartsAnotherExecutionUnderTheSameId()
     {
         await using var host = await EngineHost.StartAsync();

@@ -306,4 +306,139 @@ public sealed class WorkflowStoreFaultTests
 
         Assert.Equal("done kid2", (await second.CompletionAsync("kid2")).Output);
     }
+
+    /// <summary>Only the instance is read again: what its activities do, they do once.</summary>
+    [Fact]
+    public async Task Step_ThatCannotBeWritten_LeavesRunningActivitiesAlone()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await using var host = await EngineHost.StartAsync(store, options: Impatient);
+        var go = new TaskCompletionSource();
+        var worker = await host.WorkerAsync(activities: async r =>
+        {
+            await go.Task;
+            return await Scripts.Activity(r);
+        });
+        await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Hello", Input = "x" });
+        await Eventually.TrueAsync(() => worker.ActivityRequests.Any(), "the activity runs");
+
+        store.Fail[store.Writes + 1] = false;
+        await Assert.ThrowsAsync<RpcException>(async () => await host.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "a", Name = "unread" }));
+        Assert.Equal(OrchestrationStatus.Running, (await host.StateAsync("a"))!.WorkflowStatus);
+        go.SetResult();
+
+        Assert.Equal("x!", (await host.CompletionAsync("a")).Output);
+        Assert.Single(worker.ActivityRequests);
+        Assert.Empty(worker.Errors);
+    }
+
+    /// <summary>The worker that can go on with it may be there before it is read.</summary>
+    [Fact]
+    public async Task Stalled_ReadWhileAWorkerIsConnected_IsTriedAgain()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await StallAsync(store);
+        store.FailingReads = int.MaxValue;
+
+        await using var second = await EngineHost.StartAsync(store, options: Impatient);
+        await second.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>> { ["Old"] = static _ => Scripts.Complete(0, "new") });
+        store.FailingReads = 0;
+
+        Assert.Equal("new", (await second.CompletionAsync("a")).Output);
+    }
+
+    [Fact]
+    public async Task Stalled_WhoseNewTryCannotBeWritten_IsTriedAgain()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await StallAsync(store);
+        await using var second = await EngineHost.StartAsync(store, options: Impatient);
+        await second.Engine.Recovered;
+        store.Fail[store.Writes + 1] = false;
+
+        await second.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>> { ["Old"] = static _ => Scripts.Complete(0, "new") });
+
+        Assert.Equal("new", (await second.CompletionAsync("a")).Output);
+    }
+
+    [Fact]
+    public async Task Termination_WhileATurnThatWillStallIsOut_EndsIt()
+    {
+        await using var host = await EngineHost.StartAsync(options: Impatient);
+        var (isOut, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+        {
+            ["Old"] = _ =>
+            {
+                isOut.TrySetResult();
+                go.Task.Wait();
+                return Stall();
+            },
+        });
+        _ = host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Old" }).ResponseAsync.ContinueWith(static t => t.Exception, TaskScheduler.Default);
+        await isOut.Task;
+        var end = host.Client.TerminateInstanceAsync(new TerminateRequest { InstanceId = "a", Output = "over" }, deadline: DateTime.UtcNow.AddSeconds(60)).ResponseAsync;
+        await Eventually.TrueAsync(async () => await host.StateAsync("a") is not null && host.Engine.CachedInstances == 1, "it is told");
+
+        go.SetResult();
+        await end;
+
+        var state = await host.CompletionAsync("a");
+        Assert.Equal((OrchestrationStatus.Terminated, "over"), (state.WorkflowStatus, state.Output));
+    }
+
+    /// <summary>As with etcd: what nobody waits for any more can still be written.</summary>
+    [Fact]
+    public async Task Start_ThatIsWrittenAfterItSeemedToHaveFailed_HasItsTurnWhenItIsNextLookedAt()
+    {
+        IReadOnlyList<StateOperation> late = [];
+        var store = new FaultyStore(TimeProvider.System) { Fail = { [1] = false } };
+        store.BeforeWrite = o =>
+        {
+            if (late.Count == 0) late = o;
+            return Task.CompletedTask;
+        };
+        await using var host = await EngineHost.StartAsync(store, options: Impatient);
+        await host.WorkerAsync();
+        await Assert.ThrowsAsync<RpcException>(async () => await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "NoTasks", Input = "x" }));
+        Assert.Null(await host.StateAsync("a"));
+
+        await store.ApplyAsync(late, CancellationToken.None);
+
+        Assert.Equal("done x", (await host.CompletionAsync("a")).Output);
+    }
+
+    [Fact]
+    public async Task Crash_InAPurgeOfMoreThanOneWriteTakes_IsFinishedByTheNextProcess()
+    {
+        var store = new FaultyStore(TimeProvider.System);
+        await using (var first = await EngineHost.StartAsync(store, options: Impatient))
+        {
+            await first.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
+            {
+                ["Long"] = static r => r.All().Count(static e => e.TaskCompleted is not null) is var n && n < 80 ? Scripts.Schedule((n, "Greet", "x")) : Scripts.Complete(80, "long"),
+            });
+            Assert.Equal("long", (await first.RunAsync("Long", "a")).Output);
+            store.DieAfter = store.Writes + 2;
+            await Assert.ThrowsAsync<RpcException>(async () => await first.Client.PurgeInstancesAsync(new PurgeInstancesRequest { InstanceId = "a" }));
+        }
+        store.Revive();
+        Assert.NotEmpty(await store.ListAsync("", CancellationToken.None));
+
+        await using var second = await EngineHost.StartAsync(store, options: Impatient);
+        await second.Engine.Recovered;
+
+        Assert.Empty((await store.ListAsync("", CancellationToken.None)).Select(static e => e.Key));
+    }
+
+    private static WorkflowResponse Stall() => Scripts.Answer(new WorkflowAction { WorkflowVersionNotAvailable = new WorkflowVersionNotAvailableAction() });
+
+    /// <summary>Leaves an instance "a" of "Old" that no worker could go on with.</summary>
+    private static async Task StallAsync(FaultyStore store)
+    {
+        await using var first = await EngineHost.StartAsync(store, options: Impatient);
+        await first.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>> { ["Old"] = static _ => Stall() });
+        _ = first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Old" }).ResponseAsync.ContinueWith(static t => t.Exception, TaskScheduler.Default);
+        await Eventually.TrueAsync(() => first.Engine.StalledInstances == 1, "it is stalled");
+    }
 }

@@ -24,7 +24,8 @@ internal sealed class ActorEntry(ActorAddress address)
     /// <summary>Where it is active. Changed only within a turn.</summary>
     public AppInstance? Owner { get; set; }
 
-    public DateTimeOffset LastUsed { get; set; }
+    /// <summary>A reading of the stop-watch.</summary>
+    public long LastUsed { get; set; }
 
     /// <summary>The call chain that holds the turn, when its type is reentrant.</summary>
     public string? ReentrancyId { get; set; }

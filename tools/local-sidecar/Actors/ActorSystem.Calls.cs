@@ -2,6 +2,7 @@ using System.Text;
 using Danube.Dapr.LocalSidecar.Api;
 using Danube.Dapr.LocalSidecar.Hosting;
 using Danube.Dapr.LocalSidecar.Names;
+using Danube.Dapr.LocalSidecar.Scheduling;
 using Danube.Dapr.LocalSidecar.Tracing;
 using Grpc.Core;
 
@@ -80,7 +81,7 @@ internal sealed partial class ActorSystem
     public async Task<T> AtOwnerAsync<T>(ActorAddress address, Func<Task<T>> here, Func<Place, Task<T>> elsewhere, CancellationToken cancellationToken)
     {
         if (_members is null) return await here();
-        var deadline = _time.GetUtcNow() + LookupTime + MovingTime;
+        var limit = new TimeLimit(_time, LookupTime + MovingTime);
         while (true)
         {
             try
@@ -89,7 +90,7 @@ internal sealed partial class ActorSystem
             }
             catch (NotHereException)
             {
-                if (_time.GetUtcNow() >= deadline) throw new NoHostException(address);
+                if (limit.Left <= TimeSpan.Zero) throw new NoHostException(address);
             }
             await Task.Delay(TimeSpan.FromMilliseconds(30), _time, cancellationToken);
         }

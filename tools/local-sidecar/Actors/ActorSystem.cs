@@ -86,10 +86,10 @@ internal sealed partial class ActorSystem : IAsyncDisposable
     /// <exception cref="HttpRequestException">The app broke off.</exception>
     public async Task<T> TurnAsync<T>(ActorAddress address, TimeSpan? waitForHost, string? reentrancyId, Func<AppInstance, AppChannel, CancellationToken, Task<T>> turn, CancellationToken cancellationToken)
     {
-        var deadline = waitForHost is { } wait ? _time.GetUtcNow() + wait : DateTimeOffset.MaxValue;
+        var limit = new TimeLimit(_time, waitForHost ?? TimeLimit.None);
         while (true)
         {
-            await OwnerAsync(address, deadline, cancellationToken);
+            await OwnerAsync(address, limit, cancellationToken);
             var entry = _active.GetOrAdd(address, static a => new ActorEntry(a));
             if (!entry.TryEnter())
             {
@@ -127,14 +127,14 @@ internal sealed partial class ActorSystem : IAsyncDisposable
                     {
                         // The call never reached the app: it goes to the next owner, if one comes in time.
                         host.Suspect();
-                        if (_time.GetUtcNow() >= deadline) throw;
+                        if (limit.Left <= TimeSpan.Zero) throw;
                         await Task.Delay(TimeSpan.FromMilliseconds(20), _time, cancellationToken);
                     }
                 }
                 finally
                 {
                     entry.Depth--;
-                    entry.LastUsed = _time.GetUtcNow();
+                    entry.LastUsed = _time.GetTimestamp();
                     if (!reentrant)
                     {
                         (entry.ReentrancyId, entry.Running) = (null, null);
@@ -200,7 +200,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
         return hash ^ (hash >> 33);
     }
 
-    private async Task OwnerAsync(ActorAddress address, DateTimeOffset deadline, CancellationToken cancellationToken)
+    private async Task OwnerAsync(ActorAddress address, TimeLimit limit, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -209,7 +209,7 @@ internal sealed partial class ActorSystem : IAsyncDisposable
             if (OwnerOf(address) is { IsReady: true }) return;
             if (_members?.Placement.Latest.OwnerOf(address) is { IsHere: false }) throw new NotHereException(address);
             var isMoving = _members is { Placement: var placement } && (!placement.IsSettled || placement.Latest.Version == 0);
-            var left = (isMoving && deadline < DateTimeOffset.MaxValue - MovingTime ? deadline + MovingTime : deadline) - _time.GetUtcNow();
+            var left = limit.Left + (isMoving ? MovingTime : TimeSpan.Zero);
             if (left <= TimeSpan.Zero) throw new NoHostException(address);
             var wait = left < TimeSpan.FromMilliseconds(100) || isMoving || _hosts.ContainsKey(address.Type) ? TimeSpan.FromMilliseconds(Math.Min(50, left.TotalMilliseconds)) : left > TimeSpan.FromDays(1) ? TimeSpan.FromDays(1) : left;
             using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -222,9 +222,9 @@ internal sealed partial class ActorSystem : IAsyncDisposable
 
     private void DeactivateIdle()
     {
-        var now = _time.GetUtcNow();
+        var now = _time.GetTimestamp();
         foreach (var entry in _active.Values)
-            if (entry.Owner is not null && now - entry.LastUsed >= TypeConfig(entry.Address.Type).IdleTimeout && entry.TryClose()) _ = CloseAsync(entry, _stopping.Token);
+            if (entry.Owner is not null && _time.GetElapsedTime(entry.LastUsed, now) >= TypeConfig(entry.Address.Type).IdleTimeout && entry.TryClose()) _ = CloseAsync(entry, _stopping.Token);
     }
 
     private async Task CloseAsync(ActorEntry entry, CancellationToken cancellationToken)

@@ -9,6 +9,16 @@ internal sealed record Reminder(string Type, string Id, string Name, string DueT
 {
     [JsonIgnore]
     public ActorAddress Address => new(Type, Id);
+
+    /// <summary>As it is read back: what is further away than was asked for was planned before the system's clock was set back, and comes as if it were asked for now.</summary>
+    public Reminder AsOf(DateTimeOffset now)
+    {
+        if (Ticks.Next != Ticks.First) return this with { Ticks = Ticks.AsOf(now) };
+        var first = now;
+        if (DueTime.Length > 0 && !Durations.TryParseMoment(DueTime, now, out first)) return this;
+        var lost = Ticks.First - first;
+        return lost > ClockWatch.Tolerance ? this with { Ticks = Ticks with { First = first, Next = first, Until = Ticks.Until - lost } } : this;
+    }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

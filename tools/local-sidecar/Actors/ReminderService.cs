@@ -112,7 +112,7 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
                     using var gate = await _gates.EnterAsync((reminder.Address, reminder.Name), cancellationToken);
                     // What happened to it since the store was read is newer.
                     if (_reminders.ContainsKey((reminder.Address, reminder.Name)) || removed.ContainsKey((reminder.Address, reminder.Name))) continue;
-                    Schedule(reminder with { Ticks = reminder.Ticks.AsOf(time.GetUtcNow()) });
+                    Schedule(reminder.AsOf(time.GetUtcNow()));
                 }
                 _removed = null;
                 return;
@@ -151,9 +151,10 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
             var rest = goesOn ? reminder.Ticks.After(time.GetUtcNow()) : null;
             if (rest is null)
             {
-                await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), null));
+                var isStored = await PersistAsync(new StateOperation(Key(reminder.Address, reminder.Name), null));
                 _removed?.TryAdd((reminder.Address, reminder.Name), 0);
                 Forget(scheduled);
+                if (!isStored) _ = RemoveLaterAsync(reminder.Address, reminder.Name);
                 return;
             }
             var next = reminder with { Ticks = rest };
@@ -174,6 +175,25 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
         catch (Exception e)
         {
             NotDelivered(logger, reminder.Address, reminder.Name, e.Message);
+        }
+    }
+
+    // Until it is gone from the store, or there is another one of its name: after a restart it would come again.
+    private async Task RemoveLaterAsync(ActorAddress actor, string name)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(RetryDelay, time, actors.Stopping);
+                using var write = Begin(actor);
+                using var gate = await _gates.EnterAsync((actor, name), actors.Stopping);
+                if (_reminders.ContainsKey((actor, name)) || await PersistAsync(new StateOperation(Key(actor, name), null))) return;
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or NotHereException)
+        {
+            // Who has the actor next fires it once more.
         }
     }
 
@@ -224,15 +244,17 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
     private Task ApplyAsync(StateOperation operation) => store.ApplyAsync([operation], CancellationToken.None);
 
     // When the store fails, the reminder goes on in memory; after a restart its old tick comes again.
-    private async Task PersistAsync(StateOperation operation)
+    private async Task<bool> PersistAsync(StateOperation operation)
     {
         try
         {
             await ApplyAsync(operation);
+            return true;
         }
         catch (Exception e)
         {
             NotStored(logger, operation.Key, e.Message);
+            return false;
         }
     }
 

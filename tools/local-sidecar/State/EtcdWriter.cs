@@ -103,9 +103,9 @@ internal sealed class EtcdWriter(Func<TxnRequest, Task<TxnResponse>> send, int o
             }
             Refuse(group, response);
         }
-        catch (RpcException e) when (group.Count > 1 && e.StatusCode is StatusCode.InvalidArgument or StatusCode.ResourceExhausted)
+        catch (RpcException e) when (group.Count > 1 && e.StatusCode is StatusCode.InvalidArgument or StatusCode.ResourceExhausted or StatusCode.NotFound)
         {
-            // etcd refused the transaction as a whole, before it did anything: the one that it does not like fails alone.
+            // etcd refused the transaction as a whole, before it did anything (not found: a lease that ran out): the one that it does not like fails alone.
             foreach (var batch in group) batch.Alone = true;
             Again(group);
         }

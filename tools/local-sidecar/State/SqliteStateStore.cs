@@ -113,11 +113,24 @@ public sealed class SqliteStateStore : IStateStore
     private SqliteConnection Open()
     {
         var connection = new SqliteConnection(_connectionString);
-        connection.Open();
+        try
+        {
+            connection.Open();
+            Configure(connection);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private void Configure(SqliteConnection connection)
+    {
         using var command = connection.CreateCommand();
         command.CommandText = $"PRAGMA busy_timeout={((long)_busyTimeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}; PRAGMA journal_mode={(_options.DisableWal ? "DELETE" : "WAL")}; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint={LargestLogPages}; PRAGMA cache_size=-{CacheKilobytes};";
         command.ExecuteNonQuery();
-        return connection;
     }
 
     private static bool IsInMemory(string connectionString) => connectionString.Contains(":memory:", StringComparison.Ordinal) || connectionString.Contains("mode=memory", StringComparison.OrdinalIgnoreCase);

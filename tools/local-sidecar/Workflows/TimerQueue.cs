@@ -5,8 +5,8 @@ namespace Danube.Dapr.LocalSidecar.Workflows;
 /// <summary>What is due at some time, by instance. Holds nothing durable: it is filled again from the histories after a restart.</summary>
 internal sealed class TimerQueue : IDisposable
 {
-    // A timer of the base library waits at most 49 days.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+    // What has become due because the clock was set forward is seen after this time.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 

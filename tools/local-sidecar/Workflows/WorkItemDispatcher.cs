@@ -30,7 +30,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
         var stream = new WorkItemStream();
         lock (_lock)
         {
-            Forget(time.GetUtcNow());
+            Forget(time.GetTimestamp());
             _streams.Add(stream);
             for (var n = _unsent.Count; n > 0; n--) SendLocked(_unsent.Dequeue(), null);
             StartWaitingLocked();
@@ -46,7 +46,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
             if (!_streams.Remove(stream)) return;
             stream.Closed = true;
             stream.Complete();
-            var now = time.GetUtcNow();
+            var now = time.GetTimestamp();
             var again = new List<Work>();
             foreach (var delivery in stream.InFlight)
             {
@@ -172,7 +172,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
             // A worker that has a later turn of the instance never answers this one: its place is not kept for that.
             if (work is Turn)
             {
-                var now = time.GetUtcNow();
+                var now = time.GetTimestamp();
                 foreach (var other in deliveries.FindAll(d => d.Work == work && TakeBack(d))) Lose(other, now);
                 Forget(now);
             }
@@ -196,7 +196,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
     }
 
     /// <summary>Nobody waits for its answer any more, which may still come.</summary>
-    private void Lose(Delivery delivery, DateTimeOffset now)
+    private void Lose(Delivery delivery, long now)
     {
         delivery.LostAt = now;
         _lost.Enqueue(delivery);
@@ -256,9 +256,9 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
         }
     }
 
-    private void Forget(DateTimeOffset now)
+    private void Forget(long now)
     {
-        while (_lost.TryPeek(out var delivery) && now - delivery.LostAt > options.LateAnswers)
+        while (_lost.TryPeek(out var delivery) && time.GetElapsedTime(delivery.LostAt!.Value, now) > options.LateAnswers)
         {
             _lost.Dequeue();
             if (_outstanding.TryGetValue(delivery.Work.Key, out var deliveries)) Remove(deliveries, delivery);

@@ -36,6 +36,6 @@ internal sealed class Delivery(Work work, string token, WorkItemStream stream)
 
     public WorkItemStream Stream { get; } = stream;
 
-    /// <summary>When its stream was lost, or its turn was dropped, in case it was.</summary>
-    public DateTimeOffset? LostAt { get; set; }
+    /// <summary>When its stream was lost, or its turn was dropped, in case it was: a reading of the stop-watch.</summary>
+    public long? LostAt { get; set; }
 }

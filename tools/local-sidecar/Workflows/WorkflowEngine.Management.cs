@@ -220,18 +220,24 @@ internal sealed partial class WorkflowEngine
         using var lease = await AcquireAsync(instanceId, cancellationToken);
         var instance = lease.Instance;
         if (!instance.IsActive || instance.Metadata?.Stalled is null || instance.Turn is not null) return false;
+        await EndStalledAsync(lease, FromOutside(terminated));
+        return true;
+    }
+
+    private async Task EndStalledAsync(InstanceCache.Lease lease, HistoryEvent terminated)
+    {
+        var (instance, instanceId) = (lease.Instance, lease.Instance.Id);
         var request = new WorkflowRequest { InstanceId = instanceId };
         request.NewEvents.Add(FromOutside(new HistoryEvent { WorkflowStarted = new WorkflowStartedEvent() }));
         // What does not fit into one write means nothing to an ended instance.
         var taken = Math.Min(instance.Inbox.Count, _options.EventsPerTurn);
-        request.NewEvents.AddRange(instance.Inbox.Take(taken).Select(static e => e.Event).Where(static e => e.EventTypeCase != Kind.WorkflowStarted));
-        request.NewEvents.Add(FromOutside(terminated));
+        request.NewEvents.AddRange(instance.Inbox.Take(taken).Select(static e => e.Event).Where(e => e.EventTypeCase != Kind.WorkflowStarted && e != terminated));
+        request.NewEvents.Add(terminated);
         var end = new CompleteWorkflowAction { WorkflowStatus = OrchestrationStatus.Terminated, Result = terminated.ExecutionTerminated.Input };
         var turn = instance.Turn = new Turn(request, taken, lease.Pin());
         var response = new WorkflowResponse { InstanceId = instanceId, Actions = { new WorkflowAction { Id = -1, CompleteWorkflow = end } } };
         _stalled.TryRemove(instanceId, out _);
         await CommitAsync(lease, turn, TurnOutcome.Of(instance, turn, response, AppId, Now), instance.CustomStatus);
-        return true;
     }
 
     private static void RefusePurge(WorkflowInstance instance, bool force)
@@ -274,10 +280,10 @@ internal sealed partial class WorkflowEngine
         if (instance.CustomStatus is not null) rows.Add(new(_keys.CustomStatus(instance.Id), null));
         if (rows.Count > _options.EventsPerTurn)
         {
-            // Too much for one write: the mark makes it gone, and whoever finds it after a crash deletes the rest.
+            // Too much for one write: the mark makes it gone, and the process that finds it after a crash, among those to look after, deletes the rest.
             var marked = metadata.Clone();
             marked.Purging = true;
-            await ApplyAsync(lease, [new(_keys.Metadata(instance.Id), marked.ToByteArray()), new(_keys.Index(instance.Id), null)]);
+            await ApplyAsync(lease, [new(_keys.Metadata(instance.Id), marked.ToByteArray()), new(_keys.Index(instance.Id), new IndexEntry { CreatedTicks = metadata.CreatedTicks, Active = true }.ToByteArray())]);
             foreach (var batch in rows.Chunk(_options.EventsPerTurn)) await ApplyAsync(lease, [.. batch]);
             rows.Clear();
         }

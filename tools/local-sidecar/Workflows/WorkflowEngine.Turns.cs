@@ -281,6 +281,11 @@ internal sealed partial class WorkflowEngine
         {
             _logger.LogWarning("Workflow instance '{InstanceId}' could not be marked as stalled: {Reason}", instanceId, e.Message);
         }
+        catch (Exception e)
+        {
+            _logger.LogError(e, "Workflow instance '{InstanceId}' could not be read to be marked as stalled; it is tried again.", instanceId);
+            ActivateLater(instanceId);
+        }
     }
 
     private async Task StallAsync(InstanceCache.Lease lease, ExecutionStalledEvent stalled)
@@ -293,6 +298,8 @@ internal sealed partial class WorkflowEngine
         instance.Metadata = metadata;
         _stalled.TryAdd(instance.Id, 0);
         _waiters.Changed(instance);
+        // It came while the turn was out, for which it was no reason to stall.
+        if (instance.Inbox.Find(static e => e.Event.EventTypeCase == Kind.ExecutionTerminated) is { Event: { } terminated }) await EndStalledAsync(lease, terminated);
     }
 
     private async Task RetryStalledAsync(string instanceId)
@@ -305,6 +312,11 @@ internal sealed partial class WorkflowEngine
         catch (Exception e) when (e is WorkflowException or OperationCanceledException)
         {
             _logger.LogWarning("Stalled workflow instance '{InstanceId}' could not be tried again: {Reason}", instanceId, e.Message);
+        }
+        catch (Exception e)
+        {
+            _logger.LogError(e, "Stalled workflow instance '{InstanceId}' could not be read; it is tried again.", instanceId);
+            ActivateLater(instanceId);
         }
     }
 

@@ -107,7 +107,12 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     {
         if (!_indexed.IsCompletedSuccessfully) await _indexed.WaitAsync(cancellationToken);
         var lease = await _cache.AcquireAsync(instanceId, cancellationToken);
-        if (_toActivate.IsEmpty || !_toActivate.TryRemove(instanceId, out var firstOutboxRow)) return lease;
+        if (_toActivate.IsEmpty || !_toActivate.TryRemove(instanceId, out var firstOutboxRow))
+        {
+            // A start that seemed to have failed may have been stored after that was looked up.
+            if (lease.IsFresh) QueueTurn(lease);
+            return lease;
+        }
         try
         {
             Activate(lease, firstOutboxRow);
@@ -138,7 +143,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             var instance = lease.Instance;
             _logger.LogError(e, "A step of workflow instance '{InstanceId}' could not be saved.", instance.Id);
             if (instance.Turn is { } sent) End(instance, sent);
-            DropActivities(instance);
+            // Activities that run go on: their answers are for the instance as it is read again, too.
             _timers.Cancel(instance.Id);
             _toActivate.TryAdd(instance.Id, instance.NextOutboxRow);
             lease.Invalidate();
@@ -206,7 +211,12 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         if (!instance.IsActive) return;
         foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer);
         foreach (var task in instance.OpenTasks.Values) Dispatch(instance, task);
-        if (instance.Metadata?.Stalled is not null) _stalled.TryAdd(instance.Id, 0);
+        if (instance.Metadata?.Stalled is not null)
+        {
+            _stalled.TryAdd(instance.Id, 0);
+            // Those who are connected may never have been asked.
+            if (ConnectedWorkers > 0) _ = Task.Run(() => RetryStalledAsync(instance.Id));
+        }
         if (instance.ScheduledStart is { } start && start > Now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
         QueueTurn(lease);
     }
@@ -218,7 +228,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         var now = Now;
         var due = fireAt is null ? now : WorkflowInstance.Moment(fireAt);
         // Further away than the workflow wanted to wait: the clock was set back since its turn was sent.
-        if (due.Year < 9999 && due - now > open.Wait + ClockWatch.Tolerance) due = now + open.Wait;
+        if (due.Year < 9999 && due - now - ClockWatch.Tolerance > open.Wait) due = now + open.Wait;
         _timers.Schedule(instanceId, due, async () =>
         {
             using var lease = await AcquireAsync(instanceId, _stop.Token);

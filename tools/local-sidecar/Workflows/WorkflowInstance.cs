@@ -126,7 +126,7 @@ internal sealed class WorkflowInstance(string id)
             case Kind.ExecutionResumed: Suspended = false; break;
             case Kind.TaskScheduled: OpenTasks[e.EventId] = e; break;
             case Kind.WorkflowStarted: _turnBegan = e.Timestamp; break;
-            case Kind.TimerCreated: OpenTimers[e.EventId] = new(e, e.TimerCreated.FireAt is { } fireAt && _turnBegan is { } began ? Moment(fireAt) - Moment(began) : TimeSpan.MaxValue); break;
+            case Kind.TimerCreated: OpenTimers[e.EventId] = new(e, WaitOf(e)); break;
             case Kind.ChildWorkflowInstanceCreated: OpenChildren[e.EventId] = e; break;
             default: Close(e); break;
         }
@@ -185,6 +185,13 @@ internal sealed class WorkflowInstance(string id)
             state.FailureDetails = end.FailureDetails;
         }
         return state;
+    }
+
+    private TimeSpan WaitOf(HistoryEvent timer)
+    {
+        // One that runs again counts from then, not from the turn that first asked for it.
+        var began = timer.TimerCreated.RerunParentInstanceInfo is null ? _turnBegan : timer.Timestamp;
+        return timer.TimerCreated.FireAt is { } fireAt && began is not null ? Moment(fireAt) - Moment(began) : TimeSpan.MaxValue;
     }
 
     private void Close(HistoryEvent e)
