@@ -33,7 +33,7 @@ internal sealed partial class ControlLoopActor(
     RebalancerMetrics metrics,
     IOptionsMonitor<RebalancerOptions> monitor,
     TimeProvider time,
-    ILogger<ControlLoopActor> logger) : Actor(host), IControlLoopActor, IRemindable
+    ILogger<ControlLoopActor> logger) : FreshActor(host), IControlLoopActor, IRemindable
 {
     private const string StateKey = "control";
     private const string CycleReminder = "cycle";

@@ -14,7 +14,7 @@ namespace Danube.Dapr.Rebalancer.Actors;
 /// </summary>
 internal sealed partial class MaskActor(
     ActorHost host, DanubeCluster danube, Ghosts ghosts, IOptionsMonitor<RebalancerOptions> options, TimeProvider time, ILogger<MaskActor> logger)
-    : Actor(host), IMaskActor, IRemindable
+    : FreshActor(host), IMaskActor, IRemindable
 {
     private const string StateKey = "window";
     private const string SpansKey = "spans";

@@ -10,7 +10,7 @@ namespace Danube.Dapr.Rebalancer.Actors;
 /// Keeps a plan, its sums and the last record of each move, one small value per move, so that a step writes little. Stores first and publishes after;
 /// a caller whose publishing failed calls again, and history knows a record by its move and state.
 /// </summary>
-internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvider time) : Actor(host), IPlanActor
+internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvider time) : FreshActor(host), IPlanActor
 {
     private const string PlanKey = "plan";
     private const string RunKey = "run";
@@ -19,7 +19,21 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     /// <summary>Each move is a value of its own, and state stores take a limited number of changes in one transaction: 128 in etcd, unless it is told otherwise.</summary>
     private const int MovesAtOnce = 100;
 
+    // Read once as long as nobody else wrote: a plan of a thousand moves is not read again for each of them.
+    private long _version = -1;
+    private bool _isUnsaved;
+    private RebalancePlan? _plan;
+    private MoveRecord?[] _moves = [];
     private Dictionary<string, int>? _positions;
+
+    protected override async Task OnPreActorMethodAsync(ActorMethodContext actorMethodContext)
+    {
+        await base.OnPreActorMethodAsync(actorMethodContext);
+        var sums = await StateManager.TryGetStateAsync<PlanSums>(RunKey);
+        if (sums.HasValue && sums.Value.Version == _version && !_isUnsaved)
+            return;
+        (_version, _isUnsaved, _plan, _moves, _positions) = (sums.HasValue ? sums.Value.Version : -1, false, null, [], null);
+    }
 
     public async Task CreateAsync(PlanRun run)
     {
@@ -27,8 +41,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
         if (await GetAsync() is null)
         {
             await StateManager.SetStateAsync(PlanKey, run.Plan);
-            await StateManager.SetStateAsync(RunKey, Sums(run));
-            await SaveStateAsync();
+            await StoreAsync(Sums(run));
         }
 
         await events.PublishAsync(run.Plan);
@@ -39,7 +52,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
         var sums = await StateManager.TryGetStateAsync<PlanSums>(RunKey);
         if (!sums.HasValue)
             return null;
-        var plan = await StateManager.GetStateAsync<RebalancePlan>(PlanKey);
+        var plan = await PlanAsync() ?? throw new InvalidOperationException($"Plan {Id} has sums and no moves.");
         var s = sums.Value;
         var effect = await StateManager.TryGetStateAsync<PlanEffect>(EffectKey);
         return new PlanRun(plan, s.State, s.Reason, s.Done, s.Failed, s.Skipped, s.FinishedAt)
@@ -53,12 +66,11 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
 
     public async Task<IReadOnlyList<MoveRecord>> GetMovesAsync()
     {
-        var plan = await StateManager.TryGetStateAsync<RebalancePlan>(PlanKey);
-        if (!plan.HasValue)
+        if (await PlanAsync() is not { } plan)
             return [];
-        var moves = new MoveRecord[plan.Value.Moves.Count];
+        var moves = new MoveRecord[plan.Moves.Count];
         for (var i = 0; i < moves.Length; i++)
-            moves[i] = await LoadMoveAsync(plan.Value, i);
+            moves[i] = await LoadMoveAsync(plan, i);
         return moves;
     }
 
@@ -81,14 +93,13 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
 
                 if (!PlanProgress.MayFollow(last.State, step.State))
                     continue;
-                await StateManager.SetStateAsync(MoveKey(position), step);
+                await SetMoveAsync(position, step);
                 if (PlanProgress.IsEnd(step.State))
                     run = PlanProgress.Count(run, step.State);
                 publish.Add(step);
             }
 
-            await StateManager.SetStateAsync(RunKey, Sums(run));
-            await SaveStateAsync();
+            await StoreAsync(Sums(run));
         }
 
         foreach (var step in publish.Where(s => s.State != MoveState.Planned))
@@ -103,7 +114,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
         if (run.State is PlanRunState.Finished or PlanRunState.Stopped || change.State < run.State)
             return;
         var ends = change.State is PlanRunState.Finished or PlanRunState.Stopped;
-        await StateManager.SetStateAsync(RunKey, Sums(run) with
+        await StoreAsync(Sums(run) with
         {
             State = change.State,
             Reason = change.Reason,
@@ -111,7 +122,6 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
             FinishedAt = ends ? time.GetUtcNow() : null,
             WaitsSince = null,
         });
-        await SaveStateAsync();
     }
 
     public async Task<DateTimeOffset> WaitsAsync(ReasonCode? reason)
@@ -126,8 +136,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
             since = now;
         if (sums.Reason != reason || isToCome)
         {
-            await StateManager.SetStateAsync(RunKey, sums with { Reason = reason, WaitsSince = reason is null ? null : since });
-            await SaveStateAsync();
+            await StoreAsync(sums with { Reason = reason, WaitsSince = reason is null ? null : since });
         }
 
         return since;
@@ -151,10 +160,10 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
             {
                 var position = Position(run.Plan, effect.Topic);
                 told.Add(await LoadMoveAsync(run.Plan, position) with { Effect = effect });
-                await StateManager.SetStateAsync(MoveKey(position), told[^1]);
+                await SetMoveAsync(position, told[^1]);
             }
 
-            await SaveStateAsync();
+            await StoreAsync(Sums(run));
             await Task.WhenAll(told.Select(m => events.PublishAsync(m)));
         }
 
@@ -165,7 +174,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     public async Task ForgetAsync()
     {
         // The plan last: a removal that was interrupted can be repeated.
-        var moves = await StateManager.TryGetStateAsync<RebalancePlan>(PlanKey) is { HasValue: true } plan ? plan.Value.Moves.Count : 0;
+        var moves = await PlanAsync() is { } plan ? plan.Moves.Count : 0;
         foreach (var keys in Enumerable.Range(0, moves).Select(MoveKey).Concat([EffectKey, RunKey, PlanKey]).Chunk(MovesAtOnce))
         {
             foreach (var key in keys)
@@ -173,13 +182,37 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
             await SaveStateAsync();
         }
 
-        _positions = null;
+        (_version, _plan, _moves, _positions) = (-1, null, [], null);
+    }
+
+    private async Task<RebalancePlan?> PlanAsync()
+    {
+        if (_plan is null && await StateManager.TryGetStateAsync<RebalancePlan>(PlanKey) is { HasValue: true } stored)
+            (_plan, _moves) = (stored.Value, new MoveRecord?[stored.Value.Moves.Count]);
+        return _plan;
     }
 
     private async Task<MoveRecord> LoadMoveAsync(RebalancePlan plan, int position)
     {
+        if (_moves[position] is { } known)
+            return known;
         var stored = await StateManager.TryGetStateAsync<MoveRecord>(MoveKey(position));
-        return stored.HasValue ? stored.Value : PlanProgress.FirstRecord(plan, plan.Moves[position]);
+        return _moves[position] = stored.HasValue ? stored.Value : PlanProgress.FirstRecord(plan, plan.Moves[position]);
+    }
+
+    private async Task SetMoveAsync(int position, MoveRecord record)
+    {
+        _isUnsaved = true;
+        await StateManager.SetStateAsync(MoveKey(position), record);
+        _moves[position] = record;
+    }
+
+    private async Task StoreAsync(PlanSums sums)
+    {
+        _isUnsaved = true;
+        await StateManager.SetStateAsync(RunKey, sums with { Version = _version + 1 });
+        await SaveStateAsync();
+        (_version, _isUnsaved) = (_version + 1, false);
     }
 
     private int Position(RebalancePlan plan, string topic)
@@ -197,5 +230,5 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     private static PlanSums Sums(PlanRun run) => new(run.State, run.Reason, run.Done, run.Failed, run.Skipped, run.FinishedAt, run.ApprovedBy, run.ApprovalDeadline, run.WaitsSince);
 
     private sealed record PlanSums(
-        PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt, string? ApprovedBy, DateTimeOffset? ApprovalDeadline, DateTimeOffset? WaitsSince = null);
+        PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt, string? ApprovedBy, DateTimeOffset? ApprovalDeadline, DateTimeOffset? WaitsSince = null, long Version = 0);
 }

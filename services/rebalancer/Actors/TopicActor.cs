@@ -5,7 +5,7 @@ using Dapr.Actors.Runtime;
 namespace Danube.Dapr.Rebalancer.Actors;
 
 /// <summary>Keeps one topic's <see cref="TopicState"/>; the rules are <see cref="TopicGate"/>'s. A reminder frees the topic of a holder that died.</summary>
-internal sealed partial class TopicActor(ActorHost host, SteadyClock clock, TimeProvider time, ILogger<TopicActor> logger) : Actor(host), ITopicActor, IRemindable
+internal sealed partial class TopicActor(ActorHost host, SteadyClock clock, TimeProvider time, ILogger<TopicActor> logger) : FreshActor(host), ITopicActor, IRemindable
 {
     private const string StateKey = "topic";
     private const string LeaseReminder = "lease";

@@ -20,6 +20,10 @@ internal sealed class MemoryActors : IActorProxyFactory
     private readonly ConcurrentDictionary<(string Actor, string Reminder), TimeSpan> _reminders = new();
     private readonly Dictionary<string, Type> _types = [];
     private readonly AsyncLocal<bool> _inTurn = new();
+
+    // What Dapr's runtime calls around a turn is not public.
+    private static readonly MethodInfo BeforeMethod = typeof(Actor).GetMethod("OnPreActorMethodAsync", BindingFlags.Instance | BindingFlags.NonPublic)!;
+    private static readonly object Context = typeof(ActorMethodContext).GetMethod("CreateForActor", BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, ["method"])!;
     private int _calls;
 
     public IServiceProvider Services { get; set; } = null!;
@@ -32,6 +36,11 @@ internal sealed class MemoryActors : IActorProxyFactory
 
     /// <summary>True: the call fails after its turn was stored; false: before it began.</summary>
     public bool FailAfterwards { get; set; }
+
+    /// <summary>
+    /// The process that has the actors now. Another one activates its own, and those of the one before stay as they are, as behind a sidecar that was started again meanwhile and knows of none.
+    /// </summary>
+    public int Process { get; set; }
 
     /// <summary>Runs before each call that does not come from another actor, with the number of the call; null for none.</summary>
     public Func<int, Task>? Before { get; set; }
@@ -68,7 +77,7 @@ internal sealed class MemoryActors : IActorProxyFactory
     public void Crash()
     {
         foreach (var slot in _slots.Values)
-            slot.Actor = null;
+            slot.Actors.Clear();
     }
 
     internal async Task TurnAsync(string type, ActorId id, Func<Actor, Task> turn)
@@ -87,16 +96,18 @@ internal sealed class MemoryActors : IActorProxyFactory
         var slot = _slots.GetOrAdd($"{type}/{id}", key => new Slot(key));
         if (!await slot.Turn.WaitAsync(TimeSpan.FromSeconds(30)))
             throw new TimeoutException($"{type} {id} is busy for ever: a turn waits for itself.");
+        if (!slot.Actors.TryGetValue(Process, out var actor))
+            slot.Actors.Add(Process, actor = Activate(type, id, slot));
         try
         {
-            slot.Actor ??= Activate(type, id, slot);
             _inTurn.Value = true;
-            await turn(slot.Actor);
-            await slot.State.SaveStateAsync();
+            await (Task)BeforeMethod.Invoke(actor, [Context])!;
+            await turn(actor);
+            await actor.StateManager.SaveStateAsync();
         }
         catch
         {
-            await slot.State.ClearCacheAsync();
+            await actor.StateManager.ClearCacheAsync();
             throw;
         }
         finally
@@ -120,7 +131,7 @@ internal sealed class MemoryActors : IActorProxyFactory
             TimerManager = new Timers(this, slot.Key),
         });
         var actor = (Actor)ActivatorUtilities.CreateInstance(Services, implementation, host);
-        typeof(Actor).GetProperty(nameof(Actor.StateManager))!.SetValue(actor, slot.State);
+        typeof(Actor).GetProperty(nameof(Actor.StateManager))!.SetValue(actor, new MemoryState(slot.Stored));
         return actor;
     }
 
@@ -130,9 +141,11 @@ internal sealed class MemoryActors : IActorProxyFactory
 
         public SemaphoreSlim Turn { get; } = new(1, 1);
 
-        public MemoryState State { get; } = new();
+        /// <summary>What the state store has.</summary>
+        public Dictionary<string, string> Stored { get; } = [];
 
-        public Actor? Actor { get; set; }
+        /// <summary>The activations by process.</summary>
+        public Dictionary<int, Actor> Actors { get; } = [];
     }
 
     private sealed class Timers(MemoryActors owner, string actor) : ActorTimerManager
@@ -182,16 +195,16 @@ public class ActorCall : DispatchProxy
     private static object? Copy(object? value, Type type) => JsonSerializer.Deserialize(JsonSerializer.Serialize(value, type, ContractsJson.Wire), type, ContractsJson.Wire);
 }
 
-/// <summary>Actor state as JSON, with uncommitted changes that a failed turn loses.</summary>
-internal sealed class MemoryState : IActorStateManager
+/// <summary>Actor state as JSON: what was read stays as it was, as in Dapr's, and uncommitted changes are lost with a failed turn.</summary>
+internal sealed class MemoryState(Dictionary<string, string> stored) : IActorStateManager
 {
-    private readonly Dictionary<string, string> _stored = [];
+    private readonly Dictionary<string, string?> _read = [];
     private readonly Dictionary<string, string?> _changed = [];
 
     public Task<ConditionalValue<T>> TryGetStateAsync<T>(string stateName, CancellationToken cancellationToken = default)
     {
-        if (!_changed.TryGetValue(stateName, out var text))
-            _stored.TryGetValue(stateName, out text);
+        if (!_changed.TryGetValue(stateName, out var text) && !_read.TryGetValue(stateName, out text))
+            _read[stateName] = text = stored.GetValueOrDefault(stateName);
         return Task.FromResult(text is null ? new ConditionalValue<T>(false, default!) : new ConditionalValue<T>(true, JsonSerializer.Deserialize<T>(text, ContractsJson.Wire)!));
     }
 
@@ -215,6 +228,7 @@ internal sealed class MemoryState : IActorStateManager
 
     public Task ClearCacheAsync(CancellationToken cancellationToken = default)
     {
+        _read.Clear();
         _changed.Clear();
         return Task.CompletedTask;
     }
@@ -223,10 +237,11 @@ internal sealed class MemoryState : IActorStateManager
     {
         foreach (var (key, value) in _changed)
         {
+            _read[key] = value;
             if (value is null)
-                _stored.Remove(key);
+                stored.Remove(key);
             else
-                _stored[key] = value;
+                stored[key] = value;
         }
 
         _changed.Clear();

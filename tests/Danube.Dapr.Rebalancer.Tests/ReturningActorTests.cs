@@ -1,0 +1,96 @@
+using Danube.Dapr.Contracts;
+using Danube.Dapr.Rebalancer.Actors;
+using Danube.Dapr.Rebalancer.Tests.Bench;
+using Danube.Dapr.Rebalancer.Topics;
+
+namespace Danube.Dapr.Rebalancer.Tests;
+
+/// <summary>Actors that acted in another process and come back to one that still has them as they were before: a sidecar that was started again did not know of them and ended none.</summary>
+public sealed class ReturningActorTests
+{
+    [Fact]
+    public async Task Topic_MovedElsewhereMeanwhile_RestsAllTheSame()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var (topic, a, b) = ("/default/x", bench.Brokers[0], bench.Brokers[1]);
+        Assert.Null(await bench.Directory.Topic(topic).GetAsync());
+
+        bench.Actors.Process = 1;
+        Assert.Null((await bench.Directory.Topic(topic).ReserveAsync(Reservation("m1", topic, a, b))).Denial);
+        Assert.True(await bench.Directory.Topic(topic).BeginUnloadAsync(new UnloadRequest("m1", 0)));
+        await bench.Directory.Topic(topic).EndAsync(new TopicEnd(new MoveEnd("m1", MoveState.Done, null, "", bench.Time.GetUtcNow(), 5), b, null));
+        bench.Actors.Process = 0;
+
+        Assert.Equal("m1", (await bench.Directory.Topic(topic).GetAsync())!.LastEnd?.MoveId);
+        Assert.Equal(ReasonCode.CoolDown, (await bench.Directory.Topic(topic).ReserveAsync(Reservation("m2", topic, b, a))).Denial?.Reason);
+    }
+
+    [Fact]
+    public async Task Plan_RecordedElsewhereMeanwhile_CountsEachMoveOnce()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
+        var topics = bench.TopicsOf(a).Take(2).ToArray();
+        var plan = bench.PlanOf((topics[0], b), (topics[1], b));
+        await bench.Directory.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Running, null, 0, 0, 0, null));
+        Assert.All(await bench.Directory.Plan(plan.Id).GetMovesAsync(), m => Assert.Equal(MoveState.Planned, m.State));
+
+        bench.Actors.Process = 1;
+        await EndAsync(bench, plan, topics[0]);
+        bench.Actors.Process = 0;
+        await EndAsync(bench, plan, topics[0]);
+        await EndAsync(bench, plan, topics[1]);
+        bench.Actors.Process = 1;
+
+        Assert.Equal(2, (await bench.Directory.Plan(plan.Id).GetAsync())!.Skipped);
+        Assert.All(await bench.Directory.Plan(plan.Id).GetMovesAsync(), m => Assert.Equal(MoveState.Skipped, m.State));
+    }
+
+    [Fact]
+    public async Task Plan_WhoseStepCouldNotBeStored_ShowsNothingOfIt()
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
+        var topic = bench.TopicsOf(a)[0];
+        var plan = bench.PlanOf((topic, b));
+        await bench.Directory.Plan(plan.Id).CreateAsync(new PlanRun(plan, PlanRunState.Running, null, 0, 0, 0, null));
+        var step = (await bench.Directory.Plan(plan.Id).GetMovesAsync())[0] with { State = MoveState.Skipped };
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => bench.Directory.Plan(plan.Id).RecordAsync([step, step with { Topic = "/default/unknown" }]));
+
+        Assert.Equal(MoveState.Planned, (await bench.Directory.Plan(plan.Id).GetMovesAsync())[0].State);
+        Assert.Equal(0, (await bench.Directory.Plan(plan.Id).GetAsync())!.Skipped);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(7)]
+    public async Task Move_WhoseActorsGoToAndFro_IsDoneOnce(int callsEach)
+    {
+        await using var bench = await MoveBench.StartAsync();
+        var (a, b) = (bench.Brokers[0], bench.Brokers[1]);
+        var topics = bench.TopicsOf(a).Take(2).ToArray();
+        bench.Actors.Before = call =>
+        {
+            bench.Actors.Process = call / callsEach % 2;
+            return Task.CompletedTask;
+        };
+
+        var run = await bench.RunPlanAsync((topics[0], b), (topics[1], b));
+
+        Assert.Equal((PlanRunState.Finished, 2, 0), (run.State, run.Done, run.Failed + run.Skipped));
+        Assert.Equal(2, bench.Unloads().Count);
+        Assert.All(bench.States().Values, s => Assert.Equal("active", s));
+    }
+
+    private static Reservation Reservation(string moveId, string topic, string from, string to) =>
+        new() { MoveId = moveId, Topic = topic, From = from, To = to, LeaseSeconds = 60, CoolDownSeconds = 600 };
+
+    private static async Task EndAsync(MoveBench bench, RebalancePlan plan, string topic)
+    {
+        var record = (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Single(m => m.Topic == topic);
+        await bench.Directory.Plan(plan.Id).RecordAsync([record with { State = MoveState.Skipped }]);
+    }
+}
