@@ -25,6 +25,18 @@ public sealed class ScheduleTests
         Assert.Contains(unpaid.Refusals, r => r.Reason == Reason.NoBenefit);
     }
 
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(60, 2)]
+    public void Plan_ExchangeThatDoesNotPay_IsNone(int horizonSeconds, int moves)
+    {
+        // Each of the two makes room for the other.
+        var snapshot = new Cluster().Brokers("1", "2").Topics("1", 70, 55).Topics("2", 45, 30).Build();
+        var options = Cluster.Unlimited with { OverloadSecondsPerCost = 1, Policy = ImbalancePolicy.Balanced with { TargetCoefficientOfVariation = 0, TargetMaxOverMean = 1.1 } };
+
+        Assert.Equal(moves, Planner.Plan(snapshot, options with { PaybackHorizon = TimeSpan.FromSeconds(horizonSeconds) }).Moves.Count);
+    }
+
     [Fact]
     public void Plan_PinnedPartitionWhosePlaceALimitKeepsTaken_Waits()
     {

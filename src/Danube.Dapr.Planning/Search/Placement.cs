@@ -131,12 +131,13 @@ internal sealed class Placement
             || _perZone.GetValueOrDefault(Key(group, _p.Zone[At[topic]])) > _p.PerZone;
     }
 
-    /// <summary>True when more partitions of the topic's group are where it is than may be and than were <paramref name="before"/>.</summary>
+    /// <summary>True when more partitions of the topic's group are where it is than may be and than were <paramref name="before"/>, and it came there.</summary>
     public bool IsMoreCrowded(int topic, Placement before)
     {
         if (!IsCrowded(topic)) return false;
         var (broker, zone) = (Key(_p.Group[topic], At[topic]), Key(_p.Group[topic], _p.Zone[At[topic]]));
-        return More(_perBroker, before._perBroker, broker, _p.PerBroker) || More(_perZone, before._perZone, zone, _p.PerZone);
+        return More(_perBroker, before._perBroker, broker, _p.PerBroker)
+            || (_p.Zone[_p.Home[topic]] != _p.Zone[At[topic]] && More(_perZone, before._perZone, zone, _p.PerZone));
 
         static bool More(Dictionary<long, int> now, Dictionary<long, int> before, long key, int allowed) =>
             now.GetValueOrDefault(key) > Math.Max(allowed, before.GetValueOrDefault(key));

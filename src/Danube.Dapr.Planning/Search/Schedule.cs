@@ -194,12 +194,13 @@ internal sealed class Schedule
         return false;
     }
 
-    /// <summary>True when what has come to a topic's home in this plan would be too much for it if the topic stayed.</summary>
-    private bool MakesRoom(int topic)
+    /// <summary>True when what has come to a topic's home in this plan is too much for it while the topic is there, or would be if it were.</summary>
+    private bool IsInTheWay(int topic)
     {
         int w = topic * _p.R, h = _p.Home[topic] * _p.R;
+        var isAway = _at.At[topic] != _p.Home[topic];
         for (var r = 0; r < _p.R; r++)
-            if (_p.W[w + r] > 0 && _at.Load[h + r] + _p.W[w + r] > Math.Max(_p.Limit[h + r], _p.StartLoad[h + r]) + Problem.Tolerance) return true;
+            if (_p.W[w + r] > 0 && _at.Load[h + r] + (isAway ? _p.W[w + r] : 0) > Math.Max(_p.Limit[h + r], _p.StartLoad[h + r]) + Problem.Tolerance) return true;
         return false;
     }
 
@@ -211,7 +212,7 @@ internal sealed class Schedule
         {
             var (topic, to) = Moves[i];
             var home = _p.Home[topic];
-            if (_p.MustLeave[topic] || !_at.MayPut(topic, home) || MakesRoom(topic) || _at.Change(topic, home, 1) + _at.Change(topic, to, -1) > Problem.Tolerance) continue;
+            if (_p.MustLeave[topic] || !_at.MayPut(topic, home) || IsInTheWay(topic) || _at.Change(topic, home, 1) + _at.Change(topic, to, -1) > Problem.Tolerance) continue;
             if (SavedOverload(topic, to) > Problem.Tolerance) continue;
             Remove(i, Reason.NoBenefit);
         }
@@ -236,17 +237,27 @@ internal sealed class Schedule
 
         if (cost > 0 && saved * horizon < cost * price)
             unpaid = [.. Moves.Select(m => m.Topic).Where(t => !_p.MustLeave[t] && _p.Group[t] < 0)];
-        for (var again = unpaid.Count > 0; again;)
+        // All of them stay at home; who thereby keeps the room of a guest that goes, goes too, and then perhaps who made room for that one.
+        var leaving = Moves.Where(m => unpaid.Contains(m.Topic)).ToList();
+        foreach (var (topic, _) in leaving) _at.Move(topic, _p.Home[topic]);
+        for (var i = 0; i < leaving.Count;)
         {
-            again = false;
-            // Guests come after who makes room for them, so they also go first.
-            for (var i = Moves.Count - 1; i >= 0; i--)
+            var (topic, to) = leaving[i];
+            if (!IsInTheWay(topic))
             {
-                var (topic, _) = Moves[i];
-                if (!unpaid.Contains(topic) || !_at.MayPut(topic, _p.Home[topic]) || MakesRoom(topic)) continue;
-                Remove(i, Reason.NoBenefit);
-                again = true;
+                i++;
+                continue;
             }
+
+            _at.Move(topic, to);
+            leaving.RemoveAt(i);
+            i = 0;
+        }
+
+        foreach (var move in leaving)
+        {
+            Moves.Remove(move);
+            Skipped.Add((move.Topic, move.To, Reason.NoBenefit));
         }
     }
 

@@ -361,15 +361,29 @@ public sealed class WorkflowStoreFaultTests
         Assert.Equal("new", (await second.CompletionAsync("a")).Output);
     }
 
-    [Fact]
-    public async Task Termination_WhileATurnThatWillStallIsOut_EndsIt()
+    /// <summary>The termination is stored before the turn stalls, or just after.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Termination_WhileATurnThatWillStallIsOut_EndsIt(bool before)
     {
-        await using var host = await EngineHost.StartAsync(options: Impatient);
-        var (isOut, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var (told, go, stalls) = (new TaskCompletionSource(), new TaskCompletionSource(), false);
+        var store = new FaultyStore(TimeProvider.System)
+        {
+            BeforeWrite = o =>
+            {
+                // Its start is the first row.
+                if (o.Put("a||inbox") && stalls) told.TrySetResult();
+                return Task.CompletedTask;
+            },
+        };
+        await using var host = await EngineHost.StartAsync(store, options: Impatient);
+        var isOut = new TaskCompletionSource();
         await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>
         {
             ["Old"] = _ =>
             {
+                stalls = true;
                 isOut.TrySetResult();
                 go.Task.Wait();
                 return Stall();
@@ -377,14 +391,71 @@ public sealed class WorkflowStoreFaultTests
         });
         _ = host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Old" }).ResponseAsync.ContinueWith(static t => t.Exception, TaskScheduler.Default);
         await isOut.Task;
+        await Eventually.TrueAsync(async () => await host.StateAsync("a") is not null, "its start is stored");
+        if (!before)
+        {
+            go.SetResult();
+            await Eventually.TrueAsync(() => host.Engine.StalledInstances == 1, "it is stalled");
+        }
         var end = host.Client.TerminateInstanceAsync(new TerminateRequest { InstanceId = "a", Output = "over" }, deadline: DateTime.UtcNow.AddSeconds(60)).ResponseAsync;
-        await Eventually.TrueAsync(async () => await host.StateAsync("a") is not null && host.Engine.CachedInstances == 1, "it is told");
-
-        go.SetResult();
+        await told.Task;
+        go.TrySetResult();
         await end;
 
         var state = await host.CompletionAsync("a");
         Assert.Equal((OrchestrationStatus.Terminated, "over"), (state.WorkflowStatus, state.Output));
+    }
+
+    /// <summary>A child is told by its parent, not by a client; and patches that the worker does not know are in its history.</summary>
+    [Fact]
+    public async Task Termination_OfAParentWhoseChildStalledOverItsPatches_EndsBoth()
+    {
+        await using var host = await EngineHost.StartAsync(options: Impatient);
+        await host.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>>(Scripts.Workflows)
+        {
+            ["Patched"] = static r =>
+            {
+                var response = Scripts.Answer();
+                if (r.PastEvents.Count == 0) response.Version = new WorkflowVersion { Patches = { "first" } };
+                return response;
+            },
+        });
+        await host.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Parent", Input = "Patched" });
+        await Eventually.TrueAsync(async () => await host.StateAsync("a-child") is { WorkflowStatus: OrchestrationStatus.Running }, "the child runs");
+        await host.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "a-child", Name = "turn" });
+        await Eventually.TrueAsync(async () => await host.StateAsync("a-child") is { WorkflowStatus: OrchestrationStatus.Stalled }, "the child is stalled");
+
+        await host.Client.TerminateInstanceAsync(new TerminateRequest { InstanceId = "a", Output = "over", Recursive = true }, deadline: DateTime.UtcNow.AddSeconds(60));
+
+        Assert.Equal(OrchestrationStatus.Terminated, (await host.CompletionAsync("a-child")).WorkflowStatus);
+        Assert.Equal(0, host.Engine.StalledInstances);
+    }
+
+    /// <summary>Reads work, writes do not: it is tried again at the pace that was set, not as fast as it fails.</summary>
+    [Fact]
+    public async Task Store_ThatTakesNothing_IsNotAskedOverAndOver()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        var store = new FaultyStore(time);
+        await StallAsync(store, time);
+        await using var second = await EngineHost.StartAsync(store, time);
+        await second.Engine.Recovered;
+        var tried = 0;
+        store.BeforeWrite = _ => Interlocked.Increment(ref tried) > 0 ? throw new IOException("no room") : Task.CompletedTask;
+
+        await second.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>> { ["Old"] = static _ => Scripts.Complete(0, "new") });
+        for (var i = 0; i < 50; i++) await Assert.ThrowsAsync<RpcException>(async () => await second.Client.RaiseEventAsync(new RaiseEventRequest { InstanceId = "a", Name = "x" }).ResponseAsync);
+
+        // Only those that clients asked for, and at most one of its own before the first pause.
+        Assert.InRange(Volatile.Read(ref tried), 0, 51);
+        store.BeforeWrite = static _ => Task.CompletedTask;
+        var end = second.CompletionAsync("a");
+        while (!end.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(end, Task.Delay(20));
+        }
+        Assert.Equal("new", (await end).Output);
     }
 
     /// <summary>As with etcd: what nobody waits for any more can still be written.</summary>
@@ -434,9 +505,9 @@ public sealed class WorkflowStoreFaultTests
     private static WorkflowResponse Stall() => Scripts.Answer(new WorkflowAction { WorkflowVersionNotAvailable = new WorkflowVersionNotAvailableAction() });
 
     /// <summary>Leaves an instance "a" of "Old" that no worker could go on with.</summary>
-    private static async Task StallAsync(FaultyStore store)
+    private static async Task StallAsync(FaultyStore store, TimeProvider? time = null)
     {
-        await using var first = await EngineHost.StartAsync(store, options: Impatient);
+        await using var first = await EngineHost.StartAsync(store, time, Impatient);
         await first.WorkerAsync(new Dictionary<string, Func<WorkflowRequest, WorkflowResponse>> { ["Old"] = static _ => Stall() });
         _ = first.Client.StartInstanceAsync(new CreateInstanceRequest { InstanceId = "a", Name = "Old" }).ResponseAsync.ContinueWith(static t => t.Exception, TaskScheduler.Default);
         await Eventually.TrueAsync(() => first.Engine.StalledInstances == 1, "it is stalled");

@@ -183,12 +183,18 @@ internal sealed partial class ReminderService(string appId, IStateStore store, A
     {
         try
         {
+            var stopping = actors.Stopping;
             while (true)
             {
-                await Task.Delay(RetryDelay, time, actors.Stopping);
+                await Task.Delay(RetryDelay, time, stopping);
+                // It may have been elsewhere meanwhile, and have got another one there.
+                await LoadAsync(stopping).WaitAsync(stopping);
                 using var write = Begin(actor);
-                using var gate = await _gates.EnterAsync((actor, name), actors.Stopping);
-                if (_reminders.ContainsKey((actor, name)) || await PersistAsync(new StateOperation(Key(actor, name), null))) return;
+                using var gate = await _gates.EnterAsync((actor, name), stopping);
+                if (_reminders.ContainsKey((actor, name))) return;
+                if (!await PersistAsync(new StateOperation(Key(actor, name), null))) continue;
+                _removed?.TryAdd((actor, name), 0);
+                return;
             }
         }
         catch (Exception e) when (e is OperationCanceledException or NotHereException)

@@ -11,6 +11,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
     private readonly Lock _lock = new();
     private readonly List<WorkItemStream> _streams = [];
     private readonly Queue<string> _waitingTurns = [];
+    private readonly HashSet<string> _waiting = new(StringComparer.Ordinal);
     private readonly Queue<Work> _unsent = [];
     private readonly Dictionary<WorkKey, List<Delivery>> _outstanding = [];
     private readonly Dictionary<WorkKey, ActivityWork> _activities = [];
@@ -79,7 +80,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
                 stream.Turns++;
                 return stream;
             }
-            _waitingTurns.Enqueue(instanceId);
+            if (_waiting.Add(instanceId)) _waitingTurns.Enqueue(instanceId);
             return null;
         }
     }
@@ -252,6 +253,7 @@ internal sealed class WorkItemDispatcher(WorkflowEngineOptions options, TimeProv
         {
             stream.Turns++;
             var instanceId = _waitingTurns.Dequeue();
+            _waiting.Remove(instanceId);
             _ = Task.Run(() => startTurn(instanceId, stream));
         }
     }

@@ -25,7 +25,7 @@ internal sealed partial class WorkflowEngine
         await RefuseLivingChildrenAsync(id, cancellationToken);
         var (asked, caller) = (Now, request.ParentTraceContext?.TraceParent ?? traceParent);
         InstanceWaiters.Waiter? waiter = null;
-        using (var lease = await AcquireAsync(id, cancellationToken))
+        using (var lease = await LookAsync(id, cancellationToken))
         {
             if (lease.Instance.IsActive) throw AlreadyActive(id, $"an active workflow with ID '{id}' already exists");
             var start = new ExecutionStartedEvent
@@ -56,7 +56,7 @@ internal sealed partial class WorkflowEngine
     /// <summary>The state of an instance, or null when there is none.</summary>
     public async Task<WorkflowState?> GetAsync(string instanceId, bool withPayloads, CancellationToken cancellationToken)
     {
-        using var lease = await AcquireAsync(instanceId, cancellationToken);
+        using var lease = await LookAsync(instanceId, cancellationToken);
         return lease.Instance.Exists ? lease.Instance.ToState(withPayloads) : null;
     }
 
@@ -89,7 +89,6 @@ internal sealed partial class WorkflowEngine
     public async Task TerminateAsync(string instanceId, string? output, bool recursive, CancellationToken cancellationToken)
     {
         var terminated = new HistoryEvent { ExecutionTerminated = new ExecutionTerminatedEvent { Input = output, Recurse = recursive } };
-        if (await TerminateStalledAsync(instanceId, terminated, cancellationToken)) return;
         await TellAsync(instanceId, terminated, static _ => false, "failed to submit termination request: ", cancellationToken);
     }
 
@@ -183,7 +182,7 @@ internal sealed partial class WorkflowEngine
     private async Task<WorkflowState> WaitAsync(string instanceId, Func<WorkflowInstance, bool> condition, bool withPayloads, CancellationToken cancellationToken)
     {
         InstanceWaiters.Waiter waiter;
-        using (var lease = await AcquireAsync(instanceId, cancellationToken))
+        using (var lease = await LookAsync(instanceId, cancellationToken))
         {
             if (condition(lease.Instance)) return lease.Instance.ToState(withPayloads);
             waiter = _waiters.Add(instanceId, condition, withPayloads);
@@ -201,7 +200,7 @@ internal sealed partial class WorkflowEngine
             if (lease.Instance.IsTerminal) return;
             var already = done(lease.Instance);
             await AddEventAsync(lease, FromOutside(e));
-            if (already) return;
+            if (already || lease.Instance.IsTerminal) return;
             waiter = _waiters.Add(instanceId, i => i.IsTerminal || done(i), false);
         }
         await waiter.WaitAsync(cancellationToken);
@@ -214,16 +213,7 @@ internal sealed partial class WorkflowEngine
         return e;
     }
 
-    /// <summary>No worker can end a stalled instance, so it is ended without one.</summary>
-    private async Task<bool> TerminateStalledAsync(string instanceId, HistoryEvent terminated, CancellationToken cancellationToken)
-    {
-        using var lease = await AcquireAsync(instanceId, cancellationToken);
-        var instance = lease.Instance;
-        if (!instance.IsActive || instance.Metadata?.Stalled is null || instance.Turn is not null) return false;
-        await EndStalledAsync(lease, FromOutside(terminated));
-        return true;
-    }
-
+    /// <summary>No worker can end a stalled instance, so it is ended without one, by an event in its inbox.</summary>
     private async Task EndStalledAsync(InstanceCache.Lease lease, HistoryEvent terminated)
     {
         var (instance, instanceId) = (lease.Instance, lease.Instance.Id);
@@ -233,9 +223,11 @@ internal sealed partial class WorkflowEngine
         var taken = Math.Min(instance.Inbox.Count, _options.EventsPerTurn);
         request.NewEvents.AddRange(instance.Inbox.Take(taken).Select(static e => e.Event).Where(e => e.EventTypeCase != Kind.WorkflowStarted && e != terminated));
         request.NewEvents.Add(terminated);
+        // The patches of the history, as a worker that knows them would name them.
+        var version = new WorkflowVersion { Patches = { instance.History.SelectMany(static e => e.WorkflowStarted?.Version?.Patches ?? []) } };
         var end = new CompleteWorkflowAction { WorkflowStatus = OrchestrationStatus.Terminated, Result = terminated.ExecutionTerminated.Input };
         var turn = instance.Turn = new Turn(request, taken, lease.Pin());
-        var response = new WorkflowResponse { InstanceId = instanceId, Actions = { new WorkflowAction { Id = -1, CompleteWorkflow = end } } };
+        var response = new WorkflowResponse { InstanceId = instanceId, Version = version, Actions = { new WorkflowAction { Id = -1, CompleteWorkflow = end } } };
         _stalled.TryRemove(instanceId, out _);
         await CommitAsync(lease, turn, TurnOutcome.Of(instance, turn, response, AppId, Now), instance.CustomStatus);
     }

@@ -54,7 +54,7 @@ internal sealed partial class WorkflowEngine
     public async Task CompleteActivityAsync(ActivityResponse response)
     {
         if (_dispatcher.Answer(new(response.InstanceId, response.TaskId), response.CompletionToken) is not ActivityWork work) return;
-        using var lease = await AcquireAnsweredAsync(response.InstanceId);
+        using var lease = await AcquireAnsweredAsync(response.InstanceId, work);
         if (lease.Instance.ExecutionId != work.ExecutionId) return;
         var e = new HistoryEvent { EventId = -1, Timestamp = Timestamp.FromDateTimeOffset(Now), Router = new TaskRouter { SourceAppID = AppId } };
         if (response.FailureDetails is { } failure)
@@ -67,11 +67,11 @@ internal sealed partial class WorkflowEngine
 
     // Its answer was taken, so nobody would ask for the work again: the instance does, as soon as it can be read. No worker sends an answer again for
     // this status: a later turn would take it for its own.
-    private async Task<InstanceCache.Lease> AcquireAnsweredAsync(string instanceId)
+    private async Task<InstanceCache.Lease> AcquireAnsweredAsync(string instanceId, ActivityWork? activity = null)
     {
         try
         {
-            return await AcquireAsync(instanceId, CancellationToken.None);
+            return await AcquireAsync(instanceId, CancellationToken.None, activity);
         }
         catch (Exception e)
         {
@@ -83,7 +83,7 @@ internal sealed partial class WorkflowEngine
 
     private void ActivateLater(string instanceId)
     {
-        _toActivate.TryAdd(instanceId, long.MaxValue);
+        _toActivate.TryAdd(instanceId, (long.MaxValue, true));
         _timers.Schedule(instanceId, Now + _options.RetryDelay, () => TouchAsync(instanceId));
     }
 
@@ -299,15 +299,18 @@ internal sealed partial class WorkflowEngine
         _stalled.TryAdd(instance.Id, 0);
         _waiters.Changed(instance);
         // It came while the turn was out, for which it was no reason to stall.
-        if (instance.Inbox.Find(static e => e.Event.EventTypeCase == Kind.ExecutionTerminated) is { Event: { } terminated }) await EndStalledAsync(lease, terminated);
+        if (Termination(instance) is { } terminated) await EndStalledAsync(lease, terminated);
     }
+
+    private static HistoryEvent? Termination(WorkflowInstance instance) => instance.Inbox.Find(static e => e.Event.EventTypeCase == Kind.ExecutionTerminated).Event;
 
     private async Task RetryStalledAsync(string instanceId)
     {
         try
         {
             using var lease = await AcquireAsync(instanceId, _stop.Token);
-            await UnstallAsync(lease);
+            if (lease.Instance.Metadata?.Stalled is not null && Termination(lease.Instance) is { } terminated) await EndStalledAsync(lease, terminated);
+            else if (ConnectedWorkers > 0) await UnstallAsync(lease);
         }
         catch (Exception e) when (e is WorkflowException or OperationCanceledException)
         {

@@ -33,8 +33,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
 
     // Instances that were active when the process before this one ended, or whose last write failed: their timers, activities, messages and turns
-    // are set going again when they are first used. The value is the first row of the outbox that nobody is delivering.
-    private readonly ConcurrentDictionary<string, long> _toActivate = new(StringComparer.Ordinal);
+    // are set going again when they are first used. The value tells the first row of the outbox that nobody is delivering, and whether it was the store that failed.
+    private readonly ConcurrentDictionary<string, (long FirstOutboxRow, bool Failed)> _toActivate = new(StringComparer.Ordinal);
     private readonly Task _indexed;
     private readonly Task _recovered;
 
@@ -103,27 +103,53 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private DateTimeOffset Now => _time.GetUtcNow();
 
     /// <summary>The sole right to an instance, loaded, and set going where an earlier process left it.</summary>
-    private async Task<InstanceCache.Lease> AcquireAsync(string instanceId, CancellationToken cancellationToken)
+    /// <param name="instanceId">Its id.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="answered">The activity whose answer the caller has, which is not sent again.</param>
+    private async Task<InstanceCache.Lease> AcquireAsync(string instanceId, CancellationToken cancellationToken, ActivityWork? answered = null)
     {
         if (!_indexed.IsCompletedSuccessfully) await _indexed.WaitAsync(cancellationToken);
         var lease = await _cache.AcquireAsync(instanceId, cancellationToken);
-        if (_toActivate.IsEmpty || !_toActivate.TryRemove(instanceId, out var firstOutboxRow))
-        {
-            // A start that seemed to have failed may have been stored after that was looked up.
-            if (lease.IsFresh) QueueTurn(lease);
-            return lease;
-        }
+        if (_toActivate.IsEmpty || !_toActivate.TryRemove(instanceId, out var left)) return lease;
         try
         {
-            Activate(lease, firstOutboxRow);
+            Activate(lease, left.FirstOutboxRow, left.Failed, answered);
             return lease;
         }
         catch
         {
-            _toActivate.TryAdd(instanceId, firstOutboxRow);
+            _toActivate.TryAdd(instanceId, left);
             lease.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The same for a client, who may look for a start that seemed to have failed and was stored after that was looked up.</summary>
+    private async Task<InstanceCache.Lease> LookAsync(string instanceId, CancellationToken cancellationToken)
+    {
+        var lease = await AcquireAsync(instanceId, cancellationToken);
+        try
+        {
+            if (lease is { IsFresh: true, Instance: { IsActive: true, History.Count: 0, Metadata.Stalled: null } })
+            {
+                _timers.Cancel(instanceId);
+                Begin(lease);
+            }
+            return lease;
+        }
+        catch
+        {
+            lease.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends the first turn, now or when it is to be.</summary>
+    private void Begin(InstanceCache.Lease lease)
+    {
+        var instance = lease.Instance;
+        if (instance.ScheduledStart is { } start && start > Now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
+        QueueTurn(lease);
     }
 
     /// <summary>
@@ -145,7 +171,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             if (instance.Turn is { } sent) End(instance, sent);
             // Activities that run go on: their answers are for the instance as it is read again, too.
             _timers.Cancel(instance.Id);
-            _toActivate.TryAdd(instance.Id, instance.NextOutboxRow);
+            _toActivate.TryAdd(instance.Id, (instance.NextOutboxRow, true));
             lease.Invalidate();
             _timers.Schedule(instance.Id, Now + _options.RetryDelay, () => TouchAsync(instance.Id));
             throw new WorkflowException(StatusCode.Unknown, $"failed to save workflow state: {e.Message}");
@@ -175,7 +201,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
                 {
                     var instanceId = row.Key[_keys.IndexPrefix.Length..];
                     var entry = IndexEntry.Parser.ParseFrom(row.Value);
-                    if (entry.Active) _toActivate.TryAdd(instanceId, 0);
+                    if (entry.Active) _toActivate.TryAdd(instanceId, (0, false));
                     else if (entry.PurgeAtTicks > 0) SchedulePurge(instanceId, new DateTimeOffset(entry.PurgeAtTicks, TimeSpan.Zero));
                 }
                 return;
@@ -199,7 +225,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     }
 
     /// <summary>Sets going what the stored state of an instance asks for.</summary>
-    private void Activate(InstanceCache.Lease lease, long firstOutboxRow)
+    private void Activate(InstanceCache.Lease lease, long firstOutboxRow, bool failed, ActivityWork? answered)
     {
         var instance = lease.Instance;
         if (!instance.Exists) return;
@@ -208,20 +234,26 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         Deliver(lease, instance.UndeliveredOutbox.FindAll(m => m.Row >= firstOutboxRow), areLast: instance.IsTerminal);
         instance.UndeliveredOutbox.Clear();
         _waiters.Changed(instance);
-        if (!instance.IsActive) return;
-        foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer);
-        foreach (var task in instance.OpenTasks.Values) Dispatch(instance, task);
+        if (!instance.IsActive)
+        {
+            DropActivities(instance);
+            return;
+        }
+        // While the store takes nothing, what is overdue would be tried over and over.
+        var pause = failed ? _options.RetryDelay : TimeSpan.Zero;
+        foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer, pause);
+        foreach (var task in instance.OpenTasks.Values)
+            if (task.EventId != answered?.Request.TaskId || instance.ExecutionId != answered.ExecutionId) Dispatch(instance, task);
         if (instance.Metadata?.Stalled is not null)
         {
             _stalled.TryAdd(instance.Id, 0);
             // Those who are connected may never have been asked.
-            if (ConnectedWorkers > 0) _ = Task.Run(() => RetryStalledAsync(instance.Id));
+            _timers.Schedule(instance.Id, Now + pause, () => RetryStalledAsync(instance.Id));
         }
-        if (instance.ScheduledStart is { } start && start > Now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
-        QueueTurn(lease);
+        Begin(lease);
     }
 
-    private void Schedule(WorkflowInstance instance, OpenTimer open)
+    private void Schedule(WorkflowInstance instance, OpenTimer open, TimeSpan pause = default)
     {
         var timer = open.Created;
         var (instanceId, executionId, timerId, fireAt) = (instance.Id, instance.ExecutionId, timer.EventId, timer.TimerCreated.FireAt);
@@ -229,6 +261,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         var due = fireAt is null ? now : WorkflowInstance.Moment(fireAt);
         // Further away than the workflow wanted to wait: the clock was set back since its turn was sent.
         if (due.Year < 9999 && due - now - ClockWatch.Tolerance > open.Wait) due = now + open.Wait;
+        if (due < now + pause) due = now + pause;
         _timers.Schedule(instanceId, due, async () =>
         {
             using var lease = await AcquireAsync(instanceId, _stop.Token);
@@ -282,6 +315,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         instance.Bytes += bytes.Length;
         instance.Receive(row, e);
         await ApplyAsync(lease, operations, turn: true);
+        if (e.EventTypeCase == HistoryEvent.EventTypeOneofCase.ExecutionTerminated && instance is { Turn: null, Metadata.Stalled: not null }) await EndStalledAsync(lease, e);
     }
 
     /// <summary>Brings an instance into being, over a finished one of the same id where there is one.</summary>
