@@ -242,7 +242,7 @@ public sealed class CallTests
         hung.Answer("ListBrokers", call => call == 1 ? null : hung.Listing());
         alive.Answer("ListBrokers", call => call < 3 ? hung.Listing() : new Status(StatusCode.Unavailable, "down"));
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
-        var options = new DanubeClientOptions { Seeds = [hung.Address, alive.Address], CallTimeout = TimeSpan.FromSeconds(1), MaxAttempts = 1 };
+        var options = new DanubeClientOptions { Seeds = [hung.Address, alive.Address], CallTimeout = TimeSpan.FromSeconds(5), MaxAttempts = 1 };
         using var cluster = new DanubeCluster(options, time);
 
         // It still names the other one as the leader.

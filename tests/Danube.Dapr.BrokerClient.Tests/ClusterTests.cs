@@ -5,8 +5,10 @@ using Danube.Dapr.BrokerSimulator;
 namespace Danube.Dapr.BrokerClient.Tests;
 
 /// <summary>The client on a whole (simulated) cluster.</summary>
-public sealed class ClusterTests
+public sealed class ClusterTests : IDisposable
 {
+    private readonly Socket _deaf = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+
     private static readonly SimulatorOptions Small = new()
     {
         Case = "steady",
@@ -174,10 +176,12 @@ public sealed class ClusterTests
         Assert.Equal(LookupOutcome.NotFound, (await cluster.LookupTopicAsync(simulated.Brokers[0].Id, "/default/nope")).Outcome);
     }
 
-    private static Uri Refusing()
+    public void Dispose() => _deaf.Dispose();
+
+    /// <summary>A port that is taken, so that nobody else gets it meanwhile, and on which nobody listens.</summary>
+    private Uri Refusing()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return new Uri($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
+        _deaf.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return new Uri($"http://127.0.0.1:{((IPEndPoint)_deaf.LocalEndPoint!).Port}");
     }
 }

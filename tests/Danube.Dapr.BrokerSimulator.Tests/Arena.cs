@@ -6,7 +6,7 @@ namespace Danube.Dapr.BrokerSimulator.Tests;
 /// <summary>A small simulated cluster with quick timings, and a client on it.</summary>
 internal sealed class Arena : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly List<GrpcChannel> _channels = [];
 
@@ -29,8 +29,8 @@ internal sealed class Arena : IAsyncDisposable
     public static Task<Arena> StartAsync(TimeSpan electionTime, string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
         StartAsync(TimeProvider.System, electionTime, simulated, brokers, topics, faults);
 
-    public static async Task<Arena> StartAsync(TimeProvider time, TimeSpan electionTime, string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
-        new(await SimulatedCluster.StartAsync(new SimulatorOptions
+    public static Task<Arena> StartAsync(TimeProvider time, TimeSpan electionTime, string simulated = "steady", int brokers = 3, int topics = 0, params Fault[] faults) =>
+        StartAsync(new SimulatorOptions
         {
             Case = simulated,
             Brokers = brokers,
@@ -40,7 +40,20 @@ internal sealed class Arena : IAsyncDisposable
             ElectionTime = electionTime,
             LoadReportInterval = TimeSpan.FromMilliseconds(200),
             Time = time,
-        }));
+        });
+
+    /// <summary>Balanced topics on three brokers whose registrations outlive them for so long.</summary>
+    public static Task<Arena> StartAsync(int topics, TimeSpan brokerTtl) => StartAsync(new SimulatorOptions
+    {
+        Case = "steady",
+        Brokers = 3,
+        Topics = topics,
+        BrokerTtl = brokerTtl,
+        ElectionTime = TimeSpan.FromSeconds(1.5),
+        LoadReportInterval = TimeSpan.FromMilliseconds(200),
+    });
+
+    private static async Task<Arena> StartAsync(SimulatorOptions options) => new(await SimulatedCluster.StartAsync(options));
 
     public GrpcChannel Channel(Uri address)
     {

@@ -89,15 +89,18 @@ public sealed class DefectTests
     [Fact]
     public async Task D5_LeaderDiesDuringUnloads_AllInFlightAreStrandedAndTheSealedOneLeavesADeadCopy()
     {
-        await using var arena = await Arena.StartAsync("steady", 5, 0, Fault.LeaderLossStrands);
+        // Time enough for seals while there is no leader.
+        await using var arena = await Arena.StartAsync(TimeSpan.FromSeconds(10), "steady", 5, 0, Fault.LeaderLossStrands);
         var leader = (await arena.Client.DiscoverAsync()).Leader!.Id;
         var source = arena.Ids.First(id => id != leader);
         string[] topics = [.. Enumerable.Range(1, 6).Select(number => $"/default/t{number}")];
         foreach (var topic in topics)
             await arena.CreateOnAsync(source, topic);
 
+        arena.Cluster.SetFault(Fault.HangingWatcher, on: true, source);
         await Task.WhenAll(topics.Select(topic => arena.Client.UnloadTopicAsync(topic)));
         await arena.Cluster.KillLeaderAsync();
+        arena.Cluster.SetFault(Fault.HangingWatcher, on: false, source);
         await arena.UntilEventAsync("dead-copy");
         await arena.UntilAsync(() => arena.Cluster.Events().Count(entry => entry.Event == "leader") == 2, "a new leader");
         await arena.UntilAsync(() => arena.Cluster.Events().Count(entry => entry.Event is "unload-begin") == topics.Length, "all unloads begun");
@@ -195,10 +198,12 @@ public sealed class DefectTests
     [Fact]
     public async Task D10_FaultOffAndBackInTime_BrokerKeepsItsIdAndTopicsAndCountsFromZero()
     {
-        await using var arena = await Arena.StartAsync("steady", 3, 9);
+        await using var arena = await Arena.StartAsync(9, TimeSpan.FromSeconds(30));
         var id = arena.Ids[0];
         var topic = arena.Cluster.Truth().Topics.First(topic => topic.AssignedTo[0] == id).Name;
         await arena.UntilAsync(async () => await arena.MetricAsync(id, "danube_topic_messages_in_total", topic) > 1000, "it counts");
+        // However long it takes until one looks, it has not come so far again.
+        arena.Cluster.SetTopicFactor(topic, 0);
         await arena.Cluster.KillSlotAsync(0);
         await arena.Cluster.ReviveSlotAsync(0);
 
@@ -323,14 +328,18 @@ public sealed class DefectTests
     public async Task Disturbances_OfAdminAndMetrics_AreWhatTheClientSees()
     {
         await using var arena = await Arena.StartAsync("steady", 2, 4);
-        using var impatient = new DanubeCluster(new DanubeClientOptions
+        var options = new DanubeClientOptions
         {
             Seeds = arena.Cluster.Seeds,
             CallTimeout = TimeSpan.FromMilliseconds(500),
             MetricsTimeout = TimeSpan.FromMilliseconds(500),
-            TopologyMaxAge = TimeSpan.FromMinutes(1),
+            TopologyMaxAge = TimeSpan.FromMinutes(5),
             MaxAttempts = 1,
-        });
+        };
+        using var impatient = new DanubeCluster(options);
+        // For a call that is to end by its answer, not by its limit.
+        using var patient = new DanubeCluster(options with { CallTimeout = TimeSpan.FromSeconds(20) });
+        await patient.DiscoverAsync();
         var id = arena.Ids[0];
         await arena.UntilAsync(async () =>
         {
@@ -354,7 +363,7 @@ public sealed class DefectTests
         await Assert.ThrowsAsync<DanubeUnreachableException>(() => impatient.GetRaftStatusAsync(id));
         arena.Cluster.SetFault(Fault.SlowAdmin, on: false);
         arena.Cluster.SetFault(Fault.DroppedAdmin, on: true, value: 1);
-        var dropped = await Assert.ThrowsAsync<DanubeUnreachableException>(() => impatient.GetRaftStatusAsync(id));
+        var dropped = await Assert.ThrowsAsync<DanubeUnreachableException>(() => patient.GetRaftStatusAsync(id));
         Assert.Contains("dropped", dropped.Message, StringComparison.Ordinal);
     }
 }

@@ -9,7 +9,8 @@ public sealed class LossTests
     [Fact]
     public async Task BrokerKilled_PortsRefuseAtOnceAndItStaysListedUntilItsTimeIsOver()
     {
-        await using var arena = await Arena.StartAsync("steady", 3, 12);
+        // Listed for long enough to look at it.
+        await using var arena = await Arena.StartAsync(12, TimeSpan.FromSeconds(10));
         var victim = arena.Ids[0];
         var topics = arena.Cluster.Truth().Topics.Where(topic => topic.AssignedTo[0] == victim).Select(topic => topic.Name).ToList();
         await arena.Client.DiscoverAsync();
@@ -43,7 +44,7 @@ public sealed class LossTests
     public async Task LeaderKilled_NoWritesUntilAnElectionThenANewTerm()
     {
         // A fifth of it passes at least before the election, time for what is tried meanwhile.
-        await using var arena = await Arena.StartAsync(TimeSpan.FromSeconds(15), "steady", 5, 10);
+        await using var arena = await Arena.StartAsync(TimeSpan.FromSeconds(25), "steady", 5, 10);
         var before = await arena.Client.GetRaftStatusAsync();
 
         var killed = await arena.Cluster.KillLeaderAsync();

@@ -43,10 +43,27 @@ internal static partial class DanubeLb
     }
 
     /// <summary>The processes that a process has started and that still run.</summary>
-    public static IReadOnlyList<int> ChildrenOf(int processId) =>
-        [.. Directory.EnumerateDirectories($"/proc/{processId}/task")
-            .SelectMany(thread => File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
+    public static IReadOnlyList<int> ChildrenOf(int processId)
+    {
+        // The kernel promises a full list of a stopped process only: a thread that ends meanwhile hands its children to another.
+        var children = new SortedSet<int>();
+        for (var read = 0; read < 5; read++)
+            children.UnionWith(Directory.GetDirectories($"/proc/{processId}/task").SelectMany(ChildrenOfThread));
+        return [.. children];
+    }
+
+    private static IEnumerable<int> ChildrenOfThread(string thread)
+    {
+        try
+        {
+            return [.. File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(id => int.Parse(id, CultureInfo.InvariantCulture))];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // It ended.
+            return [];
+        }
+    }
 
     public static void Signal(int processId, int signal) => _ = Kill(processId, signal);
 

@@ -93,7 +93,7 @@ public sealed class InFlightTests
     public async Task Leader_LostWithFourInFlight_StrandsThoseAndNoOther_AndAllAreNamed()
     {
         // Long enough for all four to be sealed while there is no leader.
-        await using var bench = await StartAsync(Four, o => o.MoveTimeoutSeconds = 5, electionSeconds: 4);
+        await using var bench = await StartAsync(Four, o => o.MoveTimeoutSeconds = 5, electionSeconds: 10);
         bench.Cluster.SetFault(Fault.LeaderLossStrands, on: true);
         var (plan, running) = await HangAsync(bench, Four);
 

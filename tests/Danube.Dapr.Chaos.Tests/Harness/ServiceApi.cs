@@ -9,6 +9,9 @@ internal sealed class ServiceApi(Uri address) : IDisposable
 {
     private readonly HttpClient _http = new() { BaseAddress = address, Timeout = TimeSpan.FromSeconds(10) };
 
+    /// <summary>A service says after about 10 s that its store is not there; that answer is waited for.</summary>
+    private readonly HttpClient _commands = new() { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+
     public async Task<T?> TryGetAsync<T>(string path)
         where T : class
     {
@@ -27,7 +30,7 @@ internal sealed class ServiceApi(Uri address) : IDisposable
     {
         try
         {
-            using var answer = await _http.PostAsJsonAsync(path, body ?? new { });
+            using var answer = await _commands.PostAsJsonAsync(path, body ?? new { });
             return answer.IsSuccessStatusCode;
         }
         catch (Exception error) when (error is HttpRequestException or TaskCanceledException or IOException)
@@ -40,7 +43,7 @@ internal sealed class ServiceApi(Uri address) : IDisposable
     public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, object? body = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = method == HttpMethod.Get ? null : JsonContent.Create(body ?? new { }) };
-        return await _http.SendAsync(request);
+        return await _commands.SendAsync(request);
     }
 
     public async Task<bool> IsHealthyAsync()
@@ -90,5 +93,9 @@ internal sealed class ServiceApi(Uri address) : IDisposable
         }
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        _http.Dispose();
+        _commands.Dispose();
+    }
 }

@@ -101,13 +101,24 @@ internal static class ActorBehaviours
         }) { Waits = true },
         new(Area, "an actor that is called again and again is not deactivated", async c =>
         {
-            var id = Stage.Id("busy");
-            for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromSeconds(5);)
+            for (var tries = Stopwatch.StartNew(); ;)
             {
-                await c.IdleActor(id).Nothing();
-                await Task.Delay(200);
+                var id = Stage.Id("busy");
+                var (last, longest) = (TimeSpan.Zero, TimeSpan.Zero);
+                for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromSeconds(5);)
+                {
+                    await c.IdleActor(id).Nothing();
+                    var now = clock.Elapsed;
+                    (last, longest) = (now, now - last > longest ? now - last : longest);
+                    await Task.Delay(200);
+                }
+                // A machine that held up the calls for nearly the idle time may have made it idle.
+                var activations = c.Inbox.Of(id, "activate").Count;
+                if (activations > 1 && longest > TimeSpan.FromSeconds(2) && tries.Elapsed < Stage.Patience)
+                    continue;
+                Check.Equal(1, activations);
+                return;
             }
-            Check.Equal(1, c.Inbox.Of(id, "activate").Count);
         }) { Waits = true },
     ];
 

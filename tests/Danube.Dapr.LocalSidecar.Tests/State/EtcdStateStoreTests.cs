@@ -59,7 +59,7 @@ public sealed class EtcdStateStoreTests : IAsyncLifetime
         Assert.Equal("4", Encoding.UTF8.GetString((await store.GetAsync("p||a", default))!.Value));
         Assert.Null(await store.GetAsync("q", default));
 
-        await store.ApplyAsync([new StateOperation("short", [1], TimeToLive: TimeSpan.FromSeconds(1))], default);
+        await store.ApplyAsync([new StateOperation("short", [1], TimeToLive: TimeSpan.FromSeconds(6))], default);
         Assert.NotNull(await store.GetAsync("short", default));
         await TestSidecar.Eventually(async () => await store.GetAsync("short", default) is null);
     }

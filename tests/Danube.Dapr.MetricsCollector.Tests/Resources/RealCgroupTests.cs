@@ -19,12 +19,13 @@ public sealed class RealCgroupTests
         using var busy = group.Start("while :; do :; done");
         var reader = new CgroupReader(new SystemFiles(""), CgroupLocation.OfPath(new SystemFiles(""), group.Path));
         var clock = Stopwatch.StartNew();
-        var (window, first) = await SampleAsync(group, reader, clock, () => new UsageWindow());
+        Moment Kernel() => Moment.Read(group, clock);
+        var (window, first) = await SampleAsync(Kernel, reader, clock, () => new UsageWindow());
         var last = first;
         while (last.Seconds - first.Seconds < 2.5)
         {
             await Task.Delay(250);
-            (_, last) = await SampleAsync(group, reader, clock, () => window);
+            (_, last) = await SampleAsync(Kernel, reader, clock, () => window);
         }
 
         var usage = window.Take(new ResourceUsage { Source = reader.Source });
@@ -38,14 +39,14 @@ public sealed class RealCgroupTests
     /// One sample, with the kernel's counters of the same moment. They are read before and after it; a busy machine can stop this test in between, so it is repeated until
     /// both readings lie close together. What a try adds to the window, the next one goes on from.
     /// </summary>
-    private static async Task<(UsageWindow Window, Moment Kernel)> SampleAsync(CgroupV1 group, CgroupReader reader, Stopwatch clock, Func<UsageWindow> window)
+    private static async Task<(UsageWindow Window, Moment Kernel)> SampleAsync(Func<Moment> kernel, IResourceReader reader, Stopwatch clock, Func<UsageWindow> window)
     {
         while (true)
         {
             var into = window();
-            var before = Moment.Read(group, clock);
+            var before = kernel();
             into.Add(reader.Read(), clock.Elapsed);
-            var after = Moment.Read(group, clock);
+            var after = kernel();
             // Together at most half a point of half a core over two and a half seconds, and the counters of periods without doubt.
             if (after.Seconds - before.Seconds < 0.004 && after.Cpu - before.Cpu < 0.004 && after.Periods == before.Periods && after.Throttled == before.Throttled)
                 return (into, new Moment((before.Cpu + after.Cpu) / 2, before.Periods, before.Throttled, (before.Seconds + after.Seconds) / 2));
@@ -54,13 +55,19 @@ public sealed class RealCgroupTests
         }
     }
 
-    /// <summary>What the kernel had counted for a group at a moment.</summary>
+    /// <summary>What the kernel had counted for a group or a process at a moment.</summary>
     private sealed record Moment(double Cpu, double Periods, double Throttled, double Seconds)
     {
         public static Moment Read(CgroupV1 group, Stopwatch clock)
         {
             var (periods, throttled) = group.Periods();
             return new Moment(group.CpuSeconds(), periods, throttled, clock.Elapsed.TotalSeconds);
+        }
+
+        public static Moment Read(Process process, Stopwatch clock)
+        {
+            process.Refresh();
+            return new Moment(process.TotalProcessorTime.TotalSeconds, 0, 0, clock.Elapsed.TotalSeconds);
         }
     }
 
@@ -113,16 +120,13 @@ public sealed class RealCgroupTests
         try
         {
             var reader = new ProcessReader(new SystemFiles(""), busy.Id);
-            var window = new UsageWindow();
             var clock = Stopwatch.StartNew();
-            var before = busy.TotalProcessorTime;
-            window.Add(reader.Read(), clock.Elapsed);
-            var began = clock.Elapsed;
+            Moment Kernel() => Moment.Read(busy, clock);
+            var (window, first) = await SampleAsync(Kernel, reader, clock, () => new UsageWindow());
             await Task.Delay(2000);
-            window.Add(reader.Read(), clock.Elapsed);
-            busy.Refresh();
+            var (_, last) = await SampleAsync(Kernel, reader, clock, () => window);
             var cores = reader.Read().CpuCores!.Value;
-            var truth = 100 * (busy.TotalProcessorTime - before).TotalSeconds / ((clock.Elapsed - began).TotalSeconds * cores);
+            var truth = 100 * (last.Cpu - first.Cpu) / ((last.Seconds - first.Seconds) * cores);
 
             Assert.Equal(truth, window.Take(new ResourceUsage { Source = "process" }).CpuPercent!.Mean, 2.0);
         }
