@@ -32,6 +32,20 @@ public sealed class HistoryRecorderTests
         Assert.Single(await AllAsync());
     }
 
+    /// <summary>The actor was elsewhere meanwhile, and nobody told the object that stayed here.</summary>
+    [Fact]
+    public async Task Append_AfterAnotherProcessHadTheRecord_KeepsWhatThatWrote()
+    {
+        var (here, there) = (Recorder(), Recorder());
+        await here.AppendAsync([Event(1)], default);
+        await there.AppendAsync([Event(2), Cycle(3)], default);
+
+        Assert.Equal(1, await here.AppendAsync([Event(2), Event(4)], default));
+        Assert.Equal(1, await there.AppendAsync([Event(4), Event(5)], default));
+
+        Assert.Equal([5, 4, 3, 2, 1], (await AllAsync()).Select(e => e.Position));
+    }
+
     [Fact]
     public async Task Append_NextStepOrNextTryOfAMove_IsNew()
     {

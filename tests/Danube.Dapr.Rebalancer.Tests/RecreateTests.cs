@@ -57,6 +57,38 @@ public sealed class RecreateTests
         }
     }
 
+    /// <summary>Meanwhile another run may have done it all, and clients have the new topic.</summary>
+    [Fact]
+    public async Task Delete_WrittenDownBeforeTheProcessStoodStill_IsNotSentAfterIt()
+    {
+        await using var bench = await StartAsync();
+        var target = bench.Brokers.First(b => !bench.Topic(Topic).AssignedTo.Contains(b));
+        var (looking, deletedBefore, deletedLate) = (false, -1, -1);
+        bench.Actors.Before = async _ =>
+        {
+            if (looking)
+                return;
+            looking = true;
+            if (deletedBefore >= 0)
+            {
+                deletedLate = deletedLate < 0 ? Deletes(bench) : deletedLate;
+            }
+            else if ((await bench.Directory.Topic(Topic).GetAsync())?.DeletedAt is not null)
+            {
+                deletedBefore = Deletes(bench);
+                bench.Time.StoodStill += TimeSpan.FromSeconds(2);
+            }
+
+            looking = false;
+        };
+
+        var run = await bench.RunPlanAsync((Topic, target));
+
+        Assert.Equal((0, 0), (deletedBefore, deletedLate));
+        Assert.Equal((1, 1), (run.Done, Deletes(bench)));
+        Assert.Equal([target], bench.Topic(Topic).AssignedTo);
+    }
+
     [Fact]
     public async Task Drain_OfABrokerWithSuchATopic_TakesItAlong()
     {
@@ -223,4 +255,6 @@ public sealed class RecreateTests
             await bench.Danube.ActivateBrokerAsync(other, "test");
         return bench;
     }
+
+    private static int Deletes(MoveBench bench) => bench.Cluster.Events().Count(e => e.Event == "delete" && e.Topic == Topic);
 }

@@ -2,6 +2,7 @@ using Danube.Dapr.Contracts;
 using Danube.Dapr.Rebalancer.Actors;
 using Danube.Dapr.Rebalancer.Tests.Bench;
 using Danube.Dapr.Rebalancer.Topics;
+using Dapr.Actors.Runtime;
 
 namespace Danube.Dapr.Rebalancer.Tests;
 
@@ -85,6 +86,24 @@ public sealed class ReturningActorTests
         Assert.All(bench.States().Values, s => Assert.Equal("active", s));
     }
 
+    /// <summary>A sidecar that was started again gives the next call while the one before it is still under way.</summary>
+    [Fact]
+    public async Task Call_WhileAnotherIsUnderWay_WaitsForItsEnd()
+    {
+        var actor = new Probe(ActorHost.CreateForTest<MaskActor>());
+        await actor.BeginAsync();
+        var second = actor.BeginAsync();
+        Assert.False(second.IsCompleted);
+
+        await actor.EndAsync();
+        await second.WaitAsync(TimeSpan.FromSeconds(60));
+        var third = actor.BeginAsync();
+        Assert.False(third.IsCompleted);
+
+        await actor.FailAsync();
+        await third.WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
     private static Reservation Reservation(string moveId, string topic, string from, string to) =>
         new() { MoveId = moveId, Topic = topic, From = from, To = to, LeaseSeconds = 60, CoolDownSeconds = 600 };
 
@@ -92,5 +111,16 @@ public sealed class ReturningActorTests
     {
         var record = (await bench.Directory.Plan(plan.Id).GetMovesAsync()).Single(m => m.Topic == topic);
         await bench.Directory.Plan(plan.Id).RecordAsync([record with { State = MoveState.Skipped }]);
+    }
+
+    private sealed class Probe : FreshActor
+    {
+        public Probe(ActorHost host) : base(host) => StateManager = new MemoryState([]);
+
+        public Task BeginAsync() => OnPreActorMethodAsync(default);
+
+        public Task EndAsync() => OnPostActorMethodAsync(default);
+
+        public Task FailAsync() => OnActorMethodFailedAsync(default, new InvalidOperationException());
     }
 }

@@ -36,7 +36,7 @@ internal sealed class HistoryRecorder(IHistoryStore store, TimeProvider clock, i
     /// <returns>How many were new.</returns>
     internal async Task<int> AppendAsync(IReadOnlyList<HistoryEntry> entries, CancellationToken cancel)
     {
-        var head = _head ?? await LoadAsync(cancel);
+        var head = await HeadAsync(cancel);
         var today = DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
         head = await DropOldDaysAsync(head, today, cancel);
         var changed = new SortedDictionary<long, List<HistoryEntry>>();
@@ -89,12 +89,18 @@ internal sealed class HistoryRecorder(IHistoryStore store, TimeProvider clock, i
         };
     }
 
-    private async Task<HistoryHead> LoadAsync(CancellationToken cancel)
+    /// <summary>The head as it is stored. When it is not the one that was written here last, another process has the record meanwhile, or had it: then everything is read anew.</summary>
+    private async Task<HistoryHead> HeadAsync(CancellationToken cancel)
+    {
+        var stored = await store.GetAsync(Keys.Head, HistoryJson.Default.HistoryHead, cancel) ?? new HistoryHead();
+        return _head is { } head && head.NextPosition == stored.NextPosition && head.OpenSegment == stored.OpenSegment && head.Days.Count == stored.Days.Count ? head : await LoadAsync(stored, cancel);
+    }
+
+    private async Task<HistoryHead> LoadAsync(HistoryHead head, CancellationToken cancel)
     {
         _remembered.Clear();
         _open = [];
         _openBytes = 0;
-        var head = await store.GetAsync(Keys.Head, HistoryJson.Default.HistoryHead, cancel) ?? new HistoryHead();
         var first = Math.Max(head.Days.Count == 0 ? head.OpenSegment : head.Days[0].FirstSegment, head.OpenSegment - RememberedSegments + 1);
         var numbers = Enumerable.Range(0, (int)(head.OpenSegment - first + 1)).Select(i => first + i).ToArray();
         var segments = await store.GetAsync([.. numbers.Select(Keys.Segment)], HistoryJson.Default.Segment, cancel);

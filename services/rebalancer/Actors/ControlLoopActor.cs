@@ -57,6 +57,12 @@ internal sealed partial class ControlLoopActor(
         await ReconcileAsync(await LoadAsync());
     }
 
+    protected override Task OnDeactivateAsync()
+    {
+        metrics.Left();
+        return Task.CompletedTask;
+    }
+
     public Task NudgeAsync() => RunCycleAsync();
 
     public Task<ControlState> GetStateAsync() => LoadAsync();

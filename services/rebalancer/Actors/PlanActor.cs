@@ -20,7 +20,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     private const int MovesAtOnce = 100;
 
     // Read once as long as nobody else wrote: a plan of a thousand moves is not read again for each of them.
-    private long _version = -1;
+    private Guid? _version;
     private bool _isUnsaved;
     private RebalancePlan? _plan;
     private MoveRecord?[] _moves = [];
@@ -30,9 +30,10 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     {
         await base.OnPreActorMethodAsync(actorMethodContext);
         var sums = await StateManager.TryGetStateAsync<PlanSums>(RunKey);
-        if (sums.HasValue && sums.Value.Version == _version && !_isUnsaved)
+        var version = sums.HasValue ? sums.Value.Version : null;
+        if (version is not null && version == _version && !_isUnsaved)
             return;
-        (_version, _isUnsaved, _plan, _moves, _positions) = (sums.HasValue ? sums.Value.Version : -1, false, null, [], null);
+        (_version, _isUnsaved, _plan, _moves, _positions) = (version, false, null, [], null);
     }
 
     public async Task CreateAsync(PlanRun run)
@@ -173,6 +174,7 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
 
     public async Task ForgetAsync()
     {
+        _isUnsaved = true;
         // The plan last: a removal that was interrupted can be repeated.
         var moves = await PlanAsync() is { } plan ? plan.Moves.Count : 0;
         foreach (var keys in Enumerable.Range(0, moves).Select(MoveKey).Concat([EffectKey, RunKey, PlanKey]).Chunk(MovesAtOnce))
@@ -181,8 +183,6 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
                 await StateManager.TryRemoveStateAsync(key);
             await SaveStateAsync();
         }
-
-        (_version, _plan, _moves, _positions) = (-1, null, [], null);
     }
 
     private async Task<RebalancePlan?> PlanAsync()
@@ -209,10 +209,11 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
 
     private async Task StoreAsync(PlanSums sums)
     {
+        var version = Guid.NewGuid();
         _isUnsaved = true;
-        await StateManager.SetStateAsync(RunKey, sums with { Version = _version + 1 });
+        await StateManager.SetStateAsync(RunKey, sums with { Version = version });
         await SaveStateAsync();
-        (_version, _isUnsaved) = (_version + 1, false);
+        (_version, _isUnsaved) = (version, false);
     }
 
     private int Position(RebalancePlan plan, string topic)
@@ -230,5 +231,5 @@ internal sealed class PlanActor(ActorHost host, EventPublisher events, TimeProvi
     private static PlanSums Sums(PlanRun run) => new(run.State, run.Reason, run.Done, run.Failed, run.Skipped, run.FinishedAt, run.ApprovedBy, run.ApprovalDeadline, run.WaitsSince);
 
     private sealed record PlanSums(
-        PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt, string? ApprovedBy, DateTimeOffset? ApprovalDeadline, DateTimeOffset? WaitsSince = null, long Version = 0);
+        PlanRunState State, ReasonCode? Reason, int Done, int Failed, int Skipped, DateTimeOffset? FinishedAt, string? ApprovedBy, DateTimeOffset? ApprovalDeadline, DateTimeOffset? WaitsSince = null, Guid? Version = null);
 }

@@ -11,15 +11,19 @@ namespace Danube.Dapr.Rebalancer.Execution;
 /// Moves a NonReliable topic by deleting it and creating it again while its target is the only broker that takes topics. Written down before the topic is deleted; from then on
 /// every step creates it first when it is not there, then the end of its plan, then every cycle, so a topic that was deleted is never left so.
 /// </summary>
-internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder)
+internal sealed class Recreation(DanubeCluster danube, ActorDirectory actors, MoveRecorder recorder, TimeProvider time)
 {
     /// <summary>Deletes and creates, and watches where it lands.</summary>
     public async Task<MoveResult> BeginAsync(MoveInput input, Lease lease, Func<Task<MoveResult?>> watch, CancellationToken cancellationToken)
     {
         var topic = input.Move.Topic;
+        var written = time.GetTimestamp();
         if (!await actors.Topic(topic).BeginUnloadAsync(new UnloadRequest(lease.MoveId, lease.Sends, Deletes: true)))
             return new MoveResult(MoveProgress.Pending);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted, to be created again on its target.")]);
+        // Too late for this one: another run may have deleted and created it since, and clients may have it.
+        if (time.GetElapsedTime(written) > TopicMover.Late)
+            return new MoveResult(MoveProgress.Pending);
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
         if (deleted.Outcome is not (DeleteTopicOutcome.Deleted or DeleteTopicOutcome.NotFound))
         {

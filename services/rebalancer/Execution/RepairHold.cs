@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace Danube.Dapr.Rebalancer.Execution;
 
 /// <summary>A repair's hold on its topic. The step may be given out again while its first run still goes on: the later run has the topic, and the first one stops before it changes anything more.</summary>
-internal sealed class RepairHold(ActorDirectory actors, IOptionsMonitor<RebalancerOptions> monitor)
+internal sealed class RepairHold(ActorDirectory actors, IOptionsMonitor<RebalancerOptions> monitor, TimeProvider time)
 {
     /// <summary>Asks for the topic.</summary>
     public async Task<ReservationResult> ReserveAsync(MoveInput input) => await actors.Topic(input.Move.Topic).ReserveAsync(new Reservation
@@ -27,18 +27,20 @@ internal sealed class RepairHold(ActorDirectory actors, IOptionsMonitor<Rebalanc
             throw new OtherRunException(topic);
     }
 
-    /// <summary>Writes down that the topic is about to be unloaded, or deleted.</summary>
+    /// <summary>Writes down that the topic is about to be unloaded, or deleted. Fails also when that took so long that another run may be about to do it.</summary>
     public async Task BeginUnloadAsync(MoveInput input, Lease held, bool deletes = false)
     {
         await GoesOnAsync(input.Move.Topic, held);
-        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(held.MoveId, held.Sends, deletes)))
+        var written = time.GetTimestamp();
+        if (!await actors.Topic(input.Move.Topic).BeginUnloadAsync(new UnloadRequest(held.MoveId, held.Sends, deletes)) || time.GetElapsedTime(written) > TopicMover.Late)
             throw new OtherRunException(input.Move.Topic);
     }
 
     /// <summary>Writes down that the topic is about to be loaded on a broker: a repair that fails after it leaves the topic loaded there, and the next one must go on there.</summary>
     public async Task BeginLoadAsync(string topic, Lease held, string broker)
     {
-        if (!await actors.Topic(topic).BeginLoadAsync(new LoadRequest(held.MoveId, held.Asks, broker)))
+        var written = time.GetTimestamp();
+        if (!await actors.Topic(topic).BeginLoadAsync(new LoadRequest(held.MoveId, held.Asks, broker)) || time.GetElapsedTime(written) > TopicMover.Late)
             throw new OtherRunException(topic);
     }
 }

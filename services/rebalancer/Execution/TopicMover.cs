@@ -26,6 +26,9 @@ internal sealed class TopicMover(
     /// <summary>A request that another run of this step sent, perhaps in a process that is dead, may still be on its way for this long; only then is it sent again.</summary>
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(3);
 
+    /// <summary>A run that comes to send what it wrote down no sooner than this does not send it.</summary>
+    internal static readonly TimeSpan Late = Settled / 2;
+
     public async Task<MoveResult> MoveAsync(MoveInput input, CancellationToken cancellationToken = default)
     {
         using var span = RebalancerTracing.Start("move topic", input.TraceParent);
@@ -129,7 +132,7 @@ internal sealed class TopicMover(
         var detail = input.InFlight > 1 ? $"One of {input.InFlight} in flight." : "";
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, detail)]);
         // Too late for this one: another run may be about to send it again.
-        if (time.GetElapsedTime(written) > Settled / 2)
+        if (time.GetElapsedTime(written) > Late)
             return new MoveResult(MoveProgress.Pending);
         var sent = time.GetTimestamp();
         try

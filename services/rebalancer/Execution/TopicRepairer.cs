@@ -169,9 +169,9 @@ internal sealed class TopicRepairer(
         if (await places.CarrierAsync(topic, unclean, cancellationToken) is null)
             await places.CreateHelperAsync(input, held, ownership, unclean, null, TopicDelivery.NonReliable, cancellationToken);
         await watch.NotOwnedAsync(topic, cancellationToken);
-        // Written down before it is deleted: from here on every try creates it first when it is not there.
-        await hold.BeginUnloadAsync(input, held, deletes: true);
         await recorder.RecordAsync(input.PlanId, [recorder.At(input.PlanId, input.Move, MoveState.Unloading, null, "Deleted and created again.")]);
+        // Written down before it is deleted, at the last moment: from here on every try creates it first when it is not there.
+        await hold.BeginUnloadAsync(input, held, deletes: true);
         var deleted = await danube.DeleteTopicAsync(topic, cancellationToken);
         if (deleted.Outcome != DeleteTopicOutcome.Deleted)
             throw new RepairException(ReasonCode.Refused, $"Danube refused to delete it ({deleted.Detail}). Left to do: delete the helper topic {topic}{HelperSuffix} when it exists.");

@@ -93,6 +93,16 @@ internal sealed class RebalancerMetrics
 
     public void RepairEnded(bool repaired) => _repairs.Add(1, new KeyValuePair<string, object?>("end", repaired ? "repaired" : "failed"));
 
+    /// <summary>The control loop goes on in another process, which tells how things are from now on.</summary>
+    public void Left()
+    {
+        Circuit(false);
+        Findings([]);
+        _imbalance.Record(0);
+        _pace.Record(0);
+        _rest.Record(0);
+    }
+
     public void Circuit(bool open) => _circuit.Record(open ? 1 : 0);
 
     public void Pace(Control.Pace pace)

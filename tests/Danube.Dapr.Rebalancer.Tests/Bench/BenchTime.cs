@@ -8,8 +8,11 @@ internal sealed class BenchTime(Func<DateTime> workflowTime) : TimeProvider
     /// <summary>How far somebody set the clock; the stop-watch does not know.</summary>
     public TimeSpan Set { get; set; }
 
-    /// <summary>The stop-watch jumps along: time passes from timer to timer, nobody sets the clock.</summary>
-    public override long GetTimestamp() => System.GetTimestamp() + (long)((workflowTime() - DateTime.UnixEpoch).TotalSeconds * TimestampFrequency);
+    /// <summary>How long the process stood still, in all.</summary>
+    public TimeSpan StoodStill { get; set; }
 
-    public override DateTimeOffset GetUtcNow() => new DateTimeOffset(workflowTime(), TimeSpan.Zero) + System.GetElapsedTime(_started) + Set;
+    /// <summary>The stop-watch jumps along: time passes from timer to timer, nobody sets the clock.</summary>
+    public override long GetTimestamp() => System.GetTimestamp() + (long)((workflowTime() - DateTime.UnixEpoch + StoodStill).TotalSeconds * TimestampFrequency);
+
+    public override DateTimeOffset GetUtcNow() => new DateTimeOffset(workflowTime(), TimeSpan.Zero) + System.GetElapsedTime(_started) + StoodStill + Set;
 }

@@ -23,6 +23,8 @@ internal sealed class MemoryActors : IActorProxyFactory
 
     // What Dapr's runtime calls around a turn is not public.
     private static readonly MethodInfo BeforeMethod = typeof(Actor).GetMethod("OnPreActorMethodAsync", BindingFlags.Instance | BindingFlags.NonPublic)!;
+    private static readonly MethodInfo AfterMethod = typeof(Actor).GetMethod("OnPostActorMethodAsync", BindingFlags.Instance | BindingFlags.NonPublic)!;
+    private static readonly MethodInfo MethodFailed = typeof(Actor).GetMethod("OnActorMethodFailedAsync", BindingFlags.Instance | BindingFlags.NonPublic)!;
     private static readonly object Context = typeof(ActorMethodContext).GetMethod("CreateForActor", BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, ["method"])!;
     private int _calls;
 
@@ -103,10 +105,12 @@ internal sealed class MemoryActors : IActorProxyFactory
             _inTurn.Value = true;
             await (Task)BeforeMethod.Invoke(actor, [Context])!;
             await turn(actor);
+            await (Task)AfterMethod.Invoke(actor, [Context])!;
             await actor.StateManager.SaveStateAsync();
         }
-        catch
+        catch (Exception error)
         {
+            await (Task)MethodFailed.Invoke(actor, [Context, error])!;
             await actor.StateManager.ClearCacheAsync();
             throw;
         }

@@ -36,9 +36,8 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
         }
         try
         {
-            var isFresh = slot.Instance is null;
             slot.Instance ??= await LoadAsync(slot, cancellationToken);
-            return new Lease(this, slot, isFresh);
+            return new Lease(this, slot);
         }
         catch
         {
@@ -171,11 +170,8 @@ internal sealed class InstanceCache(IStateStore store, WorkflowKeys keys, Workfl
     }
 
     /// <summary>The sole right to an instance, until disposed.</summary>
-    internal sealed class Lease(InstanceCache cache, Slot slot, bool isFresh) : IDisposable
+    internal sealed class Lease(InstanceCache cache, Slot slot) : IDisposable
     {
-        /// <summary>Whether the instance was read from the store for this lease.</summary>
-        public bool IsFresh { get; } = isFresh;
-
         public WorkflowInstance Instance => slot.Instance ?? throw new InvalidOperationException("The lease was given up.");
 
         /// <summary>Keeps the instance in memory until the result is disposed, beyond the end of this lease.</summary>

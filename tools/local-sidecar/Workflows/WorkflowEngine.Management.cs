@@ -200,7 +200,7 @@ internal sealed partial class WorkflowEngine
             if (lease.Instance.IsTerminal) return;
             var already = done(lease.Instance);
             await AddEventAsync(lease, FromOutside(e));
-            if (already || lease.Instance.IsTerminal) return;
+            if (already) return;
             waiter = _waiters.Add(instanceId, i => i.IsTerminal || done(i), false);
         }
         await waiter.WaitAsync(cancellationToken);

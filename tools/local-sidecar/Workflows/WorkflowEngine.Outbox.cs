@@ -97,7 +97,7 @@ internal sealed partial class WorkflowEngine
                 await RefuseChildAsync(sender, message, invalid, delivered);
                 return;
             }
-            using var child = await AcquireAsync(message.TargetInstanceId, _stop.Token);
+            using var child = await LookAsync(message.TargetInstanceId, _stop.Token);
             if (child.Instance.Exists && child.Instance.ExecutionId == message.Event.ExecutionStarted.WorkflowInstance.ExecutionId)
             {
                 // An earlier try was written although it seemed to fail.

@@ -83,7 +83,7 @@ internal sealed partial class WorkflowEngine
 
     private void ActivateLater(string instanceId)
     {
-        _toActivate.TryAdd(instanceId, (long.MaxValue, true));
+        _toActivate.TryAdd(instanceId, (long.MaxValue, _time.GetTimestamp()));
         _timers.Schedule(instanceId, Now + _options.RetryDelay, () => TouchAsync(instanceId));
     }
 
@@ -309,7 +309,8 @@ internal sealed partial class WorkflowEngine
         try
         {
             using var lease = await AcquireAsync(instanceId, _stop.Token);
-            if (lease.Instance.Metadata?.Stalled is not null && Termination(lease.Instance) is { } terminated) await EndStalledAsync(lease, terminated);
+            if (!lease.Instance.IsActive) _stalled.TryRemove(instanceId, out _);
+            else if (lease.Instance is { Turn: null, Metadata.Stalled: not null } instance && Termination(instance) is { } terminated) await EndStalledAsync(lease, terminated);
             else if (ConnectedWorkers > 0) await UnstallAsync(lease);
         }
         catch (Exception e) when (e is WorkflowException or OperationCanceledException)

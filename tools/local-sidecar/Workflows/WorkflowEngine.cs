@@ -33,8 +33,9 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
 
     // Instances that were active when the process before this one ended, or whose last write failed: their timers, activities, messages and turns
-    // are set going again when they are first used. The value tells the first row of the outbox that nobody is delivering, and whether it was the store that failed.
-    private readonly ConcurrentDictionary<string, (long FirstOutboxRow, bool Failed)> _toActivate = new(StringComparer.Ordinal);
+    // are set going again when they are first used. The value tells the first row of the outbox that nobody is delivering, and when it was
+    // that the store failed, by the stop-watch.
+    private readonly ConcurrentDictionary<string, (long FirstOutboxRow, long? FailedAt)> _toActivate = new(StringComparer.Ordinal);
     private readonly Task _indexed;
     private readonly Task _recovered;
 
@@ -113,7 +114,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         if (_toActivate.IsEmpty || !_toActivate.TryRemove(instanceId, out var left)) return lease;
         try
         {
-            Activate(lease, left.FirstOutboxRow, left.Failed, answered);
+            Activate(lease, left.FirstOutboxRow, left.FailedAt, answered);
             return lease;
         }
         catch
@@ -130,7 +131,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         var lease = await AcquireAsync(instanceId, cancellationToken);
         try
         {
-            if (lease is { IsFresh: true, Instance: { IsActive: true, History.Count: 0, Metadata.Stalled: null } })
+            if (lease.Instance is { IsActive: true, IsBegun: false, History.Count: 0, Metadata.Stalled: null })
             {
                 _timers.Cancel(instanceId);
                 Begin(lease);
@@ -148,6 +149,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private void Begin(InstanceCache.Lease lease)
     {
         var instance = lease.Instance;
+        instance.IsBegun = true;
         if (instance.ScheduledStart is { } start && start > Now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
         QueueTurn(lease);
     }
@@ -171,7 +173,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             if (instance.Turn is { } sent) End(instance, sent);
             // Activities that run go on: their answers are for the instance as it is read again, too.
             _timers.Cancel(instance.Id);
-            _toActivate.TryAdd(instance.Id, (instance.NextOutboxRow, true));
+            _toActivate.TryAdd(instance.Id, (instance.NextOutboxRow, _time.GetTimestamp()));
             lease.Invalidate();
             _timers.Schedule(instance.Id, Now + _options.RetryDelay, () => TouchAsync(instance.Id));
             throw new WorkflowException(StatusCode.Unknown, $"failed to save workflow state: {e.Message}");
@@ -201,7 +203,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
                 {
                     var instanceId = row.Key[_keys.IndexPrefix.Length..];
                     var entry = IndexEntry.Parser.ParseFrom(row.Value);
-                    if (entry.Active) _toActivate.TryAdd(instanceId, (0, false));
+                    if (entry.Active) _toActivate.TryAdd(instanceId, (0, null));
                     else if (entry.PurgeAtTicks > 0) SchedulePurge(instanceId, new DateTimeOffset(entry.PurgeAtTicks, TimeSpan.Zero));
                 }
                 return;
@@ -225,7 +227,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     }
 
     /// <summary>Sets going what the stored state of an instance asks for.</summary>
-    private void Activate(InstanceCache.Lease lease, long firstOutboxRow, bool failed, ActivityWork? answered)
+    private void Activate(InstanceCache.Lease lease, long firstOutboxRow, long? failedAt, ActivityWork? answered)
     {
         var instance = lease.Instance;
         if (!instance.Exists) return;
@@ -240,7 +242,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
             return;
         }
         // While the store takes nothing, what is overdue would be tried over and over.
-        var pause = failed ? _options.RetryDelay : TimeSpan.Zero;
+        var pause = failedAt is { } at && _options.RetryDelay - _time.GetElapsedTime(at) is var left && left > TimeSpan.Zero ? left : TimeSpan.Zero;
         foreach (var timer in instance.OpenTimers.Values) Schedule(instance, timer, pause);
         foreach (var task in instance.OpenTasks.Values)
             if (task.EventId != answered?.Request.TaskId || instance.ExecutionId != answered.ExecutionId) Dispatch(instance, task);
@@ -315,7 +317,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         instance.Bytes += bytes.Length;
         instance.Receive(row, e);
         await ApplyAsync(lease, operations, turn: true);
-        if (e.EventTypeCase == HistoryEvent.EventTypeOneofCase.ExecutionTerminated && instance is { Turn: null, Metadata.Stalled: not null }) await EndStalledAsync(lease, e);
+        // No worker will end it.
+        if (e.EventTypeCase == HistoryEvent.EventTypeOneofCase.ExecutionTerminated && instance.Metadata?.Stalled is not null) _timers.Schedule(instance.Id, Now, () => RetryStalledAsync(instance.Id));
     }
 
     /// <summary>Brings an instance into being, over a finished one of the same id where there is one.</summary>
@@ -338,6 +341,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         AddDeleted(instance, instance.Inbox, operations);
         _timers.Cancel(instance.Id);
         instance.Reset();
+        instance.IsBegun = true;
         instance.Metadata = metadata;
         instance.CustomStatus = null;
         instance.NextInboxRow = row + 1;
@@ -359,7 +363,8 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
     private async Task StartScheduledAsync(string instanceId)
     {
         using var lease = await AcquireAsync(instanceId, _stop.Token);
-        QueueTurn(lease);
+        // The clock may have been set back since: then it is not yet time.
+        Begin(lease);
     }
 
     /// <summary>Deletes events that nobody will read until those that are left fit into one write with others.</summary>

@@ -70,6 +70,9 @@ internal sealed class WorkflowInstance(string id)
     /// <summary>A turn is wanted and waits for a worker, or for the pause after a failed one.</summary>
     public bool TurnQueued { get; set; }
 
+    /// <summary>Its first turn is under way, or waits for its time, for a worker or for a pause.</summary>
+    public bool IsBegun { get; set; }
+
     /// <summary>An earlier process, or this one before a failed write, may have sent its work: an answer to that may still come.</summary>
     public bool MayBeAnsweredLate { get; set; }
 
@@ -110,6 +113,7 @@ internal sealed class WorkflowInstance(string id)
         Completed = null;
         Suspended = false;
         TurnQueued = false;
+        IsBegun = false;
         FailedTurns = 0;
         Bytes = 0;
     }
