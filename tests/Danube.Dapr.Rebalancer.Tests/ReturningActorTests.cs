@@ -86,6 +86,33 @@ public sealed class ReturningActorTests
         Assert.All(bench.States().Values, s => Assert.Equal("active", s));
     }
 
+    /// <summary>Another process closed the window while this one stood still: what it would mask now nobody would ever activate.</summary>
+    [Fact]
+    public async Task Mask_WhoseWindowWasClosedMeanwhile_MasksNoFurtherBroker()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 5);
+        await StandStillAsync(bench, "drained");
+
+        var answer = await bench.Directory.Mask.OpenAsync(new MaskRequest("plan", "batch", bench.Brokers[0], 1));
+
+        Assert.Equal(ReasonCode.Reserved, answer.Reason);
+        Assert.All(bench.States().Values, s => Assert.Equal("active", s));
+    }
+
+    /// <summary>And an operator drained a broker since.</summary>
+    [Fact]
+    public async Task Unmask_WhoseWindowWasClosedMeanwhile_ActivatesNoFurtherBroker()
+    {
+        await using var bench = await MoveBench.StartAsync(brokers: 5);
+        await bench.Directory.Mask.OpenAsync(new MaskRequest("plan", "batch", bench.Brokers[0], 1));
+        var left = await StandStillAsync(bench, "active", but: bench.Brokers[0]);
+
+        await bench.Directory.Mask.CloseAsync("batch");
+
+        Assert.Equal(3, left.Count);
+        Assert.All(left, b => Assert.Equal("drained", bench.States()[b]));
+    }
+
     /// <summary>A sidecar that was started again gives the next call while the one before it is still under way.</summary>
     [Fact]
     public async Task Call_WhileAnotherIsUnderWay_WaitsForItsEnd()
@@ -102,6 +129,28 @@ public sealed class ReturningActorTests
 
         await actor.FailAsync();
         await third.WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
+    /// <summary>
+    /// The process stands still as soon as one broker is in a state; meanwhile another process closes the window. Brokers that are not yet in that state keep theirs, and are listed; with
+    /// "drained" the one that is masked is activated with the window.
+    /// </summary>
+    private static async Task<IReadOnlyList<string>> StandStillAsync(MoveBench bench, string state, string? but = null)
+    {
+        await bench.Directory.Mask.GetAsync();
+        var left = new List<string>();
+        bench.Time.Looked = () =>
+        {
+            var reached = bench.States().Where(s => s.Value == state && s.Key != but).Select(s => s.Key).ToArray();
+            if (reached.Length != 1 || left.Count > 0)
+                return;
+            left.AddRange(bench.States().Keys.Where(b => b != reached[0] && b != but));
+            if (state == "drained")
+                bench.Danube.ActivateBrokerAsync(reached[0], "another process").GetAwaiter().GetResult();
+            bench.Actors.Stored(DaprNames.Actors.Mask, DaprNames.ClusterActorId).Remove("window");
+            bench.Time.StoodStill += TimeSpan.FromSeconds(2);
+        };
+        return left;
     }
 
     private static Reservation Reservation(string moveId, string topic, string from, string to) =>

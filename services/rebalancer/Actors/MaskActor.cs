@@ -40,6 +40,8 @@ internal sealed partial class MaskActor(
         if (window is not null && window.BatchId != request.BatchId)
         {
             await CloseAsync(window);
+            if (await GetAsync() is { } other && other.BatchId != request.BatchId)
+                return new MaskAnswer([], ReasonCode.Reserved, $"The window of batch {other.BatchId} was opened meanwhile.");
             window = null;
         }
 
@@ -54,8 +56,16 @@ internal sealed partial class MaskActor(
         await ghosts.SilenceAsync(await ghosts.FindAsync());
         var toMask = MaskRules.ToMask(topology, request.Target);
         window = await JournalAsync(window, request, toMask);
+        var looked = time.GetTimestamp();
         foreach (var broker in toMask)
         {
+            if (time.GetElapsedTime(looked) > TopicMover.Late)
+            {
+                if (!await IsStillOpenAsync(window))
+                    return new MaskAnswer([], ReasonCode.Reserved, "Its window was closed while its brokers were masked.");
+                looked = time.GetTimestamp();
+            }
+
             var result = await danube.MaskBrokerAsync(broker);
             if (result.Outcome == MaskOutcome.Masked)
                 continue;
@@ -143,8 +153,17 @@ internal sealed partial class MaskActor(
     private async Task CloseAsync(MaskWindow window)
     {
         var topology = await danube.DiscoverAsync();
+        var looked = time.GetTimestamp();
         foreach (var masked in window.Masked)
         {
+            if (time.GetElapsedTime(looked) > TopicMover.Late)
+            {
+                if (!await IsStillOpenAsync(window))
+                    return;
+                topology = await danube.DiscoverAsync();
+                looked = time.GetTimestamp();
+            }
+
             var node = topology.Find(masked.Id);
             var topics = node is { Status: BrokerStatus.Drained } ? (await danube.ListBrokerTopicsAsync(masked.Id)).Count : 0;
             switch (MaskRules.Decide(masked, window, node, topics))
@@ -162,6 +181,13 @@ internal sealed partial class MaskActor(
         await StateManager.SetStateAsync(SpansKey, MaskSpans.End(await SpansAsync(), time.GetUtcNow()));
         await SaveStateAsync();
         await UnregisterReminderAsync(ExpiryReminder);
+    }
+
+    /// <summary>Asked where time has passed: this process may have stood still, and another one closed the window since. What it did to brokers then is not to be undone.</summary>
+    private async Task<bool> IsStillOpenAsync(MaskWindow window)
+    {
+        await StateManager.ClearCacheAsync();
+        return (await GetAsync())?.BatchId == window.BatchId;
     }
 
     private Task<IReadOnlyList<string>> EndedAsync() => ListAsync<string>(EndedKey);

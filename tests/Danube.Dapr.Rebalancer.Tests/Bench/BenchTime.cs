@@ -11,8 +11,15 @@ internal sealed class BenchTime(Func<DateTime> workflowTime) : TimeProvider
     /// <summary>How long the process stood still, in all.</summary>
     public TimeSpan StoodStill { get; set; }
 
+    /// <summary>Called before each look at the stop-watch; null for nothing.</summary>
+    public Action? Looked { get; set; }
+
     /// <summary>The stop-watch jumps along: time passes from timer to timer, nobody sets the clock.</summary>
-    public override long GetTimestamp() => System.GetTimestamp() + (long)((workflowTime() - DateTime.UnixEpoch + StoodStill).TotalSeconds * TimestampFrequency);
+    public override long GetTimestamp()
+    {
+        Looked?.Invoke();
+        return System.GetTimestamp() + (long)((workflowTime() - DateTime.UnixEpoch + StoodStill).TotalSeconds * TimestampFrequency);
+    }
 
     public override DateTimeOffset GetUtcNow() => new DateTimeOffset(workflowTime(), TimeSpan.Zero) + System.GetElapsedTime(_started) + StoodStill + Set;
 }

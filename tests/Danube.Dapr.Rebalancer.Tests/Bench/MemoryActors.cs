@@ -70,6 +70,9 @@ internal sealed class MemoryActors : IActorProxyFactory
 
     public ActorProxy Create(ActorId actorId, string actorType, ActorProxyOptions? options = null) => throw new NotSupportedException();
 
+    /// <summary>What the state store has of an actor.</summary>
+    public Dictionary<string, string> Stored(string type, string id) => _slots[$"{type}/{id}"].Stored;
+
     /// <summary>Lets a reminder fire now, as long as it is set.</summary>
     public Task FireAsync(string type, string id, string reminder) => _reminders.ContainsKey(($"{type}/{id}", reminder))
         ? TurnAsync(type, new ActorId(id), actor => ((IRemindable)actor).ReceiveReminderAsync(reminder, [], TimeSpan.Zero, TimeSpan.Zero))
