@@ -176,31 +176,20 @@ internal sealed class Schedule
             for (var i = Moves.Count - 1; i >= 0; i--)
             {
                 var (topic, to) = Moves[i];
-                if (_p.MustLeave[topic] || _p.Group[topic] >= 0 || !Harms(topic, to)) continue;
+                if (_p.MustLeave[topic] || _p.Group[topic] >= 0 || !IsTooMuch(topic, to)) continue;
                 Remove(i, Reason.WorseBalance);
                 again = true;
             }
         }
     }
 
-    private bool Harms(int topic, int to)
+    /// <summary>True when a broker is above its limits, and above what it had, in something that the topic brings, with the topic on it.</summary>
+    private bool IsTooMuch(int topic, int broker)
     {
+        int w = topic * _p.R, i = broker * _p.R;
+        var comes = _at.At[topic] != broker;
         for (var r = 0; r < _p.R; r++)
-        {
-            var i = (to * _p.R) + r;
-            if (_p.W[(topic * _p.R) + r] > 0 && _at.Load[i] > Math.Max(_p.Limit[i], _p.StartLoad[i]) + Problem.Tolerance) return true;
-        }
-
-        return false;
-    }
-
-    /// <summary>True when what has come to a topic's home in this plan is too much for it while the topic is there, or would be if it were.</summary>
-    private bool IsInTheWay(int topic)
-    {
-        int w = topic * _p.R, h = _p.Home[topic] * _p.R;
-        var isAway = _at.At[topic] != _p.Home[topic];
-        for (var r = 0; r < _p.R; r++)
-            if (_p.W[w + r] > 0 && _at.Load[h + r] + (isAway ? _p.W[w + r] : 0) > Math.Max(_p.Limit[h + r], _p.StartLoad[h + r]) + Problem.Tolerance) return true;
+            if (_p.W[w + r] > 0 && _at.Load[i + r] + (comes ? _p.W[w + r] : 0) > Math.Max(_p.Limit[i + r], _p.StartLoad[i + r]) + Problem.Tolerance) return true;
         return false;
     }
 
@@ -212,7 +201,7 @@ internal sealed class Schedule
         {
             var (topic, to) = Moves[i];
             var home = _p.Home[topic];
-            if (_p.MustLeave[topic] || !_at.MayPut(topic, home) || IsInTheWay(topic) || _at.Change(topic, home, 1) + _at.Change(topic, to, -1) > Problem.Tolerance) continue;
+            if (_p.MustLeave[topic] || !_at.MayPut(topic, home) || IsTooMuch(topic, home) || _at.Change(topic, home, 1) + _at.Change(topic, to, -1) > Problem.Tolerance) continue;
             if (SavedOverload(topic, to) > Problem.Tolerance) continue;
             Remove(i, Reason.NoBenefit);
         }
@@ -243,7 +232,7 @@ internal sealed class Schedule
         for (var i = 0; i < leaving.Count;)
         {
             var (topic, to) = leaving[i];
-            if (!IsInTheWay(topic))
+            if (!IsTooMuch(topic, _p.Home[topic]))
             {
                 i++;
                 continue;

@@ -341,7 +341,6 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         AddDeleted(instance, instance.Inbox, operations);
         _timers.Cancel(instance.Id);
         instance.Reset();
-        instance.IsBegun = true;
         instance.Metadata = metadata;
         instance.CustomStatus = null;
         instance.NextInboxRow = row + 1;
@@ -349,7 +348,7 @@ internal sealed partial class WorkflowEngine : IAsyncDisposable
         instance.Receive(row, started);
         await ApplyAsync(lease, operations, turn: true);
         DeleteHistory(lease);
-        if (instance.ScheduledStart is { } start && start > now) _timers.Schedule(instance.Id, start, () => StartScheduledAsync(instance.Id));
+        Begin(lease);
         _waiters.Changed(instance);
     }
 
